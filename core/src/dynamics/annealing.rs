@@ -1,0 +1,119 @@
+//! Annealed importance sampling (Neal 2001) from a Gaussian to a target, with any Markov kernel.
+//!
+//! The path is U_β(x) = −log N(x; y, v²I) + β E(x), β_k = k/K: a particle starts at an exact sample
+//! of the Gaussian and is moved once at each of β_1 … β_{K−1}; its log-weight is
+//! Σ_k −(β_k − β_{k−1}) E(x_{k−1}). K = 1 is plain importance sampling. The mean weight is an
+//! unbiased estimate of Z = ∫ N(x; y, v²I) exp(−E(x)) dx. For the normaliser of a target itself
+//! take [`Residual`] as E.
+
+use crate::diffusion::Posterior;
+use crate::energy::Gaussian;
+use crate::random::Randomness;
+use crate::{Energy, Scalar, tensor};
+
+use super::{Info, Kernel, State};
+
+/// How finely to anneal, and the kernel that moves the particle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Params<K> {
+    /// K ≥ 1, the number of equal steps in β.
+    pub levels: u32,
+    /// Moves the particle at each level between.
+    pub kernel: K,
+}
+
+/// A weighted particle per lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Particle<S, const N: usize> {
+    /// The position.
+    pub position: [S; N],
+    /// Its log-weight; not finite where the energy was not: it counts as no weight at all.
+    pub log_weight: S,
+}
+
+/// What one annealing run did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Report<S> {
+    /// Mean acceptance of the kernel over the levels; 0 where K = 1.
+    pub acceptance: S,
+    /// Divergent proposals, per lane.
+    pub divergences: S,
+    /// Energy evaluations per chain.
+    pub evaluations: u32,
+}
+
+/// Anneals one particle per lane from `reference` towards exp(−target) · reference.
+#[inline(always)]
+pub fn run<S: Scalar, R: Randomness<S>, E: Energy<S, N>, K: Kernel<S, N>, const N: usize>(
+    rng: &mut R,
+    reference: &Gaussian<S, N>,
+    target: &E,
+    params: &Params<K>,
+) -> (Particle<S, N>, Report<S>) {
+    let levels = params.levels.max(1);
+    let increment = S::constant(1.0 / f64::from(levels));
+    let mut path = Posterior::new(target, reference.mean, reference.standard_deviation);
+    let position = reference.sample(rng);
+    let mut energy = target.energy(&position);
+    let mut log_weight = -increment * energy;
+    let mut report = Report {
+        acceptance: S::zero(),
+        divergences: S::zero(),
+        evaluations: 1,
+    };
+    let mut state = State {
+        position,
+        gradient: tensor::zeros(),
+        energy,
+    };
+    for k in 1..levels {
+        path.beta = S::constant(f64::from(k) / f64::from(levels));
+        state = super::init(&path, state.position);
+        let info: Info<S> = params.kernel.step(rng, &mut state, &path);
+        // E from U_β, without another evaluation.
+        let pull =
+            S::constant(0.5) * tensor::squared_distance(&state.position, &path.y) / path.v.square();
+        energy = (state.energy - pull) / path.beta;
+        log_weight -= increment * energy;
+        report.acceptance += info.acceptance;
+        report.divergences += S::select(info.divergent, S::one(), S::zero());
+        report.evaluations += 1 + info.evaluations;
+    }
+    if levels > 1 {
+        report.acceptance = report.acceptance / S::constant(f64::from(levels - 1));
+    }
+    (
+        Particle {
+            position: state.position,
+            log_weight,
+        },
+        report,
+    )
+}
+
+/// E(x) + log N(x; …): with it as the target of [`run`], the mean weight estimates
+/// Z = ∫ exp(−E(x)) dx.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Residual<E, S, const N: usize> {
+    /// The target's energy.
+    pub target: E,
+    /// The reference that [`run`] starts from.
+    pub reference: Gaussian<S, N>,
+}
+
+impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Residual<E, S, N> {
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+        let energy = self.target.energy_and_gradient(x, gradient);
+        let mut pull = tensor::zeros();
+        let reference = self.reference.energy_and_gradient(x, &mut pull);
+        for i in 0..N {
+            gradient[i] -= pull[i];
+        }
+        energy - reference
+    }
+}

@@ -1,0 +1,41 @@
+//! The leapfrog (Störmer–Verlet) integrator of Hamiltonian dynamics with unit mass: reversible,
+//! volume-preserving, energy error O(h²) (Neal 2011, section 5.2.3.3).
+
+use crate::{Energy, Scalar, tensor};
+
+use super::State;
+
+/// Step size and number of steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Params<S> {
+    /// The step size h > 0.
+    pub step_size: S,
+    /// How many steps make one trajectory.
+    pub steps: u32,
+}
+
+/// Moves position and momentum along one trajectory; `state` must hold the gradient at its
+/// position. Costs `steps` gradient evaluations.
+#[inline(always)]
+pub fn step<S: Scalar, E: Energy<S, N>, const N: usize>(
+    state: &mut State<S, N>,
+    momentum: &mut [S; N],
+    params: &Params<S>,
+    energy: &E,
+) {
+    let h = params.step_size;
+    let half = S::constant(-0.5) * h;
+    for _ in 0..params.steps {
+        tensor::add_scaled(momentum, half, &state.gradient);
+        tensor::add_scaled(&mut state.position, h, momentum);
+        state.energy = energy.energy_and_gradient(&state.position, &mut state.gradient);
+        tensor::add_scaled(momentum, half, &state.gradient);
+    }
+}
+
+/// H = U(x) + ‖p‖²/2.
+#[inline(always)]
+pub fn hamiltonian<S: Scalar, const N: usize>(state: &State<S, N>, momentum: &[S; N]) -> S {
+    state.energy + S::constant(0.5) * tensor::squared_norm(momentum)
+}

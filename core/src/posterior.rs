@@ -1,0 +1,280 @@
+//! Sampling the denoising posterior p(x | y) ∝ exp(−E(x) − ‖x − y‖²/(2v²)), and the estimate of the
+//! denoiser from its samples: what one training step asks of the target.
+//!
+//! 1. Particles start at N(y, v²I), plain importance sampling or annealed ([`annealing`]).
+//! 2. Either all weighted particles feed the estimator, or one is resampled (Gumbel-max) and a
+//!    chain runs from it: cycles of coordinate refreshes ([`refresh`]) and MALA steps
+//!    ([`langevin`]) whose last states feed the estimator.
+//!
+//! One call serves one noised point per lane. Nothing is stored per particle: weights are kept
+//! relative to a running maximum.
+
+use crate::diffusion::Posterior;
+use crate::dynamics::{self, annealing, hmc, langevin, refresh, step_size};
+use crate::energy::Gaussian;
+use crate::random::Randomness;
+use crate::score::{Accumulator, Estimate, Estimator};
+use crate::{Energy, Scalar, tensor};
+
+/// The kernel that moves a particle between annealing levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Transition {
+    /// HMC with this many leapfrog steps.
+    Hmc {
+        /// Leapfrog steps of one trajectory, at least 1.
+        leapfrog_steps: u32,
+    },
+    /// MALA.
+    Mala,
+}
+
+/// The effort spent on each posterior.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Params {
+    /// Particles, at least 1.
+    pub particles: u32,
+    /// Annealing levels K; 1 is plain importance sampling.
+    pub levels: u32,
+    /// Moves particles between levels.
+    pub transition: Transition,
+    /// Step size of `transition` (leapfrog h, or MALA's h).
+    pub transition_step: f64,
+    /// Cycles of the chain that starts from one resampled particle; 0: all weighted particles feed
+    /// the estimator instead.
+    pub cycles: u32,
+    /// Sweeps of coordinate refreshes in each cycle.
+    pub refresh_sweeps: u32,
+    /// Coordinates drawn together in a refresh.
+    pub refresh_block: usize,
+    /// MALA steps in each cycle.
+    pub langevin_steps: u32,
+    /// MALA's step size h.
+    pub langevin_step: f64,
+    /// States kept: those after the last `keep` cycles, at least 1.
+    pub keep: u32,
+    /// Shorten steps where the noise is smaller than the target's structure:
+    /// h ← 1/(1/h + 2.5/v²) for MALA, the square of that for leapfrog.
+    pub scale_steps: bool,
+    /// Adapts MALA's step size in the cycles before the kept ones, then freezes it.
+    pub adapt: Option<step_size::Params>,
+    /// How posterior samples make a denoiser.
+    pub estimator: Estimator,
+}
+
+/// What the sampler did, per lane; means over its steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Report<S> {
+    /// Effective sample size of the particles' weights.
+    pub effective_sample_size: S,
+    /// Acceptance rate of the annealing kernel.
+    pub annealing_acceptance: S,
+    /// Acceptance rate of MALA.
+    pub langevin_acceptance: S,
+    /// Acceptance rate of coordinate refreshes.
+    pub refresh_acceptance: S,
+    /// Proposals or weights with a non-finite energy.
+    pub divergences: S,
+    /// Mean energy E (not U) of the samples that fed the estimator.
+    pub energy: S,
+    /// Energy evaluations per chain.
+    pub evaluations: u32,
+}
+
+/// MALA's step size at noise v.
+#[inline(always)]
+fn scaled_step<S: Scalar>(h: f64, v: S, scale: bool) -> S {
+    if scale {
+        S::one() / (S::constant(1.0 / h) + S::constant(2.5) / v.square())
+    } else {
+        S::constant(h)
+    }
+}
+
+/// The particles' weighted sums, relative to the largest log-weight so far.
+struct Particles<S, const N: usize> {
+    largest: S,
+    weight: S,
+    square: S,
+    /// The particle that Gumbel-max resampling would take, and its perturbed log-weight.
+    chosen: [S; N],
+    best: S,
+    accumulator: Accumulator<S, N>,
+    energy: S,
+}
+
+/// Draws particles one after the other; their full statistics only where `all` asks for them.
+#[inline(always)]
+fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    rng: &mut R,
+    posterior: &Posterior<&E, S, N>,
+    params: &Params,
+    report: &mut Report<S>,
+) -> Particles<S, N> {
+    let reference = Gaussian {
+        mean: posterior.y,
+        standard_deviation: posterior.v,
+    };
+    let all = params.cycles == 0;
+    let lowest = S::constant(f64::from(f32::MIN));
+    let mut sums = Particles {
+        largest: lowest,
+        weight: S::zero(),
+        square: S::zero(),
+        chosen: posterior.y,
+        best: lowest,
+        accumulator: Accumulator::new(posterior.y),
+        energy: S::zero(),
+    };
+    for _ in 0..params.particles.max(1) {
+        let (particle, run) = match params.transition {
+            Transition::Hmc { leapfrog_steps } => {
+                let square = params.transition_step * params.transition_step;
+                let kernel = hmc::Params {
+                    step_size: scaled_step(square, posterior.v, params.scale_steps).sqrt(),
+                    steps: leapfrog_steps,
+                };
+                let anneal = annealing::Params {
+                    levels: params.levels,
+                    kernel,
+                };
+                annealing::run(rng, &reference, &posterior.target, &anneal)
+            }
+            Transition::Mala => {
+                let h = scaled_step(params.transition_step, posterior.v, params.scale_steps);
+                let kernel = langevin::Params { step_size: h };
+                let anneal = annealing::Params {
+                    levels: params.levels,
+                    kernel,
+                };
+                annealing::run(rng, &reference, &posterior.target, &anneal)
+            }
+        };
+        report.annealing_acceptance += run.acceptance;
+        report.divergences += run.divergences;
+        report.evaluations += run.evaluations;
+
+        let finite = particle.log_weight.is_finite();
+        report.divergences += S::select(finite, S::zero(), S::one());
+        let log_weight = S::select(finite, particle.log_weight, lowest);
+        let largest = sums.largest.max(log_weight);
+        let fade = (sums.largest - largest).exp();
+        let weight = S::select(finite, (log_weight - largest).exp(), S::zero());
+        sums.largest = largest;
+        sums.weight = sums.weight * fade + weight;
+        sums.square = sums.square * fade.square() + weight.square();
+        if all {
+            let state = dynamics::init(posterior, particle.position);
+            report.evaluations += 1;
+            let usable = S::select(state.energy.is_finite(), weight, S::zero());
+            sums.accumulator.rescale(fade);
+            sums.accumulator
+                .add(&particle.position, &state.gradient, posterior.v, usable);
+            let energy = target_energy(&state, posterior);
+            sums.energy = sums.energy * fade + usable * energy;
+        } else {
+            // Gumbel-max: the arg max of log w − log(−log u) is distributed as the weights.
+            let gumbel = -(-rng.uniform().ln()).ln();
+            let perturbed = S::select(finite, log_weight + gumbel, lowest);
+            let better = sums.best.lt(perturbed);
+            sums.chosen = tensor::select(better, &particle.position, &sums.chosen);
+            sums.best = S::select(better, perturbed, sums.best);
+        }
+    }
+    report.annealing_acceptance =
+        report.annealing_acceptance / S::constant(f64::from(params.particles.max(1)));
+    report.effective_sample_size = sums.weight.square() / sums.square;
+    sums
+}
+
+/// E(x) from U(x).
+#[inline(always)]
+fn target_energy<S: Scalar, E, const N: usize>(
+    state: &dynamics::State<S, N>,
+    posterior: &Posterior<E, S, N>,
+) -> S {
+    let half = S::constant(0.5);
+    state.energy
+        - half * tensor::squared_distance(&state.position, &posterior.y) / posterior.v.square()
+}
+
+/// Estimates D(y, v) for one noised point per lane.
+#[inline(always)]
+pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    rng: &mut R,
+    target: &E,
+    y: &[S; N],
+    v: S,
+    params: &Params,
+) -> (Estimate<S, N>, Report<S>) {
+    let zero = S::zero();
+    let mut report = Report {
+        effective_sample_size: zero,
+        annealing_acceptance: zero,
+        langevin_acceptance: zero,
+        refresh_acceptance: zero,
+        divergences: zero,
+        energy: zero,
+        evaluations: 0,
+    };
+    let posterior = Posterior::new(target, *y, v);
+    let sums = particles(rng, &posterior, params, &mut report);
+    if params.cycles == 0 {
+        report.energy = sums.energy / sums.weight;
+        return (sums.accumulator.estimate(v, params.estimator), report);
+    }
+
+    let mut state = dynamics::init(&posterior, sums.chosen);
+    report.evaluations += 1;
+    let mut step = step_size::init(scaled_step::<S>(
+        params.langevin_step,
+        v,
+        params.scale_steps,
+    ));
+    let keep = params.keep.clamp(1, params.cycles);
+    let mut accumulator = Accumulator::new(sums.chosen);
+    for cycle in 0..params.cycles {
+        let kept = cycle + keep >= params.cycles;
+        if kept {
+            step.freeze();
+        }
+        if params.refresh_sweeps > 0 {
+            let mut energy = target_energy(&state, &posterior);
+            let block = refresh::Params {
+                block: params.refresh_block,
+            };
+            for _ in 0..params.refresh_sweeps {
+                let info = refresh::sweep(rng, &mut state, &mut energy, &block, &posterior);
+                report.refresh_acceptance += info.acceptance;
+                report.divergences += S::select(info.divergent, S::one(), zero);
+                report.evaluations += info.evaluations;
+            }
+            state = dynamics::init(&posterior, state.position);
+            report.evaluations += 1;
+        }
+        for _ in 0..params.langevin_steps {
+            let kernel = langevin::Params {
+                step_size: step.step_size,
+            };
+            let info = langevin::step(rng, &mut state, &kernel, &posterior);
+            if let Some(adapt) = &params.adapt {
+                step_size::step(&mut step, adapt, info.acceptance);
+            }
+            report.langevin_acceptance += info.acceptance;
+            report.divergences += S::select(info.divergent, S::one(), zero);
+            report.evaluations += 1;
+        }
+        if kept {
+            accumulator.add(&state.position, &state.gradient, v, S::one());
+            report.energy += target_energy(&state, &posterior);
+        }
+    }
+    let steps = f64::from(params.cycles * params.langevin_steps.max(1));
+    let sweeps = f64::from(params.cycles * params.refresh_sweeps.max(1));
+    report.langevin_acceptance = report.langevin_acceptance / S::constant(steps);
+    report.refresh_acceptance = report.refresh_acceptance / S::constant(sweeps);
+    report.energy = report.energy / S::constant(f64::from(keep));
+    (accumulator.estimate(v, params.estimator), report)
+}

@@ -1,0 +1,255 @@
+//! A whole conditioned SiLU network in one call, forward and backward:
+//! z_l = h_{l-1} W_l + b_l (+ features V_l), h_l = silu(z_l), and no activation after the last layer.
+//!
+//! A chunk of rows runs through all layers before the next one starts, so its numbers stay in the cache.
+//! Each group of chunks adds up its own parameter gradients; groups are then added in their order.
+
+use super::activation::{add, add_column_sums, add_row, multiply, silu, silu_with_derivative};
+use super::gemm::{View, gemm};
+use super::scratch::{self, Buffer};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Rows a chunk. Part of the definition of the result: sums over rows are cut here.
+pub(crate) const CHUNK: usize = 256;
+/// At most this many groups, each with a set of parameter gradients of its own, which bounds the memory.
+const GROUPS: usize = 16;
+/// Numbers a task when gradients of groups are added up.
+const BLOCK: usize = 1 << 15;
+
+/// The shapes of a network, and where the numbers of each layer lie in one flat buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) layers: Vec<LayerPlan>,
+    pub(crate) features: usize,
+    pub(crate) len: usize,
+}
+
+/// One layer of a [`Plan`].
+#[derive(Clone, Debug)]
+pub(crate) struct LayerPlan {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Range<usize>,
+    /// Where the conditioning table lies, and whether it is trained.
+    pub(crate) table: Option<(Range<usize>, bool)>,
+}
+
+impl Plan {
+    /// From (inputs, outputs, `Some(trainable)` where conditioned) of each layer.
+    pub(crate) fn new(layers: impl Iterator<Item = (usize, usize, Option<bool>)>, features: usize) -> Self {
+        let mut len = 0;
+        let mut next = |n: usize| {
+            len += n;
+            len - n..len
+        };
+        let layers = layers
+            .map(|(input, output, conditioned)| LayerPlan {
+                input,
+                output,
+                weight: next(input * output),
+                bias: next(output),
+                table: conditioned.map(|trainable| (next(features * output), trainable)),
+            })
+            .collect();
+        Self { layers, features, len }
+    }
+
+    fn input(&self) -> usize {
+        self.layers.first().map_or(0, |l| l.input)
+    }
+
+    fn output(&self) -> usize {
+        self.layers.last().map_or(0, |l| l.output)
+    }
+}
+
+/// A network with its numbers and a batch: what both directions read.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) parameters: &'a [f32],
+    pub(crate) batch: usize,
+    pub(crate) x: &'a [f32],
+    pub(crate) features: &'a [f32],
+}
+
+impl<'a> Job<'a> {
+    fn check(&self) {
+        assert_eq!(self.parameters.len(), self.plan.len, "parameters");
+        assert_eq!(self.x.len(), self.batch * self.plan.input(), "input");
+        if self.plan.layers.iter().any(|l| l.table.is_some()) {
+            assert_eq!(self.features.len(), self.batch * self.plan.features, "features");
+        }
+    }
+
+    fn chunk_rows(&self, chunk: usize) -> Range<usize> {
+        chunk * CHUNK..((chunk + 1) * CHUNK).min(self.batch)
+    }
+
+    fn input_rows(&self, rows: &Range<usize>) -> &'a [f32] {
+        let width = self.plan.input();
+        &self.x[rows.start * width..rows.end * width]
+    }
+
+    fn feature_rows(&self, rows: &Range<usize>) -> View<'a> {
+        let width = self.plan.features;
+        View::new(&self.features[rows.start * width..rows.end * width], rows.len(), width)
+    }
+}
+
+/// A hidden layer's activations and slopes for one chunk.
+struct Hidden {
+    h: Buffer,
+    slope: Buffer,
+}
+
+/// What the backward pass needs of the forward pass, chunk by chunk, layer by layer.
+pub(crate) struct Saved(Vec<Vec<Hidden>>);
+
+/// The network's output, without anything kept.
+pub(crate) fn infer(job: Job<'_>) -> Vec<f32> {
+    run(job, false).0
+}
+
+/// The network's output, and what the backward pass will need.
+pub(crate) fn forward(job: Job<'_>) -> (Vec<f32>, Saved) {
+    let (y, saved) = run(job, true);
+    (y, Saved(saved))
+}
+
+fn run(job: Job<'_>, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
+    job.check();
+    let width = job.plan.output().max(1);
+    let mut y = vec![0.0; job.batch * width];
+    let saved = y
+        .par_chunks_mut(CHUNK * width)
+        .enumerate()
+        .map(|(chunk, y)| forward_chunk(job, job.chunk_rows(chunk), y, keep))
+        .collect();
+    (y, saved)
+}
+
+fn forward_chunk(job: Job<'_>, rows: Range<usize>, y: &mut [f32], keep: bool) -> Vec<Hidden> {
+    let m = rows.len();
+    let mut kept: Vec<Hidden> = Vec::new();
+    let mut previous: Option<Buffer> = None;
+    for (l, layer) in job.plan.layers.iter().enumerate() {
+        let input = match (&previous, kept.last()) {
+            (Some(h), _) | (None, Some(Hidden { h, .. })) => h,
+            (None, None) => job.input_rows(&rows),
+        };
+        let input = View::new(input, m, layer.input);
+        let weight = View::new(&job.parameters[layer.weight.clone()], layer.input, layer.output);
+        let bias = &job.parameters[layer.bias.clone()];
+        let product = |out: &mut [f32]| {
+            gemm(input, weight, 0.0, out);
+            if let Some((table, _)) = &layer.table {
+                let table = View::new(&job.parameters[table.clone()], job.plan.features, layer.output);
+                gemm(job.feature_rows(&rows), table, 1.0, out);
+            }
+        };
+        if l + 1 == job.plan.layers.len() {
+            product(y);
+            add_row(bias, y);
+            break;
+        }
+        let mut h = scratch::take(m * layer.output);
+        product(&mut h);
+        if keep {
+            let mut slope = scratch::take(m * layer.output);
+            silu_with_derivative(bias, &mut h, &mut slope);
+            kept.push(Hidden { h, slope });
+        } else {
+            silu(bias, &mut h);
+            previous = Some(h);
+        }
+    }
+    kept
+}
+
+/// Gradients of the parameters, one buffer for each group of chunks; see [`Gradients::add_to`].
+pub(crate) struct Gradients(Vec<Buffer>);
+
+impl Gradients {
+    /// Adds the gradient of the parameters in `range` to `target`.
+    pub(crate) fn add_to(&self, range: Range<usize>, target: &mut [f32]) {
+        target.par_chunks_mut(BLOCK).enumerate().for_each(|(block, target)| {
+            let start = range.start + block * BLOCK;
+            for group in &self.0 {
+                add(&group[start..start + target.len()], target);
+            }
+        });
+    }
+}
+
+/// From the output's gradient to those of all trained parameters and, where asked for, of the input.
+pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input: bool) -> (Gradients, Vec<f32>) {
+    job.check();
+    assert_eq!(gradient.len(), job.batch * job.plan.output(), "gradient");
+    let per_group = job.batch.div_ceil(CHUNK).div_ceil(GROUPS).max(1);
+    let width = if want_input { job.plan.input() } else { 0 };
+    let mut input_gradient = vec![0.0; job.batch * width];
+    let slots: Vec<&mut [f32]> = if want_input {
+        input_gradient.chunks_mut(per_group * CHUNK * width).collect()
+    } else {
+        (0..job.batch.div_ceil(per_group * CHUNK)).map(|_| Default::default()).collect()
+    };
+    let groups = slots
+        .into_par_iter()
+        .enumerate()
+        .map(|(group, mut slot)| {
+            let mut sums = scratch::take(job.plan.len);
+            let chunks = group * per_group..((group + 1) * per_group).min(saved.0.len());
+            for (i, chunk) in chunks.enumerate() {
+                let rows = job.chunk_rows(chunk);
+                let (now, later) = slot.split_at_mut(rows.len() * width);
+                slot = later;
+                let now = want_input.then_some(now);
+                backward_chunk(job, rows, &saved.0[chunk], gradient, i == 0, &mut sums, now);
+            }
+            sums
+        })
+        .collect();
+    (Gradients(groups), input_gradient)
+}
+
+fn backward_chunk(
+    job: Job<'_>,
+    rows: Range<usize>,
+    hidden: &[Hidden],
+    gradient: &[f32],
+    first: bool,
+    sums: &mut [f32],
+    mut input_gradient: Option<&mut [f32]>,
+) {
+    let m = rows.len();
+    let beta = if first { 0.0 } else { 1.0 };
+    let width = job.plan.output();
+    let top = &gradient[rows.start * width..rows.end * width];
+    let mut current: Option<Buffer> = None;
+    for (l, layer) in job.plan.layers.iter().enumerate().rev() {
+        let values: &[f32] = current.as_deref().unwrap_or(top);
+        let g = View::new(values, m, layer.output);
+        let input = if l == 0 { job.input_rows(&rows) } else { &hidden[l - 1].h };
+        gemm(View::new(input, m, layer.input).transposed(), g, beta, &mut sums[layer.weight.clone()]);
+        let bias = &mut sums[layer.bias.clone()];
+        if first {
+            bias.fill(0.0);
+        }
+        add_column_sums(values, bias);
+        if let Some((table, true)) = &layer.table {
+            gemm(job.feature_rows(&rows).transposed(), g, beta, &mut sums[table.clone()]);
+        }
+        let weight = View::new(&job.parameters[layer.weight.clone()], layer.input, layer.output).transposed();
+        if l > 0 {
+            let mut below = scratch::take(m * layer.input);
+            gemm(g, weight, 0.0, &mut below);
+            multiply(&hidden[l - 1].slope, &mut below);
+            current = Some(below);
+        } else if let Some(target) = input_gradient.take() {
+            gemm(g, weight, 0.0, target);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The presets: `kiln`, our own recipe, and `paper`, the published one ([P] He et al., AISTATS 2025, tables of
+//! the appendix; [C] the authors' published code where the two differ).
+
+use crate::config::{
+    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition, Weight,
+};
+
+/// The names of the presets, the default first.
+pub const PRESETS: [&str; 2] = ["kiln", "paper"];
+
+/// The settings of a preset for a target of `dim` dimensions. A target that has no preset of its own gets the
+/// general one.
+pub fn settings(target: &str, preset: &str, dim: usize) -> Settings {
+    let mut settings = match (target, preset) {
+        ("mog40", "paper") => paper_mog40(dim),
+        ("mw32", "paper") => paper_mw32(dim),
+        (_, "paper") => paper_user(dim),
+        ("mog40", _) => kiln_mog40(dim),
+        ("mw32", _) => kiln_mw32(dim),
+        _ => kiln_user(dim),
+    };
+    settings.run.target = target.to_string();
+    settings.run.preset = preset.to_string();
+    settings
+}
+
+fn run() -> Run {
+    Run { target: String::new(), preset: String::new(), seed: 0, threads: 0, device: "cpu".into() }
+}
+
+/// The published recipe on MoG-40: MLP 4 x 400, 50 score steps, AIS 10 x 15 with HMC, 5 MALA steps.
+fn paper_mog40(dim: usize) -> Settings {
+    Settings {
+        run: run(),
+        generator: Generator { latent: dim, hidden: 400, depth: 4, thresholds: 0, threshold_range: 2.0, skip: 0.0, scale: 1.0 },
+        score: Score { kind: ScoreKind::Published, hidden: 400, depth: 4, data_sd: 1.0 },
+        noise: Noise { v_min: 0.16, v_max: 1514.0, anneal: 0.0, beta_start: 1e-4, beta_end: 0.7, levels: 30 },
+        train: Train {
+            steps: 100_000,
+            batch: 1024,
+            inner: 50,
+            pretrain: 0,
+            objective: Objective::Dikl,
+            weight: Weight::InverseAlpha,
+            generator_lr: 1e-3,
+            score_lr: 1e-4,
+            beta1: 0.9,
+            beta2: 0.999,
+            score_beta1: 0.9,
+            score_beta2: 0.999,
+            warmup: 0,
+            decay: Decay::None,
+            clip: 10.0,
+            sample_clip: 0.0,
+            ema: 0.0,
+            checkpoint_every: 500,
+            evaluate_every: 50,
+        },
+        posterior: Posterior {
+            particles: 10,
+            annealing: 15,
+            transition: Transition::Hmc,
+            leapfrog_steps: 1,
+            step_size: 1.0,
+            chain_step_size: 0.01,
+            refresh: 0,
+            chain: 5,
+            keep: 1,
+            all_particles: false,
+            estimator: Estimator::Mixed,
+            adapt: false,
+        },
+    }
+}
+
+/// The published recipe on Many-Well-32: as on MoG-40, with less noise and smaller steps.
+fn paper_mw32(dim: usize) -> Settings {
+    let mut settings = paper_mog40(dim);
+    settings.noise = Noise { v_min: 0.07, v_max: 3.1, beta_end: 0.15, ..settings.noise };
+    settings.posterior.step_size = 0.3;
+    settings.posterior.chain_step_size = 0.05;
+    settings
+}
+
+/// The published recipe on a target of one's own.
+fn paper_user(dim: usize) -> Settings {
+    paper_mw32(dim)
+}
+
+/// Placeholder of Kiln's recipe on MoG-40.
+fn kiln_mog40(dim: usize) -> Settings {
+    let paper = paper_mog40(dim);
+    Settings {
+        generator: Generator { hidden: 128, depth: 3, thresholds: 17, skip: 25.0, scale: 10.0, ..paper.generator },
+        score: Score { kind: ScoreKind::Preconditioned, hidden: 128, depth: 3, data_sd: 25.0 },
+        noise: Noise { v_min: 0.15, v_max: 50.0, ..paper.noise },
+        train: Train {
+            steps: 20_000,
+            batch: 512,
+            inner: 2,
+            weight: Weight::SigmaSquaredOverAlpha,
+            generator_lr: 3e-3,
+            score_lr: 1e-3,
+            decay: Decay::Cosine,
+            ema: 0.99,
+            ..paper.train
+        },
+        posterior: Posterior { estimator: Estimator::MinimumVariance, adapt: true, ..paper.posterior },
+        ..paper
+    }
+}
+
+/// Placeholder of Kiln's recipe on Many-Well-32.
+fn kiln_mw32(dim: usize) -> Settings {
+    let base = kiln_mog40(dim);
+    Settings {
+        generator: Generator { hidden: 256, thresholds: 7, skip: 1.8, scale: 1.0, ..base.generator },
+        score: Score { hidden: 256, data_sd: 1.8, ..base.score },
+        noise: Noise { v_min: 0.05, v_max: 2.5, anneal: 0.55, ..base.noise },
+        train: Train { inner: 3, pretrain: 300, generator_lr: 5e-4, beta1: 0.5, beta2: 0.99, ..base.train },
+        ..base
+    }
+}
+
+/// Placeholder of Kiln's recipe on a target of one's own.
+fn kiln_user(dim: usize) -> Settings {
+    let base = kiln_mw32(dim);
+    Settings { noise: Noise { v_max: 5.0, ..base.noise }, ..base }
+}

@@ -1,0 +1,214 @@
+//! A run directory: what is in it, how it comes to be, how it is opened again.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config.toml` | every setting, seed, versions, the target's convention |
+//! | `metrics.jsonl` | one JSON object a line, appended while training |
+//! | `generator.safetensors` | the trained generator |
+//! | `checkpoint.safetensors` | all that a resumed training needs |
+//! | `samples.npy`, `samples.png` | fresh samples and their picture |
+
+use crate::config::{Config, from_run_text, run_text};
+use crate::error::Error;
+use serde::Serialize;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The resolved configuration.
+pub const CONFIG: &str = "config.toml";
+/// Figures over the course of the training.
+pub const METRICS: &str = "metrics.jsonl";
+/// The trained generator.
+pub const GENERATOR: &str = "generator.safetensors";
+/// The state of the training.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Fresh samples.
+pub const SAMPLES: &str = "samples.npy";
+/// Their picture.
+pub const PICTURE: &str = "samples.png";
+
+/// An existing run directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    path: PathBuf,
+}
+
+impl Run {
+    /// Makes a new run directory at `out`, or at the first free `runs/<target>-<preset>-seed<N>[-k]`, and
+    /// writes its `config.toml`. A place that is already used is refused and left untouched.
+    pub fn create(out: Option<&Path>, config: &Config, convention: &str) -> Result<Self, Error> {
+        let path = match out {
+            Some(path) => claim(path)?,
+            None => {
+                let run = &config.run;
+                claim_first_free(Path::new("runs"), &format!("{}-{}-seed{}", run.target, run.preset, run.seed))?
+            }
+        };
+        let run = Self { path };
+        run.write(CONFIG, run_text(config, convention).as_bytes())?;
+        Ok(run)
+    }
+
+    /// Opens a run directory and reads its configuration.
+    pub fn open(path: &Path) -> Result<(Self, Config), Error> {
+        if !path.is_dir() {
+            let what = if path.exists() { "is not a directory" } else { "does not exist" };
+            let message = format!("the run '{}' {what}", path.display());
+            return Err(Error::input(message, "give the directory that `kiln train` wrote, such as runs/mog40-kiln-seed0"));
+        }
+        let run = Self { path: path.to_path_buf() };
+        let file = run.file(CONFIG);
+        let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::input(
+                format!("'{}' is not a run: it has no {CONFIG}", path.display()),
+                "give the directory that `kiln train` wrote, such as runs/mog40-kiln-seed0",
+            ),
+            _ => Error::file("read", &file, error),
+        })?;
+        let config = from_run_text(&text, &file.display().to_string())?;
+        Ok((run, config))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The path of the generator, which must be there.
+    pub fn generator(&self) -> Result<PathBuf, Error> {
+        self.require(GENERATOR, &format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display()))
+    }
+
+    /// The path of the checkpoint, which must be there.
+    pub fn checkpoint(&self) -> Result<PathBuf, Error> {
+        self.require(CHECKPOINT, "there is nothing to resume; train anew with another --out")
+    }
+
+    fn require(&self, name: &str, hint: &str) -> Result<PathBuf, Error> {
+        let path = self.file(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::input(format!("the run '{}' has no {name}", self.path.display()), hint))
+    }
+
+    /// Writes a whole file at once: it is either the old or the new one, never half of it.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        write_whole(&self.file(name), |file| file.write_all(bytes))
+    }
+
+    /// Appends one JSON object to `metrics.jsonl` and flushes it. A number that is not finite becomes `null`.
+    pub fn append_metrics(&self, record: &impl Serialize) -> Result<(), Error> {
+        let path = self.file(METRICS);
+        let result = serde_json::to_string(record).map_err(io::Error::from).and_then(|mut line| {
+            line.push('\n');
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(line.as_bytes())?;
+            file.flush()
+        });
+        result.map_err(|error| Error::file("append to", &path, error))
+    }
+}
+
+/// Writes `path` through a temporary file beside it and a rename.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.partial", std::process::id()));
+    let partial = path.with_file_name(name);
+    let result = File::create(&partial).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    });
+    result.map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        Error::file("write", path, error)
+    })
+}
+
+fn claim(path: &Path) -> Result<PathBuf, Error> {
+    let used = |what: &str| {
+        let message = format!("--out '{}' {what}", path.display());
+        Error::input(message, "nothing was overwritten; choose another --out, or go on with an old run by --resume")
+    };
+    if path.is_dir() {
+        let mut entries = fs::read_dir(path).map_err(|error| Error::file("read the directory", path, error))?;
+        if entries.next().is_some() {
+            return Err(used("is already used: it is not empty"));
+        }
+    } else if path.symlink_metadata().is_ok() {
+        return Err(used("is already used: it is a file"));
+    } else {
+        fs::create_dir_all(path).map_err(|error| Error::file("create the directory", path, error))?;
+    }
+    Ok(path.to_path_buf())
+}
+
+fn claim_first_free(parent: &Path, name: &str) -> Result<PathBuf, Error> {
+    fs::create_dir_all(parent).map_err(|error| Error::file("create the directory", parent, error))?;
+    for k in 1_u32.. {
+        let path = parent.join(if k == 1 { name.to_string() } else { format!("{name}-{k}") });
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::file("create the directory", &path, error)),
+        }
+    }
+    Err(Error::input(format!("all names {name}-k are used"), "choose one with --out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset;
+
+    fn config() -> Config {
+        preset::settings("mog40", "kiln", 2).check().unwrap()
+    }
+
+    #[test]
+    fn a_run_opens_as_it_was_made_and_is_not_made_twice() {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("a/b");
+        let run = Run::create(Some(&out), &config(), "E").unwrap();
+        assert_eq!(Run::open(&out).unwrap(), (run.clone(), config()));
+        let before = fs::read(run.file(CONFIG)).unwrap();
+        let error = Run::create(Some(&out), &config(), "other").unwrap_err();
+        assert!(error.to_string().contains("already used"), "{error}");
+        assert_eq!(fs::read(run.file(CONFIG)).unwrap(), before);
+        assert!(run.generator().unwrap_err().to_string().contains(GENERATOR));
+        assert!(run.checkpoint().unwrap_err().to_string().contains(CHECKPOINT));
+    }
+
+    #[test]
+    fn the_first_free_name_is_taken() {
+        let place = tempfile::tempdir().unwrap();
+        let names: Vec<PathBuf> = (0..3).map(|_| claim_first_free(place.path(), "x").unwrap()).collect();
+        assert_eq!(names, ["x", "x-2", "x-3"].map(|name| place.path().join(name)));
+    }
+
+    #[test]
+    fn metrics_are_lines_and_infinities_are_null() {
+        let place = tempfile::tempdir().unwrap();
+        let run = Run::create(Some(place.path()), &config(), "E").unwrap();
+        run.append_metrics(&serde_json::json!({ "step": 1 })).unwrap();
+        run.append_metrics(&std::collections::BTreeMap::from([("loss", f64::NAN)])).unwrap();
+        assert_eq!(fs::read_to_string(run.file(METRICS)).unwrap(), "{\"step\":1}\n{\"loss\":null}\n");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x");
+        fs::write(&path, "old").unwrap();
+        assert!(write_whole(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("no")))).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}
