@@ -6,6 +6,7 @@
 
 use heapless::Vec;
 
+use crate::dynamics::State;
 use crate::{Energy, Scalar, tensor};
 
 /// A variance-preserving noise level.
@@ -22,10 +23,7 @@ impl NoiseLevel {
     /// The level with noise-to-signal ratio v > 0: α = 1/√(1 + v²).
     pub fn from_ratio(v: f64) -> Self {
         let norm = libm::sqrt(1.0 + v * v);
-        Self {
-            alpha: 1.0 / norm,
-            sigma: v / norm,
-        }
+        Self { alpha: 1.0 / norm, sigma: v / norm }
     }
 
     /// v = σ/α.
@@ -58,12 +56,7 @@ impl Schedule {
             let beta = start + (end - start) * t as f64 / (steps - 1) as f64;
             product *= 1.0 - beta;
             let alpha = libm::sqrt(product);
-            levels
-                .push(NoiseLevel {
-                    alpha,
-                    sigma: libm::sqrt(1.0 - product),
-                })
-                .ok()?;
+            levels.push(NoiseLevel { alpha, sigma: libm::sqrt(1.0 - product) }).ok()?;
         }
         Some(Self { levels })
     }
@@ -110,12 +103,42 @@ impl<E, S: Scalar, const N: usize> Posterior<E, S, N> {
     /// p(x | y) at noise-to-signal ratio v.
     #[inline(always)]
     pub fn new(target: E, y: [S; N], v: S) -> Self {
-        Self {
-            target,
-            y,
-            v,
-            beta: S::one(),
+        Self { target, y, v, beta: S::one() }
+    }
+
+    /// ‖x − y‖²/(2v²), the Gaussian's part of U.
+    #[inline(always)]
+    pub fn pull(&self, x: &[S; N]) -> S {
+        S::constant(0.5) * self.precision() * tensor::squared_distance(x, &self.y)
+    }
+
+    /// The chain state at x, from the target's energy E(x) and gradient ∇E(x).
+    #[inline(always)]
+    pub fn assemble(&self, position: [S; N], energy: S, gradient: &[S; N]) -> State<S, N> {
+        let precision = self.precision();
+        let mut total = *gradient;
+        for i in 0..N {
+            total[i] = self.beta * gradient[i] + (position[i] - self.y[i]) * precision;
         }
+        State { position, gradient: total, energy: self.beta * energy + self.pull(&position) }
+    }
+
+    /// E(x) from a chain state, without another evaluation; β must not be 0.
+    #[inline(always)]
+    pub fn target_energy(&self, state: &State<S, N>) -> S {
+        (state.energy - self.pull(&state.position)) / self.beta
+    }
+
+    /// ∇E(x) from a chain state, without another evaluation; β must not be 0.
+    #[inline(always)]
+    pub fn target_gradient(&self, state: &State<S, N>) -> [S; N] {
+        let precision = self.precision();
+        let scale = S::one() / self.beta;
+        let mut gradient = state.gradient;
+        for i in 0..N {
+            gradient[i] = (gradient[i] - (state.position[i] - self.y[i]) * precision) * scale;
+        }
+        gradient
     }
 
     /// 1/v².
@@ -129,16 +152,13 @@ impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Posterior<E, S
     #[inline(always)]
     fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
         let energy = self.target.energy_and_gradient(x, gradient);
-        let precision = self.precision();
-        for i in 0..N {
-            gradient[i] = self.beta * gradient[i] + (x[i] - self.y[i]) * precision;
-        }
-        self.beta * energy + S::constant(0.5) * precision * tensor::squared_distance(x, &self.y)
+        let state = self.assemble(*x, energy, gradient);
+        *gradient = state.gradient;
+        state.energy
     }
 
     #[inline(always)]
     fn energy(&self, x: &[S; N]) -> S {
-        self.beta * self.target.energy(x)
-            + S::constant(0.5) * self.precision() * tensor::squared_distance(x, &self.y)
+        self.beta * self.target.energy(x) + self.pull(x)
     }
 }

@@ -4,9 +4,7 @@
 //! Every operation applies the scalar `f32` operation lane by lane, so that a lane's bits are those
 //! of the scalar code.
 
-use core::ops::{
-    Add, AddAssign, BitAnd, BitOr, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign,
-};
+use core::ops::{Add, AddAssign, BitAnd, BitOr, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
 
 use num_traits::{One, Zero};
 

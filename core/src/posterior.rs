@@ -86,11 +86,7 @@ pub struct Report<S> {
 /// MALA's step size at noise v.
 #[inline(always)]
 fn scaled_step<S: Scalar>(h: f64, v: S, scale: bool) -> S {
-    if scale {
-        S::one() / (S::constant(1.0 / h) + S::constant(2.5) / v.square())
-    } else {
-        S::constant(h)
-    }
+    if scale { S::one() / (S::constant(1.0 / h) + S::constant(2.5) / v.square()) } else { S::constant(h) }
 }
 
 /// The particles' weighted sums, relative to the largest log-weight so far.
@@ -106,17 +102,14 @@ struct Particles<S, const N: usize> {
 }
 
 /// Draws particles one after the other; their full statistics only where `all` asks for them.
-#[inline(always)]
+#[inline]
 fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     posterior: &Posterior<&E, S, N>,
     params: &Params,
     report: &mut Report<S>,
 ) -> Particles<S, N> {
-    let reference = Gaussian {
-        mean: posterior.y,
-        standard_deviation: posterior.v,
-    };
+    let reference = Gaussian { mean: posterior.y, standard_deviation: posterior.v };
     let all = params.cycles == 0;
     let lowest = S::constant(f64::from(f32::MIN));
     let mut sums = Particles {
@@ -136,19 +129,13 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
                     step_size: scaled_step(square, posterior.v, params.scale_steps).sqrt(),
                     steps: leapfrog_steps,
                 };
-                let anneal = annealing::Params {
-                    levels: params.levels,
-                    kernel,
-                };
+                let anneal = annealing::Params { levels: params.levels, kernel };
                 annealing::run(rng, &reference, &posterior.target, &anneal)
             }
             Transition::Mala => {
                 let h = scaled_step(params.transition_step, posterior.v, params.scale_steps);
                 let kernel = langevin::Params { step_size: h };
-                let anneal = annealing::Params {
-                    levels: params.levels,
-                    kernel,
-                };
+                let anneal = annealing::Params { levels: params.levels, kernel };
                 annealing::run(rng, &reference, &posterior.target, &anneal)
             }
         };
@@ -166,14 +153,11 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         sums.weight = sums.weight * fade + weight;
         sums.square = sums.square * fade.square() + weight.square();
         if all {
-            let state = dynamics::init(posterior, particle.position);
-            report.evaluations += 1;
-            let usable = S::select(state.energy.is_finite(), weight, S::zero());
+            let state = posterior.assemble(particle.position, particle.energy, &particle.gradient);
             sums.accumulator.rescale(fade);
-            sums.accumulator
-                .add(&particle.position, &state.gradient, posterior.v, usable);
-            let energy = target_energy(&state, posterior);
-            sums.energy = sums.energy * fade + usable * energy;
+            sums.accumulator.add(&particle.position, &state.gradient, posterior.v, weight);
+            let energy = S::select(finite, particle.energy, S::zero());
+            sums.energy = sums.energy * fade + weight * energy;
         } else {
             // Gumbel-max: the arg max of log w − log(−log u) is distributed as the weights.
             let gumbel = -(-rng.uniform().ln()).ln();
@@ -183,25 +167,13 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             sums.best = S::select(better, perturbed, sums.best);
         }
     }
-    report.annealing_acceptance =
-        report.annealing_acceptance / S::constant(f64::from(params.particles.max(1)));
+    report.annealing_acceptance = report.annealing_acceptance / S::constant(f64::from(params.particles.max(1)));
     report.effective_sample_size = sums.weight.square() / sums.square;
     sums
 }
 
-/// E(x) from U(x).
-#[inline(always)]
-fn target_energy<S: Scalar, E, const N: usize>(
-    state: &dynamics::State<S, N>,
-    posterior: &Posterior<E, S, N>,
-) -> S {
-    let half = S::constant(0.5);
-    state.energy
-        - half * tensor::squared_distance(&state.position, &posterior.y) / posterior.v.square()
-}
-
 /// Estimates D(y, v) for one noised point per lane.
-#[inline(always)]
+#[inline]
 pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     target: &E,
@@ -228,11 +200,7 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
 
     let mut state = dynamics::init(&posterior, sums.chosen);
     report.evaluations += 1;
-    let mut step = step_size::init(scaled_step::<S>(
-        params.langevin_step,
-        v,
-        params.scale_steps,
-    ));
+    let mut step = step_size::init(scaled_step::<S>(params.langevin_step, v, params.scale_steps));
     let keep = params.keep.clamp(1, params.cycles);
     let mut accumulator = Accumulator::new(sums.chosen);
     for cycle in 0..params.cycles {
@@ -241,10 +209,8 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             step.freeze();
         }
         if params.refresh_sweeps > 0 {
-            let mut energy = target_energy(&state, &posterior);
-            let block = refresh::Params {
-                block: params.refresh_block,
-            };
+            let mut energy = posterior.target_energy(&state);
+            let block = refresh::Params { block: params.refresh_block };
             for _ in 0..params.refresh_sweeps {
                 let info = refresh::sweep(rng, &mut state, &mut energy, &block, &posterior);
                 report.refresh_acceptance += info.acceptance;
@@ -255,9 +221,7 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             report.evaluations += 1;
         }
         for _ in 0..params.langevin_steps {
-            let kernel = langevin::Params {
-                step_size: step.step_size,
-            };
+            let kernel = langevin::Params { step_size: step.step_size };
             let info = langevin::step(rng, &mut state, &kernel, &posterior);
             if let Some(adapt) = &params.adapt {
                 step_size::step(&mut step, adapt, info.acceptance);
@@ -268,7 +232,7 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         }
         if kept {
             accumulator.add(&state.position, &state.gradient, v, S::one());
-            report.energy += target_energy(&state, &posterior);
+            report.energy += posterior.target_energy(&state);
         }
     }
     let steps = f64::from(params.cycles * params.langevin_steps.max(1));

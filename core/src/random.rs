@@ -200,10 +200,7 @@ impl<const L: usize> Streams<L> {
         let mut out = [0; L];
         let [s0, s1, s2, s3] = &mut self.s;
         for i in 0..L {
-            out[i] = s0[i]
-                .wrapping_add(s3[i])
-                .rotate_left(23)
-                .wrapping_add(s0[i]);
+            out[i] = s0[i].wrapping_add(s3[i]).rotate_left(23).wrapping_add(s0[i]);
             let t = s1[i] << 17;
             s2[i] ^= s0[i];
             s3[i] ^= s1[i];

@@ -12,15 +12,7 @@ use crate::math;
 
 /// The outcome of a comparison, one truth value per lane.
 pub trait Mask:
-    Copy
-    + Debug
-    + PartialEq
-    + Send
-    + Sync
-    + 'static
-    + BitAnd<Output = Self>
-    + BitOr<Output = Self>
-    + Not<Output = Self>
+    Copy + Debug + PartialEq + Send + Sync + 'static + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
 {
     /// The same truth value in every lane.
     fn splat(value: bool) -> Self;

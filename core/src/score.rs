@@ -62,14 +62,7 @@ impl<S: Scalar, const N: usize> Accumulator<S, N> {
     #[inline(always)]
     pub fn new(origin: [S; N]) -> Self {
         let zeros = tensor::zeros();
-        Self {
-            weight: S::zero(),
-            d: zeros,
-            gap: zeros,
-            gap_square: S::zero(),
-            cross: S::zero(),
-            origin,
-        }
+        Self { weight: S::zero(), d: zeros, gap: zeros, gap_square: S::zero(), cross: S::zero(), origin }
     }
 
     /// Adds the posterior sample `x` with weight `w` ≥ 0; `gradient` is the posterior's ∇U(x), which
@@ -112,8 +105,7 @@ impl<S: Scalar, const N: usize> Accumulator<S, N> {
             Estimator::Target => S::one(),
             Estimator::Mixed => S::one() / (S::one() + v.square()),
             Estimator::MinimumVariance => {
-                let covariance =
-                    self.cross * scale - tensor::dot(&self.d, &self.gap) * scale.square();
+                let covariance = self.cross * scale - tensor::dot(&self.d, &self.gap) * scale.square();
                 let second_moment = self.gap_square * scale;
                 let variance = second_moment - tensor::squared_norm(&self.gap) * scale.square();
                 // Below this the difference is rounding.

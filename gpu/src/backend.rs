@@ -3,9 +3,9 @@
 //! [`Backend::mlp`] and [`Backend::lerp`] default to plain dfdx, right on every device. [`Cpu`] overrides what
 //! is worth it; CUDA (feature `cuda`) takes the defaults and [`plain`] until a kernel of its own beats them.
 
+use crate::Matrix;
 use crate::kernel::{adam as kernel_adam, mlp as kernel, scratch};
 use crate::mlp::Mlp;
-use crate::{Matrix, Tape1};
 use dfdx::prelude::*;
 
 pub use crate::kernel::adam::AdamStep;
@@ -25,7 +25,7 @@ pub trait Backend: Device<f32> {
     type Moment: Clone + std::fmt::Debug + 'static;
 
     /// The network's output for a batch `x`, with `features` for the conditioned layers.
-    fn mlp<T: Tape1<Self>>(
+    fn mlp<T: Tape<f32, Self>>(
         net: &Mlp<Self>,
         x: Matrix<Self, T>,
         features: Option<&Matrix<Self>>,
@@ -95,7 +95,7 @@ pub mod plain {
 impl Backend for Cpu {
     type Moment = Vec<f32>;
 
-    fn mlp<T: Tape1<Self>>(
+    fn mlp<T: Tape<f32, Self>>(
         net: &Mlp<Self>,
         x: Matrix<Self, T>,
         features: Option<&Matrix<Self>>,
@@ -119,13 +119,8 @@ impl Backend for Cpu {
         };
         let input_numbers = numbers(&x);
         let feature_numbers = features.map_or_else(|| scratch::take(0), numbers);
-        let job = kernel::Job {
-            plan: &plan,
-            parameters: &parameters,
-            batch,
-            x: &input_numbers,
-            features: &feature_numbers,
-        };
+        let job =
+            kernel::Job { plan: &plan, parameters: &parameters, batch, x: &input_numbers, features: &feature_numbers };
         let device = x.device().clone();
         let shape = (batch, net.outputs());
         if !T::OWNS_TAPE {

@@ -20,6 +20,10 @@ pub struct Layer<D: Storage<E>, E: Dtype = f32> {
     condition: Option<Condition<D, E>>,
 }
 
+/// Weight, bias and conditioning of a layer, to be changed.
+type Parts<'a, D, E> =
+    (&'a mut Matrix<D, NoneTape, E>, &'a mut Matrix<D, NoneTape, E>, Option<&'a mut Condition<D, E>>);
+
 impl<E: Dtype, D: Device<E>> Layer<D, E> {
     /// From a weight of shape (inputs, outputs), row-major, and a bias.
     ///
@@ -59,9 +63,7 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
     }
 
     /// Weight, bias and conditioning, to be changed.
-    pub(crate) fn parts_mut(
-        &mut self,
-    ) -> (&mut Matrix<D, NoneTape, E>, &mut Matrix<D, NoneTape, E>, Option<&mut Condition<D, E>>) {
+    pub(crate) fn parts_mut(&mut self) -> Parts<'_, D, E> {
         (&mut self.weight, &mut self.bias, self.condition.as_mut())
     }
 
@@ -70,10 +72,7 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
         &self,
         x: Matrix<D, T, E>,
         features: Option<&Matrix<D, NoneTape, E>>,
-    ) -> Matrix<D, T, E>
-    where
-        T: Merge<T>,
-    {
+    ) -> Matrix<D, T, E> {
         let z = x.matmul(self.weight.retaped::<T>());
         let row = self.bias.retaped::<T>().reshape_like(&(self.bias.shape().1,));
         let bias = row.broadcast_like::<_, Axis<0>>(&z);

@@ -1,14 +1,60 @@
-//! (placeholder)
-mod backend;
-mod kernel;
-mod layer;
-mod mlp;
-mod parameters;
+//! What Kiln trains: networks, objectives and optimiser on dfdx, generic over the device.
+//!
+//! # Guarantees
+//! - Every fused operation agrees with the same network in plain dfdx operations, value and gradients, and both
+//!   with float64 golden vectors of the published networks; the tests of this crate hold them to it.
+//! - On the CPU the same inputs give the same bits for any number of threads. Work runs in rayon's current pool.
+//! - Nothing here draws random numbers: initialisers take a source of uniforms, objectives take filled slices.
+//! - A training run that is saved and loaded goes on with the same bits ([`checkpoint`]), and equal states give
+//!   equal files.
+//! - Bytes from outside are checked before they become a network: malformed files are typed errors.
+//!
+//! # Non-goals
+//! - No general framework: dfdx's tape differentiates, this crate adds the few operations that are worth fusing.
+//! - No training loop, no noise schedule, no posterior sampling inside objectives: they are pure functions of
+//!   what the caller sampled.
+//! - The same bits on different machines: vector width and fused multiply-add are used where they exist. The
+//!   deployed network in `kiln-core` is what has the same bits everywhere.
+//! - Recovery from a full device memory: dfdx's operations panic then, and so do these.
+//!
+//! Wrong shapes of slices are errors of the caller and panic; each function says which.
 
-pub use dfdx::prelude::Cpu;
-use dfdx::prelude::*;
-/// m
+pub mod adam;
+pub mod backend;
+pub mod checkpoint;
+pub mod ema;
+pub mod generator;
+mod kernel;
+pub mod layer;
+pub mod mlp;
+pub mod noise;
+pub mod objective;
+pub mod parameters;
+pub mod posterior;
+pub mod score_network;
+pub mod trainer;
+
+pub use adam::{Adam, AdamOptions, NonFiniteGradient};
+pub use backend::{Backend, Grads, InputGradient};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use ema::Ema;
+pub use generator::{Generator, GeneratorSpec, SpecError};
+pub use layer::{Condition, Layer};
+pub use mlp::Mlp;
+pub use noise::NoiseBatch;
+pub use parameters::{Network, Parameter, ParameterMut, Role};
+pub use score_network::{ScoreNetwork, ScoreSpec};
+
+pub use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+pub use dfdx::tensor::Cuda;
+
+use dfdx::shapes::Rank0;
+use dfdx::tensor::{NoneTape, OwnedTape, Tensor};
+
+/// A matrix with run-time shape, row-major: a batch is one row a sample.
 pub type Matrix<D, T = NoneTape, E = f32> = Tensor<(usize, usize), E, D, T>;
-/// t
-pub trait Tape1<D: Storage<f32>>: Tape<f32, D> + Merge<Self> {}
-impl<D: Storage<f32>, T: Tape<f32, D> + Merge<T>> Tape1<D> for T {}
+/// A number on a device.
+pub type Scalar<D, T = NoneTape> = Tensor<Rank0, f32, D, T>;
+/// The tape that a backward pass runs along.
+pub type Taped<D> = OwnedTape<f32, D>;

@@ -1,9 +1,9 @@
 //! A SiLU network with run-time shapes, each hidden layer optionally conditioned.
 
+use crate::Matrix;
 use crate::backend::{Backend, InputGradient};
 use crate::layer::Layer;
 use crate::parameters::{Network, Parameter, ParameterMut, Role};
-use crate::{Matrix, Tape1};
 use dfdx::prelude::*;
 
 /// `layers`, with SiLU after all but the last.
@@ -100,7 +100,7 @@ impl<D: Backend> Mlp<D> {
     ///
     /// # Panics
     /// If shapes do not fit, or a layer is conditioned and there are no features.
-    pub fn forward<T: Tape1<D>>(&self, x: Matrix<D, T>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
+    pub fn forward<T: Tape<f32, D>>(&self, x: Matrix<D, T>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
         D::mlp(self, x, features, InputGradient::Needed)
     }
 
@@ -108,7 +108,7 @@ impl<D: Backend> Mlp<D> {
     ///
     /// # Panics
     /// As [`Mlp::forward`].
-    pub fn forward_constant<T: Tape1<D>>(&self, x: Matrix<D>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
+    pub fn forward_constant<T: Tape<f32, D>>(&self, x: Matrix<D>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
         D::mlp(self, x.put_tape(T::default()), features, InputGradient::Skipped)
     }
 }

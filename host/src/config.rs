@@ -14,9 +14,10 @@ pub use domain::Domain;
 pub use key::{KEYS, Key, find_key};
 pub use layer::{Layers, Origin};
 pub use settings::{
-    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition, Weight,
+    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition,
+    Weight,
 };
-pub use text::{FORMAT, from_run_text, run_text};
+pub use text::{FORMAT, from_run_text, run_text, settings_text};
 
 use crate::error::Error;
 use std::ops::Deref;
@@ -58,9 +59,11 @@ impl Settings {
 
     /// What no single key can say. `origin` tells where a key's value came from.
     fn check_together(&self, origin: impl Fn(&str) -> String) -> Result<(), Error> {
-        let fail = |key: &str, message: String, hint: &str| Err(Error::input(format!("{}{message}", origin(key)), hint));
+        let fail =
+            |key: &str, message: String, hint: &str| Err(Error::input(format!("{}{message}", origin(key)), hint));
         if self.noise.v_min >= self.noise.v_max {
-            let message = format!("noise.v_min is {}, but must be below noise.v_max ({})", self.noise.v_min, self.noise.v_max);
+            let message =
+                format!("noise.v_min is {}, but must be below noise.v_max ({})", self.noise.v_min, self.noise.v_max);
             return fail("noise.v_min", message, "v runs from the finest structure to the width of the region");
         }
         if self.noise.beta_start >= self.noise.beta_end {

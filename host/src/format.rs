@@ -7,7 +7,7 @@ pub mod npz;
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::run::write_whole;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// A format of sample files.
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    fn write(self, samples: &Samples, out: impl Write + Seek) -> io::Result<()> {
+    fn write(self, samples: &Samples, out: impl Write) -> io::Result<()> {
         match self {
             Self::Npy => npy::write(samples, out),
             Self::Npz => npz::write(samples, out),
@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    fn read(self, input: impl Read + Seek) -> io::Result<Samples> {
+    fn read(self, input: impl Read) -> io::Result<Samples> {
         match self {
             Self::Npy => npy::read(input),
             Self::Npz => npz::read(input),
@@ -134,7 +134,12 @@ mod tests {
     #[test]
     fn files_of_something_else_are_refused() {
         let place = tempfile::tempdir().unwrap();
-        for (name, text) in [("a.npy", "not an array"), ("a.npz", "not an archive"), ("a.csv", "x0,x1\n1,2\n3\n"), ("b.csv", "x0\none\n")] {
+        for (name, text) in [
+            ("a.npy", "not an array"),
+            ("a.npz", "not an archive"),
+            ("a.csv", "x0,x1\n1,2\n3\n"),
+            ("b.csv", "x0\none\n"),
+        ] {
             let path = place.path().join(name);
             std::fs::write(&path, text).unwrap();
             assert!(read(&path).is_err(), "{name}");

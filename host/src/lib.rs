@@ -1,1 +1,25 @@
-//! (placeholder)
+//! Kiln on the host: the command line, configurations, run directories, metrics, pictures, sample files.
+//!
+//! Guarantees
+//! - Only a checked [`config::Config`] can run; a bad value is refused with its place, its range and a hint.
+//! - Nothing that exists is overwritten unasked, and files are written whole or not at all.
+//! - stdout is data, stderr is log. Bad input ends with exit code 2, one sentence and a hint.
+//! - Every metric comes with its floor or its truth, its n, and the energies it cost.
+//!
+//! Non-goals: a plotting library, a general TOML editor, a job scheduler.
+
+pub mod cli;
+pub mod command;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod format;
+pub mod metric;
+pub mod plot;
+pub mod preset;
+pub mod progress;
+pub mod run;
+mod sample;
+pub mod target;
+pub mod target_api;
+pub mod train;

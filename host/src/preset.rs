@@ -2,7 +2,8 @@
 //! the appendix; [C] the authors' published code where the two differ).
 
 use crate::config::{
-    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition, Weight,
+    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition,
+    Weight,
 };
 
 /// The names of the presets, the default first.
@@ -32,7 +33,15 @@ fn run() -> Run {
 fn paper_mog40(dim: usize) -> Settings {
     Settings {
         run: run(),
-        generator: Generator { latent: dim, hidden: 400, depth: 4, thresholds: 0, threshold_range: 2.0, skip: 0.0, scale: 1.0 },
+        generator: Generator {
+            latent: dim,
+            hidden: 400,
+            depth: 4,
+            thresholds: 0,
+            threshold_range: 2.0,
+            skip: 0.0,
+            scale: 1.0,
+        },
         score: Score { kind: ScoreKind::Published, hidden: 400, depth: 4, data_sd: 1.0 },
         noise: Noise { v_min: 0.16, v_max: 1514.0, anneal: 0.0, beta_start: 1e-4, beta_end: 0.7, levels: 30 },
         train: Train {

@@ -1,20 +1,18 @@
 //! The progress of a training on stderr: a bar on a terminal, otherwise a plain line every tenth of the way.
 
 use crate::error::Error;
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const TEMPLATE: &str =
-    "{prefix:.bold} {bar:32.cyan/blue.dim} {percent:>3} %  {pos}/{len}  {per_sec}  {elapsed} elapsed, {eta} left  {msg:.green}";
+const TEMPLATE: &str = "{prefix:.bold} {bar:32.cyan/blue.dim} {percent:>3} %  {pos}/{len}  {rate}  {elapsed} elapsed, {left} left  {msg:.green}";
 
 /// What the person watches.
 pub struct Progress {
-    total: u64,
     mode: Mode,
-    start: Instant,
-    plain: Mutex<Plain>,
+    pace: Pace,
+    state: Mutex<State>,
 }
 
 enum Mode {
@@ -23,49 +21,70 @@ enum Mode {
     Quiet,
 }
 
+/// What the time left follows from.
+#[derive(Clone, Copy)]
+struct Pace {
+    total: u64,
+    start: Instant,
+    budget: Option<Duration>,
+}
+
 #[derive(Default)]
-struct Plain {
-    first: u64,
-    done: u64,
+struct State {
+    /// Steps that were behind us before this sitting (a resumed run): known from the first step reported.
+    before: Option<u64>,
     next_tenth: u64,
     quality: String,
 }
 
 impl Progress {
-    /// A bar over `total` steps, of which `done` are behind us (a resumed run). `quiet` shows nothing.
-    pub fn new(label: &str, total: u64, done: u64, quiet: bool) -> Self {
+    /// A bar over `total` steps that end with the budget at the latest. `quiet` shows nothing.
+    pub fn new(label: &str, total: u64, budget: Option<Duration>, quiet: bool) -> Self {
+        let pace = Pace { total, start: Instant::now(), budget };
         let mode = if quiet {
             Mode::Quiet
         } else if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8)).with_position(done);
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                bar.set_style(style.progress_chars("━╸─").with_key("per_sec", rate_key));
+                bar.set_style(style.progress_chars("━╸─").with_key("rate", rate_key).with_key(
+                    "left",
+                    move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{}", short(pace.left(state.pos(), state.per_sec())));
+                    },
+                ));
             }
             bar.set_prefix(label.to_string());
-            bar.reset_eta();
             Mode::Bar(bar)
         } else {
             Mode::Lines
         };
-        let next_tenth = (10 * done) / total.max(1) + 1;
-        Self { total, mode, start: Instant::now(), plain: Mutex::new(Plain { first: done, done, next_tenth, ..Plain::default() }) }
+        Self { mode, pace, state: Mutex::new(State::default()) }
     }
 
     /// One that shows nothing.
     pub fn hidden() -> Self {
-        Self::new("", 0, 0, true)
+        Self::new("", 0, None, true)
     }
 
     /// `done` of the steps are behind us.
     pub fn step(&self, done: u64) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let first = state.before.is_none();
+        let before = *state.before.get_or_insert(done.saturating_sub(1));
         if let Mode::Bar(bar) = &self.mode {
+            if first {
+                bar.set_position(before);
+                bar.reset_eta();
+            }
             bar.set_position(done);
         }
-        let Ok(mut plain) = self.plain.lock() else { return };
-        plain.done = done;
-        if matches!(self.mode, Mode::Lines) && 10 * done >= plain.next_tenth * self.total && self.total > 0 {
-            plain.next_tenth = 10 * done / self.total + 1;
-            eprintln!("{}", self.line(&plain));
+        let tenth = |steps: u64| 10 * steps / self.pace.total.max(1);
+        if first {
+            state.next_tenth = tenth(before) + 1;
+        }
+        if matches!(self.mode, Mode::Lines) && tenth(done) >= state.next_tenth {
+            state.next_tenth = tenth(done) + 1;
+            eprintln!("{}", self.line(done, &state));
         }
     }
 
@@ -74,8 +93,8 @@ impl Progress {
         if let Mode::Bar(bar) = &self.mode {
             bar.set_message(text.to_string());
         }
-        if let Ok(mut plain) = self.plain.lock() {
-            plain.quality = text.to_string();
+        if let Ok(mut state) = self.state.lock() {
+            state.quality = text.to_string();
         }
     }
 
@@ -95,33 +114,46 @@ impl Progress {
         }
     }
 
-    fn line(&self, plain: &Plain) -> String {
-        let elapsed = self.start.elapsed();
-        let rate = (plain.done - plain.first.min(plain.done)) as f64 / elapsed.as_secs_f64().max(1e-9);
-        let left = Duration::from_secs_f64((self.total.saturating_sub(plain.done) as f64 / rate.max(1e-9)).min(1e9));
-        let mut line = format!(
-            "{:>3} %  step {}/{}  {}  {} elapsed, {} left",
-            100 * plain.done / self.total.max(1),
-            plain.done,
-            self.total,
-            rate_text(rate),
-            HumanDuration(elapsed),
-            HumanDuration(left)
-        );
-        if !plain.quality.is_empty() {
-            line += "  ";
-            line += &plain.quality;
-        }
-        line
+    fn line(&self, done: u64, state: &State) -> String {
+        let elapsed = self.pace.start.elapsed();
+        let rate = done.saturating_sub(state.before.unwrap_or(0)) as f64 / elapsed.as_secs_f64().max(1e-9);
+        let (total, left) = (self.pace.total, self.pace.left(done, rate));
+        let percent = 100 * done / total.max(1);
+        let (rate, elapsed, left) = (rate_text(rate), short(elapsed), short(left));
+        let line =
+            format!("{percent:>3} %  step {done}/{total}  {rate}  {elapsed} elapsed, {left} left  {}", state.quality);
+        line.trim_end().to_string()
     }
 }
 
-fn rate_key(state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write) {
+impl Pace {
+    /// The steps to go at this rate, or the rest of the budget if that is less.
+    fn left(&self, done: u64, per_second: f64) -> Duration {
+        let steps = self.total.saturating_sub(done) as f64;
+        let left = Duration::from_secs_f64((steps / per_second.max(1e-9)).min(1e9));
+        self.budget.map_or(left, |budget| left.min(budget.saturating_sub(self.start.elapsed())))
+    }
+}
+
+/// 45s, 3m 05s, 1h 02m.
+fn short(time: Duration) -> String {
+    match time.as_secs() {
+        s @ 0..60 => format!("{s}s"),
+        s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
+        s => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
+    }
+}
+
+fn rate_key(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     let _ = out.write_str(&rate_text(state.per_sec()));
 }
 
 fn rate_text(per_second: f64) -> String {
-    if per_second >= 1.0 { format!("{per_second:.1} steps/s") } else { format!("{:.1} s/step", 1.0 / per_second.max(1e-9)) }
+    if per_second >= 1.0 {
+        format!("{per_second:.1} steps/s")
+    } else {
+        format!("{:.1} s/step", 1.0 / per_second.max(1e-9))
+    }
 }
 
 /// Reads a time such as `90s`, `5m`, `1h30m` or `2.5h`.
@@ -168,10 +200,27 @@ mod tests {
     }
 
     #[test]
-    fn plain_lines_tell_rate_and_quality() {
-        let progress = Progress::hidden();
+    fn plain_lines_tell_rate_time_and_quality() {
+        let progress = Progress::new("", 200, None, true);
         progress.quality("log p -7");
-        let line = Progress { total: 200, ..progress }.line(&Plain { first: 0, done: 50, next_tenth: 3, quality: "log p -7".into() });
-        assert!(line.starts_with(" 25 %  step 50/200  ") && line.ends_with("  log p -7"), "{line}");
+        progress.step(50);
+        let line = progress.line(50, &progress.state.lock().unwrap());
+        assert!(line.starts_with(" 25 %  step 50/200  ") && line.ends_with(" left  log p -7"), "{line}");
+    }
+
+    #[test]
+    fn a_resumed_run_counts_its_own_steps_only() {
+        let progress = Progress::new("", 200, None, true);
+        progress.step(150);
+        assert_eq!(progress.state.lock().unwrap().before, Some(149));
+        assert_eq!(progress.state.lock().unwrap().next_tenth, 8);
+    }
+
+    #[test]
+    fn the_budget_bounds_the_time_left() {
+        let pace = |budget| Pace { total: 1000, start: Instant::now(), budget };
+        assert_eq!(pace(None).left(400, 2.0), Duration::from_secs(300));
+        assert!(pace(Some(Duration::from_secs(10))).left(400, 2.0) <= Duration::from_secs(10));
+        assert_eq!([5, 185, 3725].map(|s| short(Duration::from_secs(s))), ["5s", "3m 05s", "1h 02m"]);
     }
 }

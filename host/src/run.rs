@@ -55,7 +55,10 @@ impl Run {
         if !path.is_dir() {
             let what = if path.exists() { "is not a directory" } else { "does not exist" };
             let message = format!("the run '{}' {what}", path.display());
-            return Err(Error::input(message, "give the directory that `kiln train` wrote, such as runs/mog40-kiln-seed0"));
+            return Err(Error::input(
+                message,
+                "give the directory that `kiln train` wrote, such as runs/mog40-kiln-seed0",
+            ));
         }
         let run = Self { path: path.to_path_buf() };
         let file = run.file(CONFIG);
@@ -82,7 +85,10 @@ impl Run {
 
     /// The path of the generator, which must be there.
     pub fn generator(&self) -> Result<PathBuf, Error> {
-        self.require(GENERATOR, &format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display()))
+        self.require(
+            GENERATOR,
+            &format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display()),
+        )
     }
 
     /// The path of the checkpoint, which must be there.

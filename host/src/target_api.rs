@@ -40,6 +40,11 @@ pub trait Target: Send + Sync {
     fn window(&self) -> Option<[f64; 4]> {
         None
     }
+
+    /// What training asks of it; `None` for a distribution that is known by its samples only.
+    fn training(&self) -> Option<&dyn kiln_gpu::posterior::Target> {
+        None
+    }
 }
 
 /// What is known of a target's modes.

@@ -11,7 +11,7 @@ use crate::energy::Gaussian;
 use crate::random::Randomness;
 use crate::{Energy, Scalar, tensor};
 
-use super::{Info, Kernel, State};
+use super::{Info, Kernel};
 
 /// How finely to anneal, and the kernel that moves the particle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub struct Particle<S, const N: usize> {
     pub position: [S; N],
     /// Its log-weight; not finite where the energy was not: it counts as no weight at all.
     pub log_weight: S,
+    /// The target's energy E there.
+    pub energy: S,
+    /// The target's gradient ∇E there.
+    pub gradient: [S; N],
 }
 
 /// What one annealing run did.
@@ -46,7 +50,7 @@ pub struct Report<S> {
 }
 
 /// Anneals one particle per lane from `reference` towards exp(−target) · reference.
-#[inline(always)]
+#[inline]
 pub fn run<S: Scalar, R: Randomness<S>, E: Energy<S, N>, K: Kernel<S, N>, const N: usize>(
     rng: &mut R,
     reference: &Gaussian<S, N>,
@@ -56,42 +60,31 @@ pub fn run<S: Scalar, R: Randomness<S>, E: Energy<S, N>, K: Kernel<S, N>, const 
     let levels = params.levels.max(1);
     let increment = S::constant(1.0 / f64::from(levels));
     let mut path = Posterior::new(target, reference.mean, reference.standard_deviation);
-    let position = reference.sample(rng);
-    let mut energy = target.energy(&position);
-    let mut log_weight = -increment * energy;
-    let mut report = Report {
-        acceptance: S::zero(),
-        divergences: S::zero(),
-        evaluations: 1,
-    };
-    let mut state = State {
-        position,
+    let mut particle = Particle {
+        position: reference.sample(rng),
+        log_weight: S::zero(),
+        energy: S::zero(),
         gradient: tensor::zeros(),
-        energy,
     };
+    particle.energy = target.energy_and_gradient(&particle.position, &mut particle.gradient);
+    particle.log_weight = -increment * particle.energy;
+    let mut report = Report { acceptance: S::zero(), divergences: S::zero(), evaluations: 1 };
     for k in 1..levels {
         path.beta = S::constant(f64::from(k) / f64::from(levels));
-        state = super::init(&path, state.position);
+        let mut state = path.assemble(particle.position, particle.energy, &particle.gradient);
         let info: Info<S> = params.kernel.step(rng, &mut state, &path);
-        // E from U_β, without another evaluation.
-        let pull =
-            S::constant(0.5) * tensor::squared_distance(&state.position, &path.y) / path.v.square();
-        energy = (state.energy - pull) / path.beta;
-        log_weight -= increment * energy;
+        particle.position = state.position;
+        particle.energy = path.target_energy(&state);
+        particle.gradient = path.target_gradient(&state);
+        particle.log_weight -= increment * particle.energy;
         report.acceptance += info.acceptance;
         report.divergences += S::select(info.divergent, S::one(), S::zero());
-        report.evaluations += 1 + info.evaluations;
+        report.evaluations += info.evaluations;
     }
     if levels > 1 {
         report.acceptance = report.acceptance / S::constant(f64::from(levels - 1));
     }
-    (
-        Particle {
-            position: state.position,
-            log_weight,
-        },
-        report,
-    )
+    (particle, report)
 }
 
 /// E(x) + log N(x; …): with it as the target of [`run`], the mean weight estimates

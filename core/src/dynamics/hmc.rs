@@ -12,7 +12,7 @@ pub use super::init;
 pub type Params<S> = leapfrog::Params<S>;
 
 /// One HMC step of every chain.
-#[inline(always)]
+#[inline]
 pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     state: &mut State<S, N>,
@@ -30,12 +30,7 @@ pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
 
 impl<S: Scalar, const N: usize> Kernel<S, N> for Params<S> {
     #[inline(always)]
-    fn step<R: Randomness<S>, E: Energy<S, N>>(
-        &self,
-        rng: &mut R,
-        state: &mut State<S, N>,
-        energy: &E,
-    ) -> Info<S> {
+    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S> {
         step(rng, state, self, energy)
     }
 }

@@ -28,11 +28,7 @@ pub fn normalise<S: Scalar>(weights: &mut [S]) -> Summary<S> {
         squares += w.square();
     }
     let count = S::constant(weights.len() as f64);
-    Summary {
-        log_mean_weight: largest + (sum / count).ln(),
-        effective_sample_size: S::one() / squares,
-        degenerate,
-    }
+    Summary { log_mean_weight: largest + (sum / count).ln(), effective_sample_size: S::one() / squares, degenerate }
 }
 
 /// What a set of importance weights says.

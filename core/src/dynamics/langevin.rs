@@ -35,7 +35,7 @@ fn propose<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
 
 /// One unadjusted Langevin step of every chain: biased by O(h), always taken, save where the new
 /// energy is not finite.
-#[inline(always)]
+#[inline]
 pub fn ula_step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     state: &mut State<S, N>,
@@ -48,17 +48,12 @@ pub fn ula_step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     state.gradient = tensor::select(finite, &proposal.gradient, &state.gradient);
     state.energy = S::select(finite, proposal.energy, state.energy);
     let acceptance = S::select(finite, S::one(), S::zero());
-    Info {
-        acceptance,
-        accepted: finite & S::Mask::splat(true),
-        divergent: !finite,
-        evaluations: 1,
-    }
+    Info { acceptance, accepted: finite & S::Mask::splat(true), divergent: !finite, evaluations: 1 }
 }
 
 /// One MALA step of every chain. The log ratio of the proposal densities is
 /// (‖ξ‖² − ‖x − x' + h ∇U(x')‖²/(2h))/2.
-#[inline(always)]
+#[inline]
 pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     state: &mut State<S, N>,
@@ -72,19 +67,14 @@ pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         back[i] = state.position[i] - proposal.position[i] + h * proposal.gradient[i];
     }
     let half = S::constant(0.5);
-    let log_ratio = state.energy - proposal.energy
-        + half * (tensor::squared_norm(&xi) - half * tensor::squared_norm(&back) / h);
+    let log_ratio =
+        state.energy - proposal.energy + half * (tensor::squared_norm(&xi) - half * tensor::squared_norm(&back) / h);
     metropolis(rng, state, &proposal, log_ratio, 1)
 }
 
 impl<S: Scalar, const N: usize> Kernel<S, N> for Params<S> {
     #[inline(always)]
-    fn step<R: Randomness<S>, E: Energy<S, N>>(
-        &self,
-        rng: &mut R,
-        state: &mut State<S, N>,
-        energy: &E,
-    ) -> Info<S> {
+    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S> {
         step(rng, state, self, energy)
     }
 }

@@ -43,28 +43,16 @@ pub struct Info<S: Scalar> {
 
 /// The state of chains that start at `position`.
 #[inline(always)]
-pub fn init<S: Scalar, E: Energy<S, N>, const N: usize>(
-    energy: &E,
-    position: [S; N],
-) -> State<S, N> {
+pub fn init<S: Scalar, E: Energy<S, N>, const N: usize>(energy: &E, position: [S; N]) -> State<S, N> {
     let mut gradient = tensor::zeros();
     let value = energy.energy_and_gradient(&position, &mut gradient);
-    State {
-        position,
-        gradient,
-        energy: value,
-    }
+    State { position, gradient, energy: value }
 }
 
 /// A Markov kernel that leaves exp(−U) invariant, for algorithms that take any.
 pub trait Kernel<S: Scalar, const N: usize> {
     /// Moves every chain once.
-    fn step<R: Randomness<S>, E: Energy<S, N>>(
-        &self,
-        rng: &mut R,
-        state: &mut State<S, N>,
-        energy: &E,
-    ) -> Info<S>;
+    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S>;
 }
 
 /// Metropolis' choice between a state and a proposal with log acceptance ratio `log_ratio`.
@@ -84,12 +72,7 @@ fn metropolis<S: Scalar, R: Randomness<S>, const N: usize>(
     state.position = tensor::select(accepted, &proposal.position, &state.position);
     state.gradient = tensor::select(accepted, &proposal.gradient, &state.gradient);
     state.energy = S::select(accepted, proposal.energy, state.energy);
-    Info {
-        acceptance,
-        accepted,
-        divergent: !finite,
-        evaluations,
-    }
+    Info { acceptance, accepted, divergent: !finite, evaluations }
 }
 
 /// How many lanes of a mask hold.

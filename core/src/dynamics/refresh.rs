@@ -24,7 +24,7 @@ pub struct Params {
 /// One sweep over all blocks, in index order. `target_energy` is E at the position, and is updated;
 /// the state's position alone is moved: call [`super::init`] before a kernel that needs energy and
 /// gradient. `Info::acceptance` is the mean over blocks; `accepted` says whether any block moved.
-#[inline(always)]
+#[inline]
 pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,
     state: &mut State<S, N>,
@@ -61,10 +61,5 @@ pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         start = end;
     }
     let acceptance = acceptance / S::constant(f64::from(evaluations));
-    Info {
-        acceptance,
-        accepted: moved,
-        divergent,
-        evaluations,
-    }
+    Info { acceptance, accepted: moved, divergent, evaluations }
 }

@@ -21,11 +21,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self {
-            target_acceptance: 0.574,
-            rate: 0.3,
-            half_life: 50.0,
-        }
+        Self { target_acceptance: 0.574, rate: 0.3, half_life: 50.0 }
     }
 }
 
@@ -44,11 +40,7 @@ pub struct State<S> {
 /// Starts at step size h > 0.
 #[inline(always)]
 pub fn init<S: Scalar>(step_size: S) -> State<S> {
-    State {
-        step_size,
-        steps: 0,
-        frozen: false,
-    }
+    State { step_size, steps: 0, frozen: false }
 }
 
 impl<S: Scalar> State<S> {

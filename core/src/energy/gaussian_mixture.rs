@@ -46,11 +46,7 @@ impl<const K: usize, const N: usize> GaussianMixture<K, N> {
     ///
     /// # Errors
     /// [`InvalidMixture`] says which argument is out of range.
-    pub fn new(
-        means: [[f64; N]; K],
-        weights: [f64; K],
-        standard_deviations: [f64; K],
-    ) -> Result<Self, InvalidMixture> {
+    pub fn new(means: [[f64; N]; K], weights: [f64; K], standard_deviations: [f64; K]) -> Result<Self, InvalidMixture> {
         if means.iter().flatten().any(|m| !m.is_finite()) {
             return Err(InvalidMixture::Mean);
         }
@@ -58,21 +54,12 @@ impl<const K: usize, const N: usize> GaussianMixture<K, N> {
         if weights.iter().any(|w| !w.is_finite() || *w <= 0.0) || (total - 1.0).abs() > 1e-6 {
             return Err(InvalidMixture::Weights);
         }
-        if standard_deviations
-            .iter()
-            .any(|s| !s.is_finite() || *s <= 0.0)
-        {
+        if standard_deviations.iter().any(|s| !s.is_finite() || *s <= 0.0) {
             return Err(InvalidMixture::StandardDeviation);
         }
         // ½ log 2π
         const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
-        let mut mixture = Self {
-            means,
-            weights,
-            standard_deviations,
-            half_precisions: [0.0; K],
-            offsets: [0.0; K],
-        };
+        let mut mixture = Self { means, weights, standard_deviations, half_precisions: [0.0; K], offsets: [0.0; K] };
         for k in 0..K {
             let s = standard_deviations[k];
             mixture.half_precisions[k] = 0.5 / (s * s);
@@ -186,11 +173,7 @@ pub const MOG40_STANDARD_DEVIATION: f64 = 1.313_261_687_518_222_8;
 /// MoG-40 ([P] section 4.1; Midgley et al. 2023): 40 equal modes in the plane, standard deviation
 /// [`MOG40_STANDARD_DEVIATION`]. E\[log p\] of exact samples is −6.860.
 pub fn mog40() -> GaussianMixture<40, 2> {
-    let mixture = GaussianMixture::new(
-        MOG40_MEANS,
-        [1.0 / 40.0; 40],
-        [MOG40_STANDARD_DEVIATION; 40],
-    );
+    let mixture = GaussianMixture::new(MOG40_MEANS, [1.0 / 40.0; 40], [MOG40_STANDARD_DEVIATION; 40]);
     mixture.unwrap_or_else(|_| unreachable!("the constants of this file are valid"))
 }
 

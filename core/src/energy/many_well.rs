@@ -37,11 +37,7 @@ impl<const N: usize> ManyWell<N> {
             pair[0] = loop {
                 let u: f64 = rng.uniform();
                 let (z, v): (f64, f64) = rng.normal_pair();
-                let d = if u < 0.5 {
-                    -PROPOSAL_MEAN
-                } else {
-                    PROPOSAL_MEAN
-                } + PROPOSAL_WIDTH * z;
+                let d = if u < 0.5 { -PROPOSAL_MEAN } else { PROPOSAL_MEAN } + PROPOSAL_WIDTH * z;
                 let accept: f64 = rng.uniform();
                 if libm::log(accept) < -Self::well_energy(d) - log_envelope(d) {
                     pair[1] = v;

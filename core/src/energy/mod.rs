@@ -5,7 +5,7 @@ mod gaussian_mixture;
 mod many_well;
 
 pub use gaussian::Gaussian;
-pub use gaussian_mixture::{GaussianMixture, MOG40_STANDARD_DEVIATION, mog40};
+pub use gaussian_mixture::{GaussianMixture, InvalidMixture, MOG40_STANDARD_DEVIATION, mog40};
 pub use many_well::{MANY_WELL_32_LOG_Z, ManyWell};
 
 use crate::Scalar;

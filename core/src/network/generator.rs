@@ -23,14 +23,10 @@ pub struct Generator<'a, R> {
 /// `z.len() * (1 + thresholds.len())`; shorter buffers are filled as far as they go.
 #[inline(always)]
 pub fn write_features<S: Scalar>(z: &[S], thresholds: &[S::Real], out: &mut [S]) {
-    let mut slots = out.iter_mut();
-    for (slot, z) in slots.by_ref().zip(z) {
-        *slot = *z;
-    }
-    let signs = z
-        .iter()
-        .flat_map(|z| thresholds.iter().map(move |c| (*z, *c)));
-    for (slot, (z, c)) in slots.zip(signs) {
+    let (latents, signs) = out.split_at_mut(z.len().min(out.len()));
+    latents.copy_from_slice(&z[..latents.len()]);
+    let features = z.iter().flat_map(|z| thresholds.iter().map(move |c| (*z, *c)));
+    for (slot, (z, c)) in signs.iter_mut().zip(features) {
         *slot = S::select(S::splat(c).lt(z), S::one(), -S::one());
     }
 }
@@ -41,23 +37,11 @@ impl<'a, R: num_traits::Float> Generator<'a, R> {
     /// # Errors
     /// [`InvalidNetwork::Ends`] where the network's inputs are not latent × (1 + thresholds), or
     /// it has more outputs than there are latents.
-    pub fn new(
-        mlp: Mlp<'a, R>,
-        latent: usize,
-        thresholds: &'a [R],
-        skip: R,
-        scale: R,
-    ) -> Result<Self, InvalidNetwork> {
+    pub fn new(mlp: Mlp<'a, R>, latent: usize, thresholds: &'a [R], skip: R, scale: R) -> Result<Self, InvalidNetwork> {
         if mlp.inputs() != latent * (1 + thresholds.len()) || mlp.outputs() > latent {
             return Err(InvalidNetwork::Ends);
         }
-        Ok(Self {
-            mlp,
-            thresholds,
-            latent,
-            skip,
-            scale,
-        })
+        Ok(Self { mlp, thresholds, latent, skip, scale })
     }
 
     /// How many Gaussian numbers make one sample.
@@ -80,20 +64,11 @@ impl<'a, R: num_traits::Float> Generator<'a, R> {
     ///
     /// # Errors
     /// [`InvalidNetwork::Buffer`] where a buffer is too short.
-    pub fn sample<S: Scalar<Real = R>>(
-        &self,
-        z: &[S],
-        scratch: &mut [S],
-        x: &mut [S],
-    ) -> Result<(), InvalidNetwork> {
+    pub fn sample<S: Scalar<Real = R>>(&self, z: &[S], scratch: &mut [S], x: &mut [S]) -> Result<(), InvalidNetwork> {
         if z.len() < self.latent || x.len() < self.dim() || scratch.len() < self.scratch() {
             return Err(InvalidNetwork::Buffer);
         }
-        write_features(
-            &z[..self.latent],
-            self.thresholds,
-            &mut scratch[..self.mlp.inputs()],
-        );
+        write_features(&z[..self.latent], self.thresholds, &mut scratch[..self.mlp.inputs()]);
         let out = self.mlp.forward(scratch)?;
         for ((x, z), out) in x.iter_mut().zip(z).zip(out) {
             *x = S::splat(self.skip) * *z + S::splat(self.scale) * *out;

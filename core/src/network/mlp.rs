@@ -72,11 +72,7 @@ impl<'a, R: Copy> Mlp<'a, R> {
             width = width.max(columns);
             rows = columns;
         }
-        Ok(Self {
-            layers,
-            inputs,
-            width,
-        })
+        Ok(Self { layers, inputs, width })
     }
 
     /// How many numbers go in.
@@ -100,10 +96,7 @@ impl<'a, R: Copy> Mlp<'a, R> {
     ///
     /// # Errors
     /// [`InvalidNetwork::Buffer`] where `scratch` is too short.
-    pub fn forward<'s, S: Scalar<Real = R>>(
-        &self,
-        scratch: &'s mut [S],
-    ) -> Result<&'s [S], InvalidNetwork> {
+    pub fn forward<'s, S: Scalar<Real = R>>(&self, scratch: &'s mut [S]) -> Result<&'s [S], InvalidNetwork> {
         if scratch.len() < 2 * self.width {
             return Err(InvalidNetwork::Buffer);
         }

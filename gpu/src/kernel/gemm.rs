@@ -83,15 +83,16 @@ mod tests {
                 gemm(va, vb, beta, &mut c);
                 for i in 0..m {
                     for j in 0..n {
-                        let sum: f64 = (0..k)
-                            .map(|l| {
-                                let x = if ta { a[l * m + i] } else { a[i * k + l] };
-                                let y = if tb { b[j * k + l] } else { b[l * n + j] };
-                                f64::from(x) * f64::from(y)
-                            })
-                            .sum();
-                        let want = sum + f64::from(beta * c0[i * n + j]);
-                        assert!((f64::from(c[i * n + j]) - want).abs() < 2e-5, "{m} {k} {n} {mask}");
+                        // The sum, and the sum of magnitudes that bounds its rounding.
+                        let (mut sum, mut size) = (f64::from(beta * c0[i * n + j]), 1.0);
+                        for l in 0..k {
+                            let x = f64::from(if ta { a[l * m + i] } else { a[i * k + l] });
+                            let y = f64::from(if tb { b[j * k + l] } else { b[l * n + j] });
+                            sum += x * y;
+                            size += (x * y).abs();
+                        }
+                        let error = (f64::from(c[i * n + j]) - sum).abs();
+                        assert!(error < 1e-6 * size, "{m} {k} {n} {mask}: {error:e} of {size}");
                     }
                 }
             }

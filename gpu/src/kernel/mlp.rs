@@ -10,8 +10,10 @@ use super::scratch::{self, Buffer};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows a chunk. Part of the definition of the result: sums over rows are cut here.
-pub(crate) const CHUNK: usize = 256;
+/// Most rows of a chunk: each one packs all weights anew for its products, its activations fill the cache.
+const LARGEST_CHUNK: usize = 512;
+/// Batches with more rows than this are cut in two at least.
+const WORTH_CUTTING: usize = 256;
 /// At most this many groups, each with a set of parameter gradients of its own, which bounds the memory.
 const GROUPS: usize = 16;
 /// Numbers a task when gradients of groups are added up.
@@ -23,6 +25,13 @@ pub(crate) struct Plan {
     pub(crate) layers: Vec<LayerPlan>,
     pub(crate) features: usize,
     pub(crate) len: usize,
+}
+
+/// Rows a chunk. Part of the definition of the result, since sums over rows are cut here: it depends on the batch
+/// and on nothing else.
+fn chunk_size(batch: usize) -> usize {
+    let pieces = batch.div_ceil(LARGEST_CHUNK).max(batch.div_ceil(WORTH_CUTTING).min(2)).max(1);
+    batch.div_ceil(pieces).next_multiple_of(16).max(16)
 }
 
 /// One layer of a [`Plan`].
@@ -85,7 +94,8 @@ impl<'a> Job<'a> {
     }
 
     fn chunk_rows(&self, chunk: usize) -> Range<usize> {
-        chunk * CHUNK..((chunk + 1) * CHUNK).min(self.batch)
+        let size = chunk_size(self.batch);
+        chunk * size..((chunk + 1) * size).min(self.batch)
     }
 
     fn input_rows(&self, rows: &Range<usize>) -> &'a [f32] {
@@ -124,7 +134,7 @@ fn run(job: Job<'_>, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
     let width = job.plan.output().max(1);
     let mut y = vec![0.0; job.batch * width];
     let saved = y
-        .par_chunks_mut(CHUNK * width)
+        .par_chunks_mut(chunk_size(job.batch) * width)
         .enumerate()
         .map(|(chunk, y)| forward_chunk(job, job.chunk_rows(chunk), y, keep))
         .collect();
@@ -188,13 +198,14 @@ impl Gradients {
 pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input: bool) -> (Gradients, Vec<f32>) {
     job.check();
     assert_eq!(gradient.len(), job.batch * job.plan.output(), "gradient");
-    let per_group = job.batch.div_ceil(CHUNK).div_ceil(GROUPS).max(1);
+    let per_group = job.batch.div_ceil(chunk_size(job.batch)).div_ceil(GROUPS).max(1);
+    let group_rows = per_group * chunk_size(job.batch);
     let width = if want_input { job.plan.input() } else { 0 };
     let mut input_gradient = vec![0.0; job.batch * width];
     let slots: Vec<&mut [f32]> = if want_input {
-        input_gradient.chunks_mut(per_group * CHUNK * width).collect()
+        input_gradient.chunks_mut(group_rows * width).collect()
     } else {
-        (0..job.batch.div_ceil(per_group * CHUNK)).map(|_| Default::default()).collect()
+        (0..job.batch.div_ceil(group_rows)).map(|_| Default::default()).collect()
     };
     let groups = slots
         .into_par_iter()

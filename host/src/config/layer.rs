@@ -55,9 +55,10 @@ impl Layers {
     /// Adds what a TOML file says.
     pub fn file(&mut self, path: &Path) -> Result<(), Error> {
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => {
-                Error::input(format!("'{}' is not a text file", path.display()), "--config wants a TOML file; `kiln presets` prints one")
-            }
+            std::io::ErrorKind::InvalidData => Error::input(
+                format!("'{}' is not a text file", path.display()),
+                "--config wants a TOML file; `kiln presets` prints one",
+            ),
             _ => Error::file("read", path, error),
         })?;
         self.text(&text, &path.display().to_string())
@@ -75,7 +76,10 @@ impl Layers {
     pub fn set(&mut self, assignment: &str) -> Result<(), Error> {
         let Some((key, raw)) = assignment.split_once('=') else {
             let message = format!("--set: '{assignment}' has no '='");
-            return Err(Error::input(message, "write it as --set section.key=value, for example --set train.batch=512"));
+            return Err(Error::input(
+                message,
+                "write it as --set section.key=value, for example --set train.batch=512",
+            ));
         };
         let (key, raw) = (key.trim(), raw.trim());
         let parsed = format!("x = {raw}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("x"));
@@ -99,8 +103,9 @@ impl Layers {
 
     /// Applies the assignments to a preset and checks the whole.
     pub fn resolve(&self, preset: Settings) -> Result<Config, Error> {
-        let mut table = toml::Table::try_from(&preset)
-            .map_err(|error| Error::input(format!("the preset cannot be written down: {error}"), "this is a defect of Kiln"))?;
+        let mut table = toml::Table::try_from(&preset).map_err(|error| {
+            Error::input(format!("the preset cannot be written down: {error}"), "this is a defect of Kiln")
+        })?;
         for key in KEYS {
             let section = table.get_mut(key.section()).and_then(Value::as_table_mut);
             let Some(slot) = section.and_then(|section| section.get_mut(key.field())) else { continue };
@@ -108,9 +113,9 @@ impl Layers {
             let value = assigned.unwrap_or_else(|| slot.clone());
             *slot = key.domain.accept(&value).ok_or_else(|| out_of_range(key, &value, None))?;
         }
-        let settings: Settings = table
-            .try_into()
-            .map_err(|error| Error::input(format!("the settings do not fit together: {error}"), "this is a defect of Kiln"))?;
+        let settings: Settings = table.try_into().map_err(|error| {
+            Error::input(format!("the settings do not fit together: {error}"), "this is a defect of Kiln")
+        })?;
         settings.check_together(|key| self.last(key).map(|a| format!("{}: ", a.origin)).unwrap_or_default())?;
         Ok(Config(settings))
     }
@@ -151,7 +156,10 @@ fn out_of_range(key: &Key, value: &Value, origin: Option<&Origin>) -> Error {
         (Domain::Choice(words), Some(word)) => nearest(word, words.iter().copied()),
         _ => None,
     };
-    Error::input(message, guess.map_or_else(|| format!("{}: {}", key.name, key.help), |near| format!("did you mean \"{near}\"?")))
+    Error::input(
+        message,
+        guess.map_or_else(|| format!("{}: {}", key.name, key.help), |near| format!("did you mean \"{near}\"?")),
+    )
 }
 
 #[cfg(test)]
@@ -196,8 +204,19 @@ mod tests {
         let error = layers.text("[train]\nbatch = = 64", "my.toml").unwrap_err();
         assert!(error.to_string().starts_with("my.toml:2:9: "), "{error}");
         let error = layers.set("batch=3").unwrap_err();
-        assert_eq!((error.to_string().as_str(), error.hint()), ("--set: unknown key 'batch'", "did you mean 'train.batch'?"));
-        for bad in ["train.clip=nan", "train.clip=0", "train.clip=-1", "train.clip=inf", "train.batch=0", "train.batch=1.5", "run.seed=-1"] {
+        assert_eq!(
+            (error.to_string().as_str(), error.hint()),
+            ("--set: unknown key 'batch'", "did you mean 'train.batch'?")
+        );
+        for bad in [
+            "train.clip=nan",
+            "train.clip=0",
+            "train.clip=-1",
+            "train.clip=inf",
+            "train.batch=0",
+            "train.batch=1.5",
+            "run.seed=-1",
+        ] {
             assert!(layers.set(bad).is_err(), "{bad}");
         }
         assert_eq!(layers.set("train.decay=cosin").unwrap_err().hint(), "did you mean \"cosine\"?");
@@ -217,6 +236,9 @@ mod tests {
     fn a_raw_preset_with_a_bad_value_cannot_run() {
         let mut settings = preset::settings("mog40", "kiln", 2);
         settings.train.clip = f64::NAN;
-        assert_eq!(settings.check().unwrap_err().to_string(), "train.clip is nan, but must be a number above 0, at most 1000000000000");
+        assert_eq!(
+            settings.check().unwrap_err().to_string(),
+            "train.clip is nan, but must be a number above 0, at most 1000000000000"
+        );
     }
 }

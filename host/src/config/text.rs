@@ -16,7 +16,9 @@ const ABOUT: &str = "about";
 /// The configuration as the `config.toml` of a run: versions and the target's convention, then every key.
 /// [`from_run_text`] reads back the same configuration.
 pub fn run_text(config: &Config, convention: &str) -> String {
-    let mut text = String::from("# A run of Kiln: every setting, resolved. Train the same again with\n#   kiln train --config THIS_FILE\n\n");
+    let mut text = String::from(
+        "# A run of Kiln: every setting, resolved. Train the same again with\n#   kiln train --config THIS_FILE\n\n",
+    );
     let _ = writeln!(text, "[{ABOUT}]");
     let _ = writeln!(text, "kiln = {}", Value::from(env!("CARGO_PKG_VERSION")));
     let _ = writeln!(text, "format = {FORMAT}");
@@ -44,7 +46,12 @@ pub fn settings_text(settings: &Settings) -> String {
 pub fn from_run_text(text: &str, name: &str) -> Result<Config, Error> {
     let mut layers = Layers::new();
     layers.text(text, name)?;
-    let whole = || Error::input(format!("{name}: a key of the configuration is missing"), "the file was changed; train the run anew");
+    let whole = || {
+        Error::input(
+            format!("{name}: a key of the configuration is missing"),
+            "the file was changed; train the run anew",
+        )
+    };
     let settings = text.parse::<toml::Table>().map_err(|_| whole()).and_then(|mut table| {
         table.remove(ABOUT);
         table.try_into::<Settings>().map_err(|_| whole())
@@ -66,7 +73,10 @@ pub(super) fn entries(text: &str, name: &str) -> Result<Vec<(String, Value, Orig
     let malformed = |error: toml::de::Error| {
         let what = error.message().lines().next().unwrap_or("malformed").to_string();
         let at = error.span().map_or(0, |span| span.start);
-        Error::input(format!("{}: not valid TOML: {what}", place(at)), "sections are [name], entries are key = value, text stands in \"quotes\"")
+        Error::input(
+            format!("{}: not valid TOML: {what}", place(at)),
+            "sections are [name], entries are key = value, text stands in \"quotes\"",
+        )
     };
     let spans = DeTable::parse(text).map_err(malformed)?;
     let values: toml::Table = toml::from_str(text).map_err(malformed)?;
@@ -152,7 +162,8 @@ mod tests {
         let text = run_text(&config, "c");
         let newer = text.replace("format = 1", "format = 2");
         assert!(from_run_text(&newer, "c.toml").unwrap_err().to_string().contains("format 2"));
-        let missing: String = text.lines().filter(|line| !line.starts_with("batch")).map(|line| format!("{line}\n")).collect();
+        let missing: String =
+            text.lines().filter(|line| !line.starts_with("batch")).map(|line| format!("{line}\n")).collect();
         assert!(from_run_text(&missing, "c.toml").unwrap_err().to_string().contains("missing"));
         assert!(Layers::new().text("[trian]", "c.toml").unwrap_err().to_string().contains("trian"));
     }

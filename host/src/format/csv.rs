@@ -12,7 +12,11 @@ pub fn write(samples: &Samples, mut out: impl Write) -> io::Result<()> {
     for row in samples.data.chunks_exact(samples.dim.max(1)) {
         for (i, x) in row.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            if *x == 0.0 || (1e-5..1e7).contains(&x.abs()) { write!(out, "{comma}{x}")? } else { write!(out, "{comma}{x:e}")? }
+            if *x == 0.0 || (1e-5..1e7).contains(&x.abs()) {
+                write!(out, "{comma}{x}")?
+            } else {
+                write!(out, "{comma}{x:e}")?
+            }
         }
         writeln!(out)?;
     }
@@ -29,7 +33,10 @@ pub fn read(input: impl Read) -> io::Result<Samples> {
         let line = line?;
         let before = data.len();
         for word in line.split(',') {
-            let number = word.trim().parse::<f32>().map_err(|_| invalid(format!("line {}: '{word}' is not a number", at + 2)))?;
+            let number = word
+                .trim()
+                .parse::<f32>()
+                .map_err(|_| invalid(format!("line {}: '{word}' is not a number", at + 2)))?;
             data.push(number);
         }
         if data.len() - before != dim {

@@ -27,7 +27,9 @@ pub(super) fn from_array<R: Read>(file: npyz::NpyFile<R>) -> io::Result<Samples>
     let data: Vec<f32> = match file.try_data::<f32>() {
         Ok(values) => values.collect::<io::Result<_>>()?,
         Err(file) => {
-            let values = file.try_data::<f64>().map_err(|file| invalid(format!("its type is {:?}, not a float", file.dtype().descr())))?;
+            let values = file
+                .try_data::<f64>()
+                .map_err(|file| invalid(format!("its type is {:?}, not a float", file.dtype().descr())))?;
             values.map(|value| value.map(|value| value as f32)).collect::<io::Result<_>>()?
         }
     };

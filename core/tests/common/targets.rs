@@ -1,0 +1,239 @@
+//! The registry of energies: every generic test walks [`every_energy`], so that a new energy is tested by standing here.
+
+use kiln_core::diffusion::Posterior;
+use kiln_core::dynamics::annealing::Residual;
+use kiln_core::energy::{Gaussian, GaussianMixture, ManyWell, mog40};
+use kiln_core::random::{Purpose, Randomness, Stream};
+use kiln_core::{Energy, Scalar};
+
+/// An energy in every scalar type, and the scale of its structure.
+pub trait Case<const N: usize> {
+    const NAME: &'static str;
+    /// Test points are this wide around the origin.
+    const WIDTH: f64;
+    /// A step size with which leapfrog is accurate.
+    const STEP: f64;
+    type At<S: Scalar>: Energy<S, N>;
+    fn at<S: Scalar>() -> Self::At<S>;
+
+    /// A test point, exact in f32.
+    fn point(index: u64) -> [f64; N] {
+        let mut rng = Stream::new(17, Purpose::Test, index);
+        core::array::from_fn(|_| {
+            let z: f32 = rng.normal();
+            f64::from(z * Self::WIDTH as f32)
+        })
+    }
+}
+
+pub trait Visitor {
+    fn visit<C: Case<N>, const N: usize>(&mut self);
+}
+
+pub fn every_energy(visitor: &mut impl Visitor) {
+    visitor.visit::<PlainGaussian, 3>();
+    visitor.visit::<ThreeModes, 2>();
+    visitor.visit::<Mog40, 2>();
+    visitor.visit::<Mog40Convolved, 2>();
+    visitor.visit::<Double, 1>();
+    visitor.visit::<ManyWell2, 2>();
+    visitor.visit::<ManyWell32, 32>();
+    visitor.visit::<Mog40Posterior, 2>();
+    visitor.visit::<ManyWellPosterior, 4>();
+    visitor.visit::<Mog40Residual, 2>();
+    visitor.visit::<ManyWellResidual, 4>();
+}
+
+/// A double well with barriers of about one nat, E = Σ x⁴ − 2x² − x/2: every sampler crosses it.
+#[derive(Clone, Copy, Debug)]
+pub struct DoubleWell;
+
+impl<S: Scalar, const N: usize> Energy<S, N> for DoubleWell {
+    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+        let mut energy = S::zero();
+        for i in 0..N {
+            let square = x[i].square();
+            energy += square * square - S::constant(2.0) * square - S::constant(0.5) * x[i];
+            gradient[i] = S::constant(4.0) * x[i] * (square - S::one()) - S::constant(0.5);
+        }
+        energy
+    }
+}
+
+/// Another energy, which is NaN where x₀ < 0.
+#[derive(Clone, Copy, Debug)]
+pub struct RightHalf<E>(pub E);
+
+impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for RightHalf<E> {
+    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+        let energy = self.0.energy_and_gradient(x, gradient);
+        let outside = x[0].lt(S::zero());
+        let nan = S::zero() / S::zero();
+        for g in gradient.iter_mut() {
+            *g = S::select(outside, nan, *g);
+        }
+        S::select(outside, nan, energy)
+    }
+}
+
+/// The same energy or random numbers behind calls that the compiler does not inline: tests that instantiate many kernels
+/// compile in seconds instead of minutes.
+#[derive(Clone, Debug)]
+pub struct Apart<T>(pub T);
+
+impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for Apart<E> {
+    #[inline(never)]
+    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+        self.0.energy_and_gradient(x, gradient)
+    }
+    #[inline(never)]
+    fn energy(&self, x: &[S; N]) -> S {
+        self.0.energy(x)
+    }
+}
+
+impl<S: Scalar, R: Randomness<S>> Randomness<S> for Apart<R> {
+    #[inline(never)]
+    fn uniform(&mut self) -> S {
+        self.0.uniform()
+    }
+    #[inline(never)]
+    fn normal_pair(&mut self) -> (S, S) {
+        self.0.normal_pair()
+    }
+    #[inline(never)]
+    fn fill_normal(&mut self, out: &mut [S]) {
+        self.0.fill_normal(out);
+    }
+}
+
+/// Three overlapping modes of different weight and width.
+pub fn three_modes() -> GaussianMixture<3, 2> {
+    GaussianMixture::new([[0.0, 0.0], [2.2, 0.5], [0.5, -2.0]], [0.5, 0.3, 0.2], [0.7, 0.9, 0.6]).expect("valid")
+}
+
+pub struct PlainGaussian;
+impl Case<3> for PlainGaussian {
+    const NAME: &'static str = "Gaussian";
+    const WIDTH: f64 = 1.5;
+    const STEP: f64 = 0.1;
+    type At<S: Scalar> = Gaussian<S, 3>;
+    fn at<S: Scalar>() -> Gaussian<S, 3> {
+        Gaussian { mean: [0.5, -1.0, 2.0].map(S::constant), standard_deviation: S::constant(0.7) }
+    }
+}
+
+pub struct ThreeModes;
+impl Case<2> for ThreeModes {
+    const NAME: &'static str = "three modes";
+    const WIDTH: f64 = 2.0;
+    const STEP: f64 = 0.1;
+    type At<S: Scalar> = GaussianMixture<3, 2>;
+    fn at<S: Scalar>() -> GaussianMixture<3, 2> {
+        three_modes()
+    }
+}
+
+pub struct Mog40;
+impl Case<2> for Mog40 {
+    const NAME: &'static str = "MoG-40";
+    const WIDTH: f64 = 25.0;
+    const STEP: f64 = 0.05;
+    type At<S: Scalar> = GaussianMixture<40, 2>;
+    fn at<S: Scalar>() -> GaussianMixture<40, 2> {
+        mog40()
+    }
+}
+
+pub struct Mog40Convolved;
+impl Case<2> for Mog40Convolved {
+    const NAME: &'static str = "MoG-40 at v = 5";
+    const WIDTH: f64 = 30.0;
+    const STEP: f64 = 0.2;
+    type At<S: Scalar> = GaussianMixture<40, 2>;
+    fn at<S: Scalar>() -> GaussianMixture<40, 2> {
+        mog40().convolved(5.0)
+    }
+}
+
+pub struct Double;
+impl Case<1> for Double {
+    const NAME: &'static str = "double well";
+    const WIDTH: f64 = 1.5;
+    const STEP: f64 = 0.05;
+    type At<S: Scalar> = DoubleWell;
+    fn at<S: Scalar>() -> DoubleWell {
+        DoubleWell
+    }
+}
+
+pub struct ManyWell2;
+impl Case<2> for ManyWell2 {
+    const NAME: &'static str = "Many-Well-2";
+    const WIDTH: f64 = 1.7;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = ManyWell<2>;
+    fn at<S: Scalar>() -> ManyWell<2> {
+        ManyWell
+    }
+}
+
+pub struct ManyWell32;
+impl Case<32> for ManyWell32 {
+    const NAME: &'static str = "Many-Well-32";
+    const WIDTH: f64 = 1.7;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = ManyWell<32>;
+    fn at<S: Scalar>() -> ManyWell<32> {
+        ManyWell
+    }
+}
+
+pub struct Mog40Posterior;
+impl Case<2> for Mog40Posterior {
+    const NAME: &'static str = "posterior of MoG-40, tempered";
+    const WIDTH: f64 = 20.0;
+    const STEP: f64 = 0.05;
+    type At<S: Scalar> = Posterior<GaussianMixture<40, 2>, S, 2>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        let posterior = Posterior::new(mog40(), [-12.0, 7.0].map(S::constant), S::constant(6.0));
+        Posterior { beta: S::constant(0.4), ..posterior }
+    }
+}
+
+pub struct ManyWellPosterior;
+impl Case<4> for ManyWellPosterior {
+    const NAME: &'static str = "posterior of Many-Well-4";
+    const WIDTH: f64 = 1.5;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = Posterior<ManyWell<4>, S, 4>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        Posterior::new(ManyWell, [1.2, -0.3, -2.0, 0.8].map(S::constant), S::constant(0.6))
+    }
+}
+
+fn reference<S: Scalar, const N: usize>(width: f64) -> Gaussian<S, N> {
+    Gaussian { mean: core::array::from_fn(|i| S::constant(0.3 * i as f64)), standard_deviation: S::constant(width) }
+}
+
+pub struct Mog40Residual;
+impl Case<2> for Mog40Residual {
+    const NAME: &'static str = "residual of MoG-40";
+    const WIDTH: f64 = 20.0;
+    const STEP: f64 = 0.05;
+    type At<S: Scalar> = Residual<GaussianMixture<40, 2>, S, 2>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        Residual { target: mog40(), reference: reference(30.0) }
+    }
+}
+
+pub struct ManyWellResidual;
+impl Case<4> for ManyWellResidual {
+    const NAME: &'static str = "residual of Many-Well-4";
+    const WIDTH: f64 = 1.5;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = Residual<ManyWell<4>, S, 4>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        Residual { target: ManyWell, reference: reference(1.3) }
+    }
+}

@@ -1,0 +1,97 @@
+//! Adam (Kingma & Ba 2015, algorithm 1) with global gradient-norm clipping, and a state that can be saved.
+
+use crate::backend::{AdamStep, Backend, Grads};
+use crate::parameters::{Network, Role};
+use dfdx::prelude::*;
+
+/// What may change from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamOptions {
+    /// Step length.
+    pub learning_rate: f32,
+    /// Decay of the mean of gradients.
+    pub beta1: f32,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Gradients whose norm over all parameters is larger are scaled down to it.
+    pub clip: Option<f32>,
+}
+
+impl Default for AdamOptions {
+    /// The values of the paper, unclipped.
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: None }
+    }
+}
+
+/// The gradient holds a NaN or an infinity; nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the gradient is not finite")]
+pub struct NonFiniteGradient;
+
+/// The moments of a network's trained parameters, in the order of [`Network::parameters`].
+#[derive(Clone, Debug)]
+pub struct Adam<D: Backend> {
+    pub(crate) first: Vec<D::Moment>,
+    pub(crate) second: Vec<D::Moment>,
+    pub(crate) steps: u64,
+}
+
+impl<D: Backend> Adam<D> {
+    /// For a network that has not been trained yet.
+    pub fn new(net: &impl Network<D>) -> Self {
+        let zeros = || {
+            let parameters = net.parameters().into_iter().filter(|p| p.role == Role::Trained);
+            parameters.map(|p| D::moment(p.matrix, vec![0.0; p.matrix.shape().num_elements()])).collect()
+        };
+        Self { first: zeros(), second: zeros(), steps: 0 }
+    }
+
+    /// How many updates were made.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// One update. Returns the norm of the gradient over all parameters before clipping.
+    ///
+    /// # Errors
+    /// If that norm is not finite; network and state are then as before.
+    ///
+    /// # Panics
+    /// If `net` has not the shape this state was made for.
+    pub fn step(
+        &mut self,
+        net: &mut impl Network<D>,
+        mut gradients: Grads<D>,
+        options: &AdamOptions,
+    ) -> Result<f32, NonFiniteGradient> {
+        let mut parameters = net.parameters_mut();
+        parameters.retain(|p| p.role == Role::Trained);
+        assert_eq!(parameters.len(), self.first.len(), "a state of another network");
+        let square: f64 = parameters.iter().map(|p| D::gradient_square_sum(p.matrix, &mut gradients)).sum();
+        let norm = square.sqrt() as f32;
+        if !norm.is_finite() {
+            return Err(NonFiniteGradient);
+        }
+        self.steps += 1;
+        let correction = |beta: f32| {
+            let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+            (1.0 / (1.0 - f64::from(beta).powi(steps))) as f32
+        };
+        let step = AdamStep {
+            learning_rate: options.learning_rate,
+            beta1: options.beta1,
+            beta2: options.beta2,
+            epsilon: options.epsilon,
+            gradient_scale: options.clip.filter(|&c| norm > c).map_or(1.0, |c| c / norm),
+            first_scale: correction(options.beta1),
+            second_scale: correction(options.beta2),
+        };
+        for ((p, first), second) in parameters.into_iter().zip(&mut self.first).zip(&mut self.second) {
+            D::adam(&step, p.matrix, first, second, &mut gradients);
+        }
+        Ok(norm)
+    }
+}

@@ -1,0 +1,262 @@
+//! Named f32 tensors and texts in one safetensors file: networks, optimiser states, whole training runs.
+//!
+//! Saving is exact (the same bits come back) and canonical (equal contents give equal bytes).
+
+use crate::adam::Adam;
+use crate::backend::Backend;
+use crate::generator::SpecError;
+use crate::parameters::{Network, Role};
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+/// Why a file is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Not a safetensors file.
+    #[error("not a safetensors file: {0}")]
+    Malformed(#[from] safetensors::SafeTensorError),
+    /// A tensor or text is missing.
+    #[error("`{0}` is missing")]
+    Missing(String),
+    /// A tensor holds other numbers than f32.
+    #[error("`{0}` does not hold 32-bit floats")]
+    NotF32(String),
+    /// A tensor has the wrong shape.
+    #[error("`{name}` has shape {found:?}, not {expected:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// What was needed.
+        expected: Vec<usize>,
+        /// What the file holds.
+        found: Vec<usize>,
+    },
+    /// A tensor holds a NaN or an infinity.
+    #[error("`{0}` holds numbers that are not finite")]
+    NonFinite(String),
+    /// A text does not say what it should.
+    #[error("`{key}` cannot be `{text}`")]
+    Text {
+        /// Its key.
+        key: String,
+        /// What it says.
+        text: String,
+    },
+    /// The texts describe no generator.
+    #[error("no generator has this shape: {0}")]
+    Spec(#[from] SpecError),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Stored {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// Tensors and texts by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    tensors: BTreeMap<String, Stored>,
+    texts: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a tensor.
+    ///
+    /// # Panics
+    /// If the numbers do not fill the shape.
+    pub fn insert_tensor(&mut self, name: impl Into<String>, shape: Vec<usize>, values: Vec<f32>) {
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "numbers of a tensor");
+        self.tensors.insert(name.into(), Stored { shape, values });
+    }
+
+    /// Adds or replaces a text.
+    pub fn insert_text(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        self.texts.insert(key.into(), text.into());
+    }
+
+    fn stored(&self, name: &str) -> Result<&Stored, CheckpointError> {
+        let stored = self.tensors.get(name).ok_or_else(|| CheckpointError::Missing(name.to_string()))?;
+        if stored.values.iter().all(|x| x.is_finite()) {
+            Ok(stored)
+        } else {
+            Err(CheckpointError::NonFinite(name.to_string()))
+        }
+    }
+
+    /// The numbers of a tensor that must have the given shape.
+    ///
+    /// # Errors
+    /// If it is missing, has another shape or is not finite.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&[f32], CheckpointError> {
+        let stored = self.stored(name)?;
+        if stored.shape == shape {
+            return Ok(&stored.values);
+        }
+        let (expected, found) = (shape.to_vec(), stored.shape.clone());
+        Err(CheckpointError::Shape { name: name.to_string(), expected, found })
+    }
+
+    /// The numbers of a tensor of any length and one axis.
+    ///
+    /// # Errors
+    /// If it is missing, has another number of axes or is not finite.
+    pub fn vector(&self, name: &str) -> Result<&[f32], CheckpointError> {
+        let length = self.stored(name)?.values.len();
+        self.tensor(name, &[length])
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn text(&self, key: &str) -> Result<&str, CheckpointError> {
+        self.texts.get(key).map(String::as_str).ok_or_else(|| CheckpointError::Missing(key.to_string()))
+    }
+
+    /// All texts, by key.
+    pub fn texts(&self) -> &BTreeMap<String, String> {
+        &self.texts
+    }
+
+    /// A text as a number or whatever else it stands for.
+    ///
+    /// # Errors
+    /// If it is missing or does not parse.
+    pub fn parsed<V: FromStr>(&self, key: &str) -> Result<V, CheckpointError> {
+        self.text(key)?.parse().map_err(|_| self.bad_text(key))
+    }
+
+    /// The error that a text says something impossible.
+    pub fn bad_text(&self, key: &str) -> CheckpointError {
+        let text = self.texts.get(key).cloned().unwrap_or_default();
+        CheckpointError::Text { key: key.to_string(), text }
+    }
+
+    /// Adds all matrices of a network, frozen ones included, as `{prefix}{name}`.
+    pub fn insert_network<D: Backend>(&mut self, prefix: &str, net: &impl Network<D>) {
+        for p in net.parameters() {
+            self.insert_tensor(format!("{prefix}{}", p.name), p.shape(), p.matrix.as_vec());
+        }
+    }
+
+    /// Sets all matrices of a network of the same shape.
+    ///
+    /// # Errors
+    /// If a matrix is missing, has another shape or is not finite; the network is then as before.
+    pub fn load_network<D: Backend>(&self, prefix: &str, net: &mut impl Network<D>) -> Result<(), CheckpointError> {
+        let found: Result<Vec<&[f32]>, _> =
+            net.parameters().iter().map(|p| self.tensor(&format!("{prefix}{}", p.name), &p.shape())).collect();
+        for (p, values) in net.parameters_mut().into_iter().zip(found?) {
+            p.matrix.copy_from(values);
+        }
+        Ok(())
+    }
+
+    /// Adds an optimiser's state for `net` as `{prefix}first.{name}`, `{prefix}second.{name}`, `{prefix}steps`.
+    ///
+    /// # Panics
+    /// If the state is another network's.
+    pub fn insert_adam<D: Backend>(&mut self, prefix: &str, net: &impl Network<D>, adam: &Adam<D>) {
+        let trained: Vec<_> = net.parameters().into_iter().filter(|p| p.role == Role::Trained).collect();
+        assert_eq!(trained.len(), adam.first.len(), "a state of another network");
+        for (p, (first, second)) in trained.iter().zip(adam.first.iter().zip(&adam.second)) {
+            for (moment, values) in [("first", first), ("second", second)] {
+                self.insert_tensor(format!("{prefix}{moment}.{}", p.name), p.shape(), D::moment_values(values));
+            }
+        }
+        self.insert_text(format!("{prefix}steps"), adam.steps.to_string());
+    }
+
+    /// The optimiser's state that [`Checkpoint::insert_adam`] saved.
+    ///
+    /// # Errors
+    /// If anything is missing, has another shape or is not finite.
+    pub fn adam<D: Backend>(&self, prefix: &str, net: &impl Network<D>) -> Result<Adam<D>, CheckpointError> {
+        let moments = |moment: &str| -> Result<Vec<D::Moment>, CheckpointError> {
+            let trained = net.parameters().into_iter().filter(|p| p.role == Role::Trained);
+            trained
+                .map(|p| {
+                    let values = self.tensor(&format!("{prefix}{moment}.{}", p.name), &p.shape())?;
+                    Ok(D::moment(p.matrix, values.to_vec()))
+                })
+                .collect()
+        };
+        let steps = self.parsed(&format!("{prefix}steps"))?;
+        Ok(Adam { first: moments("first")?, second: moments("second")?, steps })
+    }
+
+    /// The file. The header is written here, sorted by name, because the library's order of texts is random.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut header = String::from("{\"__metadata__\":{");
+        for (i, (key, text)) in self.texts.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            let _ = write!(header, "{comma}{}:{}", quoted(key), quoted(text));
+        }
+        header.push('}');
+        let mut offset = 0;
+        for (name, stored) in &self.tensors {
+            let end = offset + 4 * stored.values.len();
+            let (name, shape) = (quoted(name), &stored.shape);
+            let _ =
+                write!(header, ",{name}:{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}");
+            offset = end;
+        }
+        header.push('}');
+        // Numbers start at a multiple of eight bytes.
+        while !header.len().is_multiple_of(8) {
+            header.push(' ');
+        }
+        let mut bytes = Vec::with_capacity(8 + header.len() + offset);
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        for stored in self.tensors.values() {
+            bytes.extend(stored.values.iter().flat_map(|x| x.to_le_bytes()));
+        }
+        bytes
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is no safetensors file, or holds other tensors than f32.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let file = SafeTensors::deserialize(bytes)?;
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let texts = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(CheckpointError::NotF32(name.to_string()));
+            }
+            let numbers = view.data().as_chunks::<4>().0;
+            let values = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            tensors.insert(name.to_string(), Stored { shape: view.shape().to_vec(), values });
+        }
+        Ok(Self { tensors, texts })
+    }
+}
+
+/// A JSON string (RFC 8259, section 7).
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

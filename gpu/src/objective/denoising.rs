@@ -1,0 +1,39 @@
+//! Denoising score matching (Vincent 2011): the loss of the score network (\[P\] algorithm 1, inner loop).
+
+use crate::backend::Backend;
+use crate::noise::NoiseBatch;
+use crate::score_network::{ScoreNetwork, ScoreSpec};
+use crate::{Matrix, Scalar, Taped};
+use dfdx::prelude::*;
+
+/// The loss for clean samples x, standard normal eps and the noise of each row; all slices (batch, dim).
+///
+/// - preconditioned: mean over batch and dim of w (D(y, v) - x)^2 with w = (s^2 + v^2) / (s v)^2
+///   (Karras et al. 2022, eq. 8 with lambda = 1 / c_out^2), y = x + v eps. It equals the squared error of F
+///   against (v x / s - s eps) / sqrt(s^2 + v^2), which is how it is computed: nothing cancels at small v.
+/// - published: mean over the batch of |sigma s(x_t, t) + eps|^2.
+///
+/// # Panics
+/// If the slices do not fit `noise` and the network, or the published network gets noise without levels.
+pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise: &NoiseBatch) -> Scalar<D, Taped<D>> {
+    let dim = net.spec().dim();
+    let shape = (noise.len(), dim);
+    let y = noise.noised(clean, eps, dim);
+    let output: Matrix<D, Taped<D>> = net.raw(&y, noise);
+    let constant = |values: Vec<f32>| -> Matrix<D> { net.device().tensor_from_vec(values, shape) };
+    match *net.spec() {
+        ScoreSpec::Preconditioned { data_sd: s, .. } => {
+            let rows = clean.chunks_exact(dim).zip(eps.chunks_exact(dim)).zip(noise.ratios());
+            let target = rows.flat_map(|((x, e), v)| {
+                let norm = s.hypot(v);
+                x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
+            });
+            (output - constant(target.collect())).square().mean()
+        }
+        ScoreSpec::Published { .. } => {
+            let sigma = noise.sigma().iter().flat_map(|&s| std::iter::repeat_n(s, dim));
+            let residual = output * constant(sigma.collect()) + constant(eps.to_vec());
+            residual.square().sum::<Rank0, _>() / noise.len().max(1) as f32
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Posterior sampling for whole batches: sixteen noised points at a time in the core's lanes, on all cores.
+//!
+//! Row r of batch b draws from the stream (seed, purpose, b 2²⁴ + r), whatever lane or thread it lands on.
+
+use kiln_core::posterior::{Params, denoise};
+use kiln_core::random::{Purpose, Randomness, Streams};
+use kiln_core::{Energy, Lanes, Scalar};
+use rayon::prelude::*;
+
+/// Lanes that are computed side by side.
+pub const LANES: usize = 16;
+/// What the samplers compute with.
+pub type Pack = Lanes<LANES>;
+/// Rows a batch may have.
+pub const MAX_ROWS: usize = 1 << 24;
+
+/// What one row's sampler did; see [`kiln_core::posterior::Report`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RowReport {
+    /// Effective sample size of the particles.
+    pub effective_sample_size: f32,
+    /// Acceptance rate of the annealing's kernel.
+    pub annealing_acceptance: f32,
+    /// Acceptance rate of MALA.
+    pub langevin_acceptance: f32,
+    /// Acceptance rate of coordinate refreshes.
+    pub refresh_acceptance: f32,
+    /// Proposals whose energy was not finite.
+    pub divergences: f32,
+    /// Mean energy of the samples that fed the estimate.
+    pub energy: f32,
+    /// Weight of the target's part in the estimate.
+    pub lambda: f32,
+    /// Energy evaluations.
+    pub evaluations: u32,
+}
+
+/// What training asks of a target.
+pub trait Target: Send + Sync {
+    /// Coordinates of a sample.
+    fn dim(&self) -> usize;
+
+    /// Estimates the denoiser at `y` (rows, dim) and noise-to-signal ratios `v` (rows) into `out` (rows, dim), one
+    /// report a row. `batch` counts the batches of a run.
+    ///
+    /// # Panics
+    /// If the slices do not fit.
+    fn denoise(&self, key: (u64, u64), y: &[f32], v: &[f32], params: &Params, out: &mut [f32]) -> Vec<RowReport>;
+
+    /// Energies (rows) of `x` (rows, dim), and gradients (rows, dim) into `gradient`.
+    ///
+    /// # Panics
+    /// If the slices do not fit.
+    fn energies(&self, x: &[f32], gradient: &mut [f32]) -> Vec<f32>;
+}
+
+/// Any energy of the core as a [`Target`].
+#[derive(Clone, Copy, Debug)]
+pub struct EnergyTarget<E, const N: usize>(pub E);
+
+/// An energy that is called, not inlined: the samplers evaluate it in many places, and an evaluation of sixteen lanes
+/// is long against a call.
+struct Called<'a, E>(&'a E);
+
+impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Called<'_, E> {
+    #[inline(never)]
+    fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
+        self.0.energy_and_gradient(x, gradient)
+    }
+
+    #[inline(never)]
+    fn energy(&self, x: &[Pack; N]) -> Pack {
+        self.0.energy(x)
+    }
+}
+
+/// Up to [`LANES`] rows of a batch as a pack; missing rows repeat the last.
+fn load<const N: usize>(rows: &[f32]) -> [Pack; N] {
+    let last = rows.len() / N - 1;
+    std::array::from_fn(|i| Pack::from_lanes(|lane| rows[lane.min(last) * N + i]))
+}
+
+/// The inverse of [`load`].
+fn store<const N: usize>(pack: &[Pack; N], rows: &mut [f32]) {
+    for (lane, row) in rows.chunks_exact_mut(N).enumerate() {
+        for (x, pack) in row.iter_mut().zip(pack) {
+            *x = pack.0[lane];
+        }
+    }
+}
+
+/// The index of a row's stream.
+fn stream_index(batch: u64, row: usize) -> u64 {
+    (batch << 24) + row as u64
+}
+
+/// Standard normal numbers (rows, dim).
+///
+/// # Panics
+/// If there are more than [`MAX_ROWS`] rows.
+pub fn normal_batch(seed: u64, purpose: Purpose, batch: u64, rows: usize, dim: usize) -> Vec<f32> {
+    assert!(rows <= MAX_ROWS, "too many rows");
+    let mut all = vec![0.0; rows * dim];
+    if all.is_empty() {
+        return all;
+    }
+    all.par_chunks_mut(LANES * dim).enumerate().for_each(|(block, chunk)| {
+        let indices = std::array::from_fn(|lane| stream_index(batch, block * LANES + lane));
+        let mut streams = Streams::<LANES>::new(seed, purpose, indices);
+        let mut packs = vec![Pack::constant(0.0); dim];
+        streams.fill_normal(&mut packs);
+        for (lane, row) in chunk.chunks_exact_mut(dim).enumerate() {
+            for (x, pack) in row.iter_mut().zip(&packs) {
+                *x = pack.0[lane];
+            }
+        }
+    });
+    all
+}
+
+impl<E: Energy<Pack, N> + Send + Sync, const N: usize> Target for EnergyTarget<E, N> {
+    fn dim(&self) -> usize {
+        N
+    }
+
+    fn denoise(
+        &self,
+        (seed, batch): (u64, u64),
+        y: &[f32],
+        v: &[f32],
+        params: &Params,
+        out: &mut [f32],
+    ) -> Vec<RowReport> {
+        assert_eq!((y.len(), out.len()), (v.len() * N, v.len() * N), "batch");
+        let mut reports = vec![RowReport::default(); v.len()];
+        let work = y.par_chunks(LANES * N).zip(v.par_chunks(LANES)).zip(out.par_chunks_mut(LANES * N));
+        work.zip(reports.par_chunks_mut(LANES)).enumerate().for_each(|(block, (((y, v), out), reports))| {
+            let indices = std::array::from_fn(|lane| stream_index(batch, block * LANES + lane));
+            let mut streams = Streams::new(seed, Purpose::Posterior, indices);
+            let [v] = load::<1>(v);
+            let (estimate, report) = denoise(&mut streams, &Called(&self.0), &load(y), v, params);
+            store(&estimate.denoiser, out);
+            for (lane, row) in reports.iter_mut().enumerate() {
+                *row = RowReport {
+                    effective_sample_size: report.effective_sample_size.0[lane],
+                    annealing_acceptance: report.annealing_acceptance.0[lane],
+                    langevin_acceptance: report.langevin_acceptance.0[lane],
+                    refresh_acceptance: report.refresh_acceptance.0[lane],
+                    divergences: report.divergences.0[lane],
+                    energy: report.energy.0[lane],
+                    lambda: estimate.lambda.0[lane],
+                    evaluations: report.evaluations,
+                };
+            }
+        });
+        reports
+    }
+
+    fn energies(&self, x: &[f32], gradient: &mut [f32]) -> Vec<f32> {
+        assert_eq!((x.len() % N, gradient.len()), (0, x.len()), "batch");
+        let mut energies = vec![0.0; x.len() / N];
+        let work = x.par_chunks(LANES * N).zip(gradient.par_chunks_mut(LANES * N));
+        work.zip(energies.par_chunks_mut(LANES)).for_each(|((x, gradient), energies)| {
+            let mut pack = [Pack::constant(0.0); N];
+            let energy = self.0.energy_and_gradient(&load(x), &mut pack);
+            store(&pack, gradient);
+            store(&[energy], energies);
+        });
+        energies
+    }
+}

@@ -1,0 +1,335 @@
+//! Reverse-DiKL training ([P] algorithm 1): a generator, the score network of its noised samples, and a target
+//! that denoises by posterior sampling.
+//!
+//! One [`Trainer::step`] is one outer step: some updates of the score network on fresh samples, then one of the
+//! generator. The state is networks, optimisers, the average and two counters: what is saved is all there is, and
+//! a run that is stopped and resumed gives the same bits as one that is not.
+
+use crate::adam::{Adam, AdamOptions, NonFiniteGradient};
+use crate::backend::Backend;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::ema::Ema;
+use crate::generator::{Generator, GeneratorSpec, SpecError};
+use crate::noise::NoiseBatch;
+use crate::objective::{clip_rows, dikl, reverse_kl, surrogate};
+use crate::posterior::{RowReport, Target, normal_batch};
+use crate::score_network::{ScoreNetwork, ScoreSpec};
+use dfdx::tensor_ops::Backward;
+use kiln_core::posterior::Params;
+use kiln_core::random::{Purpose, Randomness, Stream};
+use std::f64::consts::PI;
+
+/// Where noise levels come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Noising {
+    /// v log-uniform in [v_low, v_max], one draw in each of `batch` equal cells. For the generator v_low falls from
+    /// v_max to v_min over the fraction `anneal` of training, since weights of modes are decided at large noise and
+    /// their shape at small; the score network sees the whole range throughout.
+    Continuous {
+        /// Smallest v.
+        v_min: f64,
+        /// Largest v.
+        v_max: f64,
+        /// Fraction of training; 0 for the whole range at once.
+        anneal: f64,
+    },
+    /// t uniform over 1 … T−1 of a table of (alpha, sigma), as published.
+    Levels(Vec<(f32, f32)>),
+}
+
+/// w(t), the weight of a noise level in the generator's loss, in terms of alpha = 1/√(1 + v²), sigma = v alpha.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// 1.
+    One,
+    /// 1/alpha, as published.
+    InverseAlpha,
+    /// sigma/alpha = v.
+    Ratio,
+    /// sigma²/alpha.
+    SigmaSquaredOverAlpha,
+}
+
+impl Weight {
+    /// w at noise-to-signal ratio v.
+    pub fn at(self, v: f32) -> f32 {
+        match self {
+            Self::One => 1.0,
+            Self::InverseAlpha => v.hypot(1.0),
+            Self::Ratio => v,
+            Self::SigmaSquaredOverAlpha => v * v / v.hypot(1.0),
+        }
+    }
+}
+
+/// What the generator minimises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// Reverse diffusive KL.
+    Dikl,
+    /// Reverse KL by score matching at the smallest noise: the baseline that collapses onto few modes.
+    ReverseKl,
+}
+
+/// Everything that decides a training, its target aside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainerSpec {
+    /// Seed of every random number.
+    pub seed: u64,
+    /// Outer steps of the whole training, which schedules refer to.
+    pub steps: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// Updates of the score network before each one of the generator.
+    pub inner: usize,
+    /// Updates of the score network before the first outer step.
+    pub pretrain: usize,
+    /// The generator.
+    pub generator: GeneratorSpec,
+    /// The score network.
+    pub score: ScoreSpec,
+    /// Noise levels.
+    pub noising: Noising,
+    /// w(t).
+    pub weight: Weight,
+    /// What is minimised.
+    pub objective: Objective,
+    /// The generator's optimiser.
+    pub generator_adam: AdamOptions,
+    /// The score network's optimiser.
+    pub score_adam: AdamOptions,
+    /// Outer steps over which the generator's learning rate rises from 0.
+    pub warmup: u64,
+    /// Whether learning rates fall by a half cosine to 0.
+    pub cosine: bool,
+    /// Largest norm of one sample's coefficient; `None` for no limit.
+    pub sample_clip: Option<f32>,
+    /// Decay of the generator's average; 0 for none.
+    pub ema: f32,
+    /// Effort of posterior sampling.
+    pub posterior: Params,
+}
+
+/// What one outer step did.
+#[derive(Clone, Debug, Default)]
+pub struct StepReport {
+    /// Loss of the last update of the score network.
+    pub score_loss: f32,
+    /// Norm of the generator's gradient before clipping.
+    pub gradient_norm: f32,
+    /// Samples whose coefficient was clipped.
+    pub clipped: usize,
+    /// Samples left out because their estimate was not finite.
+    pub dropped: usize,
+    /// Whether the update was skipped because a gradient was not finite.
+    pub skipped: bool,
+    /// v of each row.
+    pub ratios: Vec<f32>,
+    /// Posterior sampling, a row each; empty for [`Objective::ReverseKl`].
+    pub posterior: Vec<RowReport>,
+}
+
+/// A training in progress.
+#[derive(Debug)]
+pub struct Trainer<D: Backend> {
+    spec: TrainerSpec,
+    generator: Generator<D>,
+    average: Ema<D, Generator<D>>,
+    score: ScoreNetwork<D>,
+    generator_adam: Adam<D>,
+    score_adam: Adam<D>,
+    /// Outer steps done.
+    step: u64,
+    /// Batches drawn, the key of their streams.
+    batches: u64,
+}
+
+impl<D: Backend> Trainer<D> {
+    /// A training at its start.
+    ///
+    /// # Errors
+    /// If the generator's shape is none.
+    pub fn new(device: &D, spec: TrainerSpec) -> Result<Self, SpecError> {
+        let uniforms = |index| {
+            let mut stream = Stream::new(spec.seed, Purpose::Initialisation, index);
+            move || Randomness::<f32>::uniform(&mut stream)
+        };
+        let generator = Generator::new(device, spec.generator.clone(), &mut uniforms(0))?;
+        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(1));
+        let average = Ema::new(&generator);
+        let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
+        Ok(Self { spec, generator, average, score, generator_adam, score_adam, step: 0, batches: 0 })
+    }
+
+    /// Outer steps done.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// What decides this training.
+    pub fn spec(&self) -> &TrainerSpec {
+        &self.spec
+    }
+
+    /// The generator to be used: the average where there is one.
+    pub fn generator(&self) -> &Generator<D> {
+        if self.spec.ema > 0.0 { self.average.network() } else { &self.generator }
+    }
+
+    /// One outer step. `progress` in [0, 1] is where schedules stand, `step / steps` unless a time budget is kept.
+    ///
+    /// # Errors
+    /// If the score network's gradient is not finite: it has diverged.
+    pub fn step(&mut self, target: &dyn Target, progress: f64) -> Result<StepReport, NonFiniteGradient> {
+        let mut report = StepReport::default();
+        let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
+        let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
+        for _ in 0..updates {
+            report.score_loss = self.update_score(decay)?;
+        }
+        let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
+        self.update_generator(target, progress, decay * warmup, &mut report);
+        self.step += 1;
+        Ok(report)
+    }
+
+    /// One update of the score network. Returns its loss.
+    fn update_score(&mut self, decay: f32) -> Result<f32, NonFiniteGradient> {
+        let z = self.draw(Purpose::Latent, self.spec.generator.latent);
+        let x = self.generator.sample(&z);
+        let eps = self.draw(Purpose::Noise, self.spec.generator.dim);
+        let noise = self.noise(0.0);
+        self.batches += 1;
+        let loss = self.score.loss(&x, &eps, &noise);
+        let value = loss.as_vec()[0];
+        let mut options = self.spec.score_adam;
+        options.learning_rate *= decay;
+        self.score_adam.step(&mut self.score, loss.backward(), &options)?;
+        Ok(value)
+    }
+
+    /// One update of the generator.
+    fn update_generator(&mut self, target: &dyn Target, progress: f64, rate: f32, report: &mut StepReport) {
+        let dim = self.spec.generator.dim;
+        let z = self.draw(Purpose::Latent, self.spec.generator.latent);
+        let traced = self.generator.traced(&z);
+        let x = traced.as_vec();
+        let mut g = match self.spec.objective {
+            Objective::Dikl => self.dikl(target, &x, progress, report),
+            Objective::ReverseKl => self.reverse_kl(target, &x),
+        };
+        self.batches += 1;
+        for row in g.chunks_exact_mut(dim) {
+            if !row.iter().all(|g| g.is_finite()) {
+                row.fill(0.0);
+                report.dropped += 1;
+            }
+        }
+        if let Some(limit) = self.spec.sample_clip {
+            report.clipped = clip_rows(&mut g, dim, limit);
+        }
+        let mut options = self.spec.generator_adam;
+        options.learning_rate *= rate;
+        let gradients = surrogate(traced, &g).backward();
+        match self.generator_adam.step(&mut self.generator, gradients, &options) {
+            Ok(norm) => report.gradient_norm = norm,
+            Err(NonFiniteGradient) => report.skipped = true,
+        }
+        if self.spec.ema > 0.0 {
+            // A short memory at first, so that the average does not lag behind the start.
+            let young = (1.0 + self.step as f32) / (10.0 + self.step as f32);
+            self.average.update(&self.generator, self.spec.ema.min(young));
+        }
+    }
+
+    /// The DiKL coefficients of a batch.
+    fn dikl(&mut self, target: &dyn Target, x: &[f32], progress: f64, report: &mut StepReport) -> Vec<f32> {
+        let dim = self.spec.generator.dim;
+        let eps = self.draw(Purpose::Noise, dim);
+        let noise = self.noise(self.lowest(progress));
+        let y = noise.noised(x, &eps, dim);
+        let model = self.score.denoise(&y, &noise);
+        let ratios: Vec<f32> = noise.ratios().collect();
+        let mut denoised = vec![0.0; y.len()];
+        let key = (self.spec.seed, self.batches);
+        report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised);
+        let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
+        report.ratios = ratios;
+        dikl::coefficients(&model, &denoised, &noise, &weights, dim)
+    }
+
+    /// The coefficients of the baseline, at clean samples and the smallest noise.
+    fn reverse_kl(&self, target: &dyn Target, x: &[f32]) -> Vec<f32> {
+        let noise = match &self.spec.noising {
+            Noising::Continuous { v_min, .. } => NoiseBatch::from_ratios(vec![*v_min as f32; self.spec.batch]),
+            Noising::Levels(table) => NoiseBatch::from_levels(table, vec![1; self.spec.batch]),
+        };
+        let sigma_score = self.score.sigma_score(x, &noise);
+        let mut gradient = vec![0.0; x.len()];
+        target.energies(x, &mut gradient);
+        let weights = vec![1.0; self.spec.batch];
+        reverse_kl::coefficients(&sigma_score, &gradient, &noise, &weights, self.spec.generator.dim)
+    }
+
+    /// A batch of standard normal numbers.
+    fn draw(&self, purpose: Purpose, width: usize) -> Vec<f32> {
+        normal_batch(self.spec.seed, purpose, self.batches, self.spec.batch, width)
+    }
+
+    /// How far, in [0, 1], the lower end of log v has still to fall.
+    fn lowest(&self, progress: f64) -> f64 {
+        match self.spec.noising {
+            Noising::Continuous { anneal, .. } if anneal > 0.0 => (1.0 - progress / anneal).max(0.0),
+            _ => 0.0,
+        }
+    }
+
+    /// The noise of a batch; `lowest` in [0, 1] is the part of the range of log v, from below, that is left out.
+    fn noise(&self, lowest: f64) -> NoiseBatch {
+        let mut stream = Stream::new(self.spec.seed, Purpose::NoiseLevel, self.batches);
+        let mut uniform = || Randomness::<f64>::uniform(&mut stream);
+        let rows = self.spec.batch;
+        match &self.spec.noising {
+            Noising::Continuous { v_min, v_max, .. } => {
+                let (high, range) = (v_max.ln(), (v_max / v_min).ln());
+                let low = high - range * (1.0 - lowest);
+                let cell = |row: usize| (row as f64 + uniform()) / rows as f64;
+                let ratios = (0..rows).map(cell).map(|u| (low + (high - low) * u).exp() as f32);
+                NoiseBatch::from_ratios(ratios.collect())
+            }
+            Noising::Levels(table) => {
+                let last = table.len() - 1;
+                let index = |_| 1 + ((uniform() * last as f64) as usize).min(last - 1);
+                NoiseBatch::from_levels(table, (0..rows).map(index).collect())
+            }
+        }
+    }
+
+    /// The whole state.
+    pub fn to_checkpoint(&self) -> Checkpoint {
+        let mut file = Checkpoint::new();
+        file.insert_network("generator.", &self.generator);
+        file.insert_network("average.", self.average.network());
+        file.insert_network("score.", &self.score);
+        file.insert_adam("generator_adam.", &self.generator, &self.generator_adam);
+        file.insert_adam("score_adam.", &self.score, &self.score_adam);
+        file.insert_text("step", self.step.to_string());
+        file.insert_text("batches", self.batches.to_string());
+        file
+    }
+
+    /// Goes on from a saved state of a training with the same shapes.
+    ///
+    /// # Errors
+    /// If something is missing or has another shape.
+    pub fn load(&mut self, file: &Checkpoint) -> Result<(), CheckpointError> {
+        file.load_network("generator.", &mut self.generator)?;
+        file.load_network("average.", self.average.network_mut())?;
+        file.load_network("score.", &mut self.score)?;
+        self.generator_adam = file.adam("generator_adam.", &self.generator)?;
+        self.score_adam = file.adam("score_adam.", &self.score)?;
+        self.step = file.parsed("step")?;
+        self.batches = file.parsed("batches")?;
+        Ok(())
+    }
+}

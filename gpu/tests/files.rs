@@ -1,0 +1,174 @@
+//! Checkpoints and generator files: exact, canonical, and unforgiving.
+
+mod common;
+
+use common::{uniform, values};
+use dfdx::prelude::*;
+use kiln_gpu::{
+    Adam, AdamOptions, Checkpoint, CheckpointError, Ema, Generator, GeneratorSpec, Network, NoiseBatch, ScoreNetwork,
+    ScoreSpec,
+};
+
+fn generator() -> Generator<Cpu> {
+    let thresholds = vec![-1.0, 0.1];
+    let spec = GeneratorSpec { dim: 2, latent: 2, hidden: 7, depth: 2, thresholds, skip: 0.1, scale: 1.0 / 3.0 };
+    Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect("a spec")
+}
+
+fn bits(net: &impl Network<Cpu>) -> Vec<u32> {
+    net.parameters().iter().flat_map(|p| p.matrix.as_vec()).map(f32::to_bits).collect()
+}
+
+#[test]
+fn generator_round_trip() {
+    let g = generator();
+    let bytes = g.to_checkpoint([("target", "mog40 \"quoted\" \\ \n ü".to_string())]).to_bytes();
+    let file = Checkpoint::from_bytes(&bytes).expect("a file");
+    assert_eq!(file.text("target").expect("text"), "mog40 \"quoted\" \\ \n ü");
+    let again = Generator::from_checkpoint(&Cpu::default(), &file).expect("a generator");
+    assert_eq!((again.spec(), bits(&again)), (g.spec(), bits(&g)));
+    assert_eq!(file.to_bytes(), bytes, "equal contents, equal bytes");
+    let z = values(200, 1);
+    assert_eq!(again.sample(&z), g.sample(&z));
+    assert_eq!(bytes[0] % 8, 0, "numbers are aligned");
+    let view = safetensors::SafeTensors::deserialize(&bytes).expect("the library reads it");
+    assert_eq!(view.tensor("layers.1.weight").expect("there").shape(), [7, 7]);
+    assert_eq!(view.tensor("layers.1.bias").expect("there").shape(), [7]);
+}
+
+/// Cutting the file anywhere, or changing any byte of its header, is an error or changes nothing; never a panic.
+#[test]
+fn damaged_files() {
+    let bytes = generator().to_checkpoint([]).to_bytes();
+    let load =
+        |bytes: &[u8]| Checkpoint::from_bytes(bytes).and_then(|f| Generator::from_checkpoint(&Cpu::default(), &f));
+    for end in (0..bytes.len()).step_by(7) {
+        assert!(load(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize + 8;
+    for at in 0..header {
+        for change in [1, 0x20, 0x80] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= change;
+            let _ = load(&damaged);
+        }
+    }
+}
+
+fn expect_error(change: impl FnOnce(&mut Checkpoint)) -> CheckpointError {
+    let mut file = generator().to_checkpoint([]);
+    change(&mut file);
+    let file = Checkpoint::from_bytes(&file.to_bytes()).expect("well-formed");
+    Generator::from_checkpoint(&Cpu::default(), &file).expect_err("no generator")
+}
+
+#[test]
+fn wrong_contents() {
+    let error = expect_error(|f| f.insert_tensor("layers.0.weight", vec![7, 6], vec![0.0; 42]));
+    assert!(matches!(error, CheckpointError::Shape { ref name, .. } if name == "layers.0.weight"), "{error}");
+    let error = expect_error(|f| f.insert_tensor("layers.2.bias", vec![2], vec![0.0, f32::NAN]));
+    assert!(matches!(error, CheckpointError::NonFinite(ref name) if name == "layers.2.bias"), "{error}");
+    let error = expect_error(|f| f.insert_tensor("thresholds", vec![1, 2], vec![0.0; 2]));
+    assert!(matches!(error, CheckpointError::Shape { .. }), "{error}");
+    let error = expect_error(|f| f.insert_text("depth", "3"));
+    assert!(matches!(error, CheckpointError::Shape { .. } | CheckpointError::Missing(_)), "{error}");
+    let error = expect_error(|f| f.insert_text("hidden", "many"));
+    assert!(matches!(error, CheckpointError::Text { ref key, .. } if key == "hidden"), "{error}");
+    let error = expect_error(|f| f.insert_text("latent", usize::MAX.to_string()));
+    assert!(matches!(error, CheckpointError::Spec(_)), "{error}");
+    let error = expect_error(|f| f.insert_text("skip", "NaN"));
+    assert!(matches!(error, CheckpointError::Spec(_)), "{error}");
+    let error = expect_error(|f| f.insert_text("format", "2"));
+    assert!(matches!(error, CheckpointError::Text { ref key, .. } if key == "format"), "{error}");
+    let error = Generator::from_checkpoint(&Cpu::default(), &Checkpoint::new()).expect_err("empty");
+    assert!(matches!(error, CheckpointError::Missing(_)), "{error}");
+}
+
+#[test]
+fn other_dtypes_are_refused() {
+    let numbers = [0u8; 16];
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F64, vec![2], &numbers).expect("a view");
+    let bytes = safetensors::serialize([("x", view)], None).expect("bytes");
+    assert!(matches!(Checkpoint::from_bytes(&bytes), Err(CheckpointError::NotF32(name)) if name == "x"));
+}
+
+struct Run {
+    net: ScoreNetwork<Cpu>,
+    adam: Adam<Cpu>,
+    ema: Ema<Cpu, ScoreNetwork<Cpu>>,
+}
+
+impl Run {
+    /// `seed` decides weights and, for the published network, frozen frequencies.
+    fn new(spec: ScoreSpec, seed: u32) -> Self {
+        let net = ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(seed));
+        let (adam, ema) = (Adam::new(&net), Ema::new(&net));
+        Self { net, adam, ema }
+    }
+
+    fn train(&mut self, steps: std::ops::Range<u32>) {
+        for step in steps {
+            let noise = match self.net.spec() {
+                ScoreSpec::Preconditioned { .. } => NoiseBatch::from_ratios(vec![0.5; 300]),
+                ScoreSpec::Published { levels, .. } => {
+                    NoiseBatch::from_levels(levels, (0..300).map(|i| i % 3).collect())
+                }
+            };
+            let loss = self.net.loss(&values(600, 2 * step), &values(600, 2 * step + 1), &noise);
+            let options = AdamOptions { clip: Some(0.3), ..Default::default() };
+            self.adam.step(&mut self.net, loss.backward(), &options).expect("finite");
+            self.ema.update(&self.net, 0.9);
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let mut file = Checkpoint::new();
+        file.insert_network("score.", &self.net);
+        file.insert_network("ema.", self.ema.network());
+        file.insert_adam("adam.", &self.net, &self.adam);
+        file.to_bytes()
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let file = Checkpoint::from_bytes(bytes)?;
+        file.load_network("score.", &mut self.net)?;
+        file.load_network("ema.", self.ema.network_mut())?;
+        self.adam = file.adam("adam.", &self.net)?;
+        Ok(())
+    }
+}
+
+/// A run that is saved and loaded into other weights goes on with the bits of one that was never stopped.
+#[test]
+fn resumes_exactly() {
+    let levels = vec![(0.9, 0.4), (0.5, 0.8), (0.1, 0.99)];
+    for spec in [
+        ScoreSpec::Preconditioned { dim: 2, hidden: 20, depth: 2, data_sd: 2.0 },
+        ScoreSpec::Published { dim: 2, hidden: 20, depth: 2, levels },
+    ] {
+        let mut straight = Run::new(spec.clone(), 1);
+        straight.train(0..4);
+        let half = straight.save();
+        straight.train(4..8);
+        let mut resumed = Run::new(spec, 2);
+        resumed.load(&half).expect("a checkpoint");
+        assert_eq!(resumed.save(), half);
+        resumed.train(4..8);
+        assert!(resumed.save() == straight.save());
+        assert_eq!(resumed.adam.steps(), 8);
+    }
+}
+
+/// A network that cannot be loaded whole is not loaded in part.
+#[test]
+fn loading_is_all_or_nothing() {
+    let mut g = generator();
+    let before = bits(&g);
+    let mut file = Checkpoint::new();
+    file.insert_network("", &generator());
+    file.insert_tensor("layers.0.weight", vec![6, 7], vec![0.0; 42]);
+    file.insert_tensor("layers.2.bias", vec![2], vec![f32::INFINITY; 2]);
+    assert!(matches!(file.load_network("", &mut g), Err(CheckpointError::NonFinite(_))));
+    assert_eq!(bits(&g), before);
+    assert!(matches!(file.adam("adam.", &g), Err(CheckpointError::Missing(_))));
+}

@@ -1,0 +1,192 @@
+//! Generator, score network and objectives against their definitions.
+
+mod common;
+
+use common::{relative_error, uniform, values, wide};
+use dfdx::prelude::*;
+use kiln_gpu::generator::features;
+use kiln_gpu::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
+use kiln_gpu::{Adam, AdamOptions, Generator, GeneratorSpec, Matrix, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError};
+
+fn spec() -> GeneratorSpec {
+    GeneratorSpec { dim: 2, latent: 3, hidden: 12, depth: 2, thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5 }
+}
+
+fn generator(spec: GeneratorSpec) -> Generator<Cpu> {
+    Generator::new(&Cpu::default(), spec, &mut uniform(3)).expect("a spec")
+}
+
+#[test]
+fn features_in_their_order() {
+    let all = features(&spec(), &[0.0, 1.0, -1.0, 0.5, -0.5, 0.6]);
+    assert_eq!(all[..9], [0.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0]);
+    assert_eq!(all[9..], [0.5, -0.5, 0.6, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], "a threshold itself is not passed");
+    let plain = GeneratorSpec { thresholds: vec![], ..spec() };
+    assert_eq!(features(&plain, &[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
+}
+
+/// x = skip z[..dim] + scale mlp(features(z)), with and without tape, and for any number of latents.
+#[test]
+fn generator_is_its_formula() {
+    let g = generator(spec());
+    let z = values(3 * 500, 1);
+    let input: Matrix<Cpu> = Cpu::default().tensor_from_vec(features(&spec(), &z), (500, 9));
+    let net = g.mlp().forward_plain(input, None).as_vec();
+    let expected: Vec<f64> =
+        net.iter().enumerate().map(|(i, x)| f64::from(4.0 * z[i / 2 * 3 + i % 2] + 0.5 * x)).collect();
+    assert!(relative_error(&wide(g.sample(&z)), &expected) < 1e-6);
+    assert!(relative_error(&wide(g.traced(&z).as_vec()), &expected) < 1e-6);
+    assert!(g.sample(&[]).is_empty());
+}
+
+#[test]
+fn specs_that_are_none() {
+    let refused = |spec| Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect_err("no generator");
+    assert_eq!(refused(GeneratorSpec { dim: 0, ..spec() }), SpecError::Empty);
+    assert_eq!(refused(GeneratorSpec { depth: 0, ..spec() }), SpecError::Empty);
+    assert_eq!(refused(GeneratorSpec { latent: 1, ..spec() }), SpecError::Latent);
+    assert_eq!(refused(GeneratorSpec { skip: f32::NAN, ..spec() }), SpecError::NonFinite);
+    assert_eq!(refused(GeneratorSpec { thresholds: vec![f32::INFINITY], ..spec() }), SpecError::NonFinite);
+    assert_eq!(refused(GeneratorSpec { latent: usize::MAX, ..spec() }), SpecError::TooLarge);
+}
+
+fn preconditioned() -> ScoreNetwork<Cpu> {
+    let spec = ScoreSpec::Preconditioned { dim: 2, hidden: 16, depth: 2, data_sd: 3.0 };
+    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5))
+}
+
+fn published() -> ScoreNetwork<Cpu> {
+    let levels = (0..10).map(|t| 0.1 * t as f32 + 0.05).map(|s| ((1.0 - s * s).sqrt(), s)).collect();
+    let spec = ScoreSpec::Published { dim: 2, hidden: 16, depth: 2, levels };
+    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5))
+}
+
+fn noise_for(net: &ScoreNetwork<Cpu>, rows: usize) -> NoiseBatch {
+    match net.spec() {
+        ScoreSpec::Preconditioned { .. } => {
+            NoiseBatch::from_ratios((0..rows).map(|i| 10f32.powf(-1.5 + 4.0 * i as f32 / rows as f32)).collect())
+        }
+        ScoreSpec::Published { levels, .. } => NoiseBatch::from_levels(levels, (0..rows).map(|i| i % 10).collect()),
+    }
+}
+
+/// (D - y) / v = sigma s for both networks, and F enters D by the coefficients of Karras et al., table 1.
+#[test]
+fn denoiser_and_score_agree() {
+    for net in [preconditioned(), published()] {
+        let rows = 300;
+        let noise = noise_for(&net, rows);
+        let y = values(2 * rows, 1);
+        let (d, s) = (net.denoise(&y, &noise), net.sigma_score(&y, &noise));
+        let ratios: Vec<f64> = noise.ratios().map(f64::from).collect();
+        for (i, ((d, s), y)) in d.iter().zip(&s).zip(&y).enumerate() {
+            let v = ratios[i / 2];
+            let from_d = (f64::from(*d) - f64::from(*y)) / v;
+            assert!((from_d - f64::from(*s)).abs() < 1e-5 * (1.0 + s.abs()) as f64 + 1e-6 / v, "{i}: {from_d} {s}");
+        }
+        if let ScoreSpec::Preconditioned { data_sd, .. } = *net.spec() {
+            let f = net.raw::<NoneTape>(&y, &noise).as_vec();
+            for (i, (d, f)) in d.iter().zip(&f).enumerate() {
+                let (s, v) = (f64::from(data_sd), ratios[i / 2]);
+                let q = s * s + v * v;
+                let expected = s * s / q * f64::from(y[i]) + s * v / q.sqrt() * f64::from(*f);
+                assert!((f64::from(*d) - expected).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+/// The losses as they are written in the literature, in f64 from D and sigma s.
+#[test]
+fn losses_are_their_definitions() {
+    for net in [preconditioned(), published()] {
+        let rows = 257;
+        let noise = noise_for(&net, rows);
+        let (x, eps) = (values(2 * rows, 1), values(2 * rows, 2));
+        let y = noise.noised(&x, &eps, 2);
+        let v: Vec<f64> = noise.ratios().map(f64::from).collect();
+        let expected = match *net.spec() {
+            ScoreSpec::Preconditioned { data_sd, .. } => {
+                let (d, s) = (net.denoise(&y, &noise), f64::from(data_sd));
+                let weight = |v: f64| (s * s + v * v) / (s * v).powi(2);
+                let terms = d.iter().zip(&x).enumerate();
+                terms.map(|(i, (d, x))| weight(v[i / 2]) * f64::from(d - x).powi(2)).sum::<f64>() / (2 * rows) as f64
+            }
+            ScoreSpec::Published { .. } => {
+                let s = net.sigma_score(&y, &noise);
+                s.iter().zip(&eps).map(|(s, e)| f64::from(s + e).powi(2)).sum::<f64>() / rows as f64
+            }
+        };
+        let found = f64::from(denoising::loss(&net, &x, &eps, &noise).as_vec()[0]);
+        assert!((found - expected).abs() < 1e-3 * expected, "{found} {expected}");
+    }
+}
+
+/// For Gaussian data of standard deviation s the best denoiser is c_skip y: training a network whose region is
+/// set wider than the data (s = 3 for 1) must come near D = y / (1 + v^2).
+#[test]
+fn training_finds_the_gaussian_denoiser() {
+    let mut net = preconditioned();
+    let mut adam = Adam::new(&net);
+    let mut u = uniform(11);
+    let mut normals = |n: usize| -> Vec<f32> { (0..n).map(|_| (0..12).map(|_| u()).sum::<f32>() - 6.0).collect() };
+    for step in 0..1500 {
+        let noise = noise_for(&net, 256);
+        let (x, eps) = (normals(512), normals(512));
+        let loss = net.loss(&x, &eps, &noise).backward();
+        let learning_rate = 5e-3 * 0.998f32.powi(step);
+        adam.step(&mut net, loss, &AdamOptions { learning_rate, ..Default::default() }).expect("finite");
+    }
+    for v in [0.3f32, 1.0, 3.0] {
+        let noise = NoiseBatch::from_ratios(vec![v; 100]);
+        let y: Vec<f32> = normals(200).iter().map(|n| n * v.hypot(1.0)).collect();
+        let d = net.denoise(&y, &noise);
+        let errors = d.iter().zip(&y).map(|(d, y)| f64::from(d - y / (1.0 + v * v)).powi(2));
+        let error = (errors.sum::<f64>() / 200.0).sqrt();
+        assert!(error < 0.1, "v = {v}: {error}");
+    }
+}
+
+/// The surrogate's gradient with respect to the samples is g over the batch size.
+#[test]
+fn surrogate_gradient() {
+    let x: Matrix<Cpu> = Cpu::default().tensor_from_vec(values(10, 1), (5, 2));
+    let g = values(10, 2);
+    let loss = surrogate(x.leaky_trace(), &g);
+    let expected: f32 = x.as_vec().iter().zip(&g).map(|(x, g)| x * g).sum::<f32>() / 5.0;
+    assert!((loss.as_vec()[0] - expected).abs() < 1e-6);
+    let found = loss.backward().get(&x).as_vec();
+    assert!(found.iter().zip(&g).all(|(f, g)| (f - g / 5.0).abs() < 1e-7));
+}
+
+/// For model N(0, a^2) and target N(0, b^2) in one dimension, alpha (s_model - s_target) is known in closed form.
+#[test]
+fn coefficients_of_gaussians() {
+    let (a, b) = (2.0f32, 0.5f32);
+    let noise = NoiseBatch::from_levels(&[(0.8, 0.6), (0.1, 0.9)], vec![0, 1, 0]);
+    let y = [1.0f32, -2.0, 0.3];
+    let denoised =
+        |s: f32| -> Vec<f32> { y.iter().zip(noise.ratios()).map(|(y, v)| s * s / (s * s + v * v) * y).collect() };
+    let g = dikl::coefficients(&denoised(a), &denoised(b), &noise, &[1.0, 2.0, 3.0], 1);
+    for i in 0..3 {
+        let (alpha, sigma) = (noise.alpha()[i], noise.sigma()[i]);
+        let score = |s: f32| -alpha * y[i] / (alpha * alpha * s * s + sigma * sigma);
+        let expected = [1.0, 2.0, 3.0][i] * alpha * (score(a) - score(b));
+        assert!((g[i] - expected).abs() < 1e-5 * expected.abs(), "{} {expected}", g[i]);
+    }
+    let clean = NoiseBatch::from_ratios(vec![0.01; 3]);
+    let sigma_score: Vec<f32> = y.iter().map(|y| -0.01 * y / (a * a)).collect();
+    let gradient: Vec<f32> = y.iter().map(|y| y / (b * b)).collect();
+    let g = reverse_kl::coefficients(&sigma_score, &gradient, &clean, &[1.0; 3], 1);
+    for (g, y) in g.iter().zip(y) {
+        assert!((g - (y / (b * b) - y / (a * a))).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn clipped_rows() {
+    let mut g = vec![3.0, 4.0, 0.3, 0.4, 0.0, 0.0, -6.0, 8.0];
+    assert_eq!(clip_rows(&mut g, 2, 1.0), 2);
+    let expected = [0.6, 0.8, 0.3, 0.4, 0.0, 0.0, -0.6, 0.8];
+    assert!(g.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{g:?}");
+}

@@ -1,0 +1,59 @@
+//! The commands, one a file, and what they share.
+
+pub mod evaluate;
+pub mod presets;
+pub mod sample;
+pub mod targets;
+pub mod train;
+
+use crate::cli::{Cli, Command};
+use crate::engine::Engine;
+use crate::error::{Error, nearest};
+use crate::target_api::Target;
+use std::io::{self, Write};
+
+/// Does what the command line says.
+pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
+    match &cli.command {
+        Command::Train(arguments) => train::run(arguments, engine, cli.quiet),
+        Command::Sample(arguments) => sample::run(arguments, engine, cli.quiet),
+        Command::Evaluate(arguments) => evaluate::run(arguments, engine),
+        Command::Targets => targets::run(engine),
+        Command::Presets(arguments) => presets::run(arguments, engine),
+    }
+}
+
+/// The target of that name; `place` ("--set: ", or nothing) says where the name came from.
+fn find_target(engine: &dyn Engine, name: &str, place: &str) -> Result<Box<dyn Target>, Error> {
+    let targets = engine.targets();
+    let names: Vec<String> = targets.iter().map(|target| target.name().to_string()).collect();
+    targets.into_iter().find(|target| target.name() == name).ok_or_else(|| {
+        let all = names.join(", ");
+        let hint = match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean '{near}'? There are {all}"),
+            None => format!("there are {all}"),
+        };
+        Error::input(format!("{place}unknown target '{name}'"), hint)
+    })
+}
+
+/// Data for stdout. A reader that has seen enough (a broken pipe) is no error.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::input(format!("cannot write to stdout: {error}"), "check where the output goes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A whole number from `min` on, from a flag.
+fn whole(value: i64, min: i64, flag: &str) -> Result<u64, Error> {
+    u64::try_from(value).ok().filter(|_| value >= min).ok_or_else(|| {
+        Error::input(
+            format!("{flag} is {value}, but must be a whole number from {min} up"),
+            format!("for example {flag} {}", 10_000 * min),
+        )
+    })
+}

@@ -1,0 +1,59 @@
+//! `kiln presets`: the recipes side by side, or one as TOML.
+
+use super::{find_target, print};
+use crate::cli::Presets;
+use crate::config::{KEYS, settings_text};
+use crate::engine::Engine;
+use crate::error::{Error, nearest};
+use crate::preset::{PRESETS, settings};
+use std::fmt::Write as _;
+
+/// Prints the table, or one preset.
+pub fn run(arguments: &Presets, engine: &dyn Engine) -> Result<(), Error> {
+    let Some(name) = &arguments.target else { return print(&table(engine)) };
+    let target = find_target(engine, name, "")?;
+    let preset = arguments.preset.as_str();
+    if !PRESETS.contains(&preset) {
+        let hint = nearest(preset, PRESETS)
+            .map_or("there are kiln and paper".into(), |near| format!("did you mean '{near}'?"));
+        return Err(Error::input(format!("unknown preset '{preset}'"), hint));
+    }
+    let settings = settings(name, preset, target.dim());
+    print(&format!(
+        "# Preset {preset} of {}. Give it to `kiln train --config`.\n{}",
+        target.title(),
+        settings_text(&settings)
+    ))
+}
+
+fn table(engine: &dyn Engine) -> String {
+    let targets = engine.targets();
+    let columns: Vec<(String, toml::Table)> = targets
+        .iter()
+        .flat_map(|target| PRESETS.map(|preset| (target.name().to_string(), preset, target.dim())))
+        .map(|(name, preset, dim)| {
+            let values = toml::Table::try_from(settings(&name, preset, dim)).unwrap_or_default();
+            (format!("{name} {preset}"), values)
+        })
+        .collect();
+    let cell = |values: &toml::Table, section: &str, field: &str| -> String {
+        let value = values.get(section).and_then(|section| section.get(field));
+        value.map(|value| value.as_str().map_or_else(|| value.to_string(), String::from)).unwrap_or_default()
+    };
+    let mut text = format!("{:<28}", "key");
+    for (title, _) in &columns {
+        let _ = write!(text, " {title:>16}");
+    }
+    let mut section = "";
+    for key in KEYS.iter().filter(|key| !matches!(key.name, "run.target" | "run.preset")) {
+        if key.section() != section {
+            section = key.section();
+            let _ = writeln!(text);
+        }
+        let _ = write!(text, "\n{:<28}", key.name);
+        for (_, values) in &columns {
+            let _ = write!(text, " {:>16}", cell(values, key.section(), key.field()));
+        }
+    }
+    text + "\n"
+}

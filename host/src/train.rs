@@ -1,0 +1,351 @@
+//! The engine: trains as a configuration says, and samples from what was trained.
+
+use crate::config::{self, Config};
+use crate::engine::{Engine, Job, Outcome, Samples};
+use crate::error::Error;
+use crate::metric::suite;
+use crate::run::{CHECKPOINT, GENERATOR, Run};
+use crate::target;
+use crate::target_api::Target;
+use kiln_core::diffusion::Schedule;
+use kiln_core::dynamics::step_size;
+use kiln_core::posterior::{Params, Transition};
+use kiln_core::random::Purpose;
+use kiln_core::score::Estimator;
+use kiln_gpu::posterior::{self, RowReport, normal_batch};
+use kiln_gpu::trainer::{Noising, Objective, StepReport, Trainer, TrainerSpec, Weight};
+use kiln_gpu::{AdamOptions, Backend, Checkpoint, GeneratorSpec, ScoreSpec};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Samples behind the live quality figure.
+const LIVE_SAMPLES: usize = 2000;
+/// Batches in a row with more than half of their samples lost, after which training gives up.
+const LOST_BATCHES: u32 = 50;
+
+/// Trains and samples the targets that Kiln brings.
+pub struct Kiln;
+
+impl Engine for Kiln {
+    fn targets(&self) -> Vec<Box<dyn Target>> {
+        target::builtin()
+    }
+
+    fn train(&self, job: &Job<'_>) -> Result<Outcome, Error> {
+        train(job)
+    }
+
+    fn sample(&self, run: &Run, _: &Config, seed: u64, n: usize) -> Result<Samples, Error> {
+        crate::sample::sample(run, seed, n)
+    }
+}
+
+/// Trains one job on the device that its configuration names.
+pub fn train(job: &Job<'_>) -> Result<Outcome, Error> {
+    match job.config.run.device.strip_prefix("cuda:") {
+        None => train_on(&kiln_gpu::Cpu::default(), job),
+        #[cfg(feature = "cuda")]
+        Some(index) => train_on(&cuda(index)?, job),
+        #[cfg(not(feature = "cuda"))]
+        Some(_) => Err(Error::input(
+            format!("run.device is \"{}\", but this kiln was built for the CPU only", job.config.run.device),
+            "build with `cargo build --features cuda`, or train with --device cpu",
+        )),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: &str) -> Result<kiln_gpu::Cuda, Error> {
+    let no = |why: String| Error::input(format!("there is no CUDA device {index}: {why}"), "train with --device cpu");
+    let ordinal = index.parse().map_err(|_| no("not a number".into()))?;
+    kiln_gpu::backend::open_cuda(ordinal).map_err(no)
+}
+
+fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
+    let target = job.target.training().ok_or_else(|| {
+        Error::input(format!("{} has no energy to train on", job.target.title()), "train one of `kiln targets`")
+    })?;
+    let spec = trainer_spec(job.config, job.target.dim())?;
+    let mut trainer = Trainer::new(device, spec)
+        .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
+    if job.resume {
+        let path = job.run.checkpoint()?;
+        let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
+        let bad = |error| Error::input(format!("'{}' is damaged: {error}", path.display()), "train anew");
+        trainer.load(&Checkpoint::from_bytes(&bytes).map_err(bad)?).map_err(bad)?;
+    }
+    check_energy(job, target, &trainer)?;
+    let outcome = Session { job, target, trainer: &mut trainer, window: Window::default() }.run();
+    let saved = save(job, &trainer);
+    outcome.and_then(|outcome| saved.map(|()| outcome))
+}
+
+/// Refuses an energy that is not finite where training would start.
+fn check_energy<D: Backend>(
+    job: &Job<'_>,
+    target: &dyn posterior::Target,
+    trainer: &Trainer<D>,
+) -> Result<(), Error> {
+    const PROBES: usize = 1024;
+    let spec = trainer.spec();
+    let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
+    let x = trainer.generator().sample(&z);
+    let mut gradient = vec![0.0; x.len()];
+    let energies = target.energies(&x, &mut gradient);
+    let rows = gradient.chunks_exact(target.dim());
+    let lost = energies.iter().zip(rows).filter(|(e, g)| !(e.is_finite() && g.iter().all(|g| g.is_finite()))).count();
+    if 2 * lost > PROBES {
+        return Err(Error::numerics(
+            format!("the energy of {} is not finite at {lost} of the generator's first {PROBES} samples", job.target.title()),
+            "mend the energy, or start nearer to its domain with generator.skip and generator.scale",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes checkpoint and generator.
+fn save<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
+    let texts = [
+        ("target", job.target.name().to_string()),
+        ("convention", job.target.convention()),
+        ("step", trainer.steps_done().to_string()),
+        ("kiln", env!("CARGO_PKG_VERSION").to_string()),
+    ];
+    job.run.write(GENERATOR, &trainer.generator().to_checkpoint(texts).to_bytes())?;
+    job.run.write(CHECKPOINT, &trainer.to_checkpoint().to_bytes())
+}
+
+/// One sitting of a training.
+struct Session<'a, D: Backend> {
+    job: &'a Job<'a>,
+    target: &'a dyn posterior::Target,
+    trainer: &'a mut Trainer<D>,
+    window: Window,
+}
+
+impl<D: Backend> Session<'_, D> {
+    fn run(mut self) -> Result<Outcome, Error> {
+        let settings = &self.job.config.train;
+        let (steps, start) = (settings.steps as u64, Instant::now());
+        let behind = self.trainer.steps_done() as f64 / steps as f64;
+        let mut lost_batches = 0;
+        loop {
+            let done = self.trainer.steps_done();
+            self.job.progress.step(done);
+            // With a budget the schedules follow the clock where that is ahead of the steps.
+            let spent = self.job.budget.map_or(0.0, |budget| start.elapsed().as_secs_f64() / budget.as_secs_f64());
+            let progress = (done as f64 / steps as f64).max(behind + (1.0 - behind) * spent);
+            let ended = match () {
+                () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
+                () if done >= steps => Some(Outcome::Finished),
+                () if spent >= 1.0 => Some(Outcome::BudgetSpent),
+                () => None,
+            };
+            if ended.is_some() || (done > 0 && done.is_multiple_of(settings.evaluate_every as u64)) {
+                self.evaluate(done, start)?;
+            }
+            if let Some(outcome) = ended {
+                return Ok(outcome);
+            }
+            if done > 0 && done.is_multiple_of(settings.checkpoint_every as u64) {
+                save(self.job, self.trainer)?;
+            }
+            let report = self.trainer.step(self.target, progress).map_err(|_| {
+                Error::numerics(
+                    format!("the score network diverged at step {done}: its gradient is not finite"),
+                    "lower train.score_lr; the last checkpoint is kept",
+                )
+            })?;
+            lost_batches = if report.skipped || 2 * report.dropped > settings.batch { lost_batches + 1 } else { 0 };
+            if lost_batches == LOST_BATCHES {
+                return Err(Error::numerics(
+                    format!(
+                        "the energy of {} is not finite for most samples of the last {LOST_BATCHES} steps",
+                        self.job.target.title()
+                    ),
+                    "mend the energy, or lower noise.v_max; the last checkpoint is kept",
+                ));
+            }
+            self.window.add(&report);
+        }
+    }
+
+    /// The live quality figure, and one line of metrics.
+    fn evaluate(&mut self, done: u64, start: Instant) -> Result<(), Error> {
+        let spec = self.trainer.spec();
+        let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
+        let x = self.trainer.generator().sample(&z);
+        let quality = suite::headline(self.job.target, &x);
+        self.job.progress.quality(&quality);
+        let window = std::mem::take(&mut self.window);
+        self.job.run.append_metrics(&json!({
+            "step": done,
+            "seconds": start.elapsed().as_secs_f64(),
+            "quality": quality,
+            "mean_energy": mean(suite::energies(self.job.target, &x).into_iter()),
+            "score_loss": window.score_loss,
+            "gradient_norm": window.gradient_norm,
+            "clipped": window.clipped,
+            "dropped": window.dropped,
+            "skipped": window.skipped,
+            "energy_evaluations": window.evaluations,
+            "posterior": window.levels(),
+        }))
+    }
+}
+
+/// What happened since the last line of metrics.
+#[derive(Default)]
+struct Window {
+    score_loss: f32,
+    gradient_norm: f32,
+    clipped: usize,
+    dropped: usize,
+    skipped: usize,
+    evaluations: u64,
+    rows: Vec<(f32, RowReport)>,
+}
+
+impl Window {
+    /// Rows kept for the table by noise level: the last ones.
+    const ROWS: usize = 1 << 14;
+    /// Bands of noise levels.
+    const BANDS: usize = 8;
+
+    fn add(&mut self, report: &StepReport) {
+        self.score_loss = report.score_loss;
+        self.gradient_norm = report.gradient_norm;
+        self.clipped += report.clipped;
+        self.dropped += report.dropped;
+        self.skipped += usize::from(report.skipped);
+        self.evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
+        if self.rows.len() >= Self::ROWS {
+            self.rows.clear();
+        }
+        self.rows.extend(report.ratios.iter().copied().zip(report.posterior.iter().copied()));
+    }
+
+    /// Posterior sampling by noise level: equal parts of the rows, least noise first.
+    fn levels(mut self) -> Vec<serde_json::Value> {
+        self.rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let size = self.rows.len().div_ceil(Self::BANDS).max(1);
+        let band = |rows: &[(f32, RowReport)]| {
+            let of = |f: fn(&RowReport) -> f32| mean(rows.iter().map(|(_, row)| f64::from(f(row))));
+            let mut energies: Vec<f32> = rows.iter().map(|(_, row)| row.energy).collect();
+            energies.sort_by(f32::total_cmp);
+            json!({
+                "v": rows[rows.len() / 2].0,
+                "median_energy": energies[energies.len() / 2],
+                "effective_sample_size": of(|row| row.effective_sample_size),
+                "annealing_acceptance": of(|row| row.annealing_acceptance),
+                "mala_acceptance": of(|row| row.langevin_acceptance),
+                "refresh_acceptance": of(|row| row.refresh_acceptance),
+                "divergences": of(|row| row.divergences),
+                "target_weight": of(|row| row.lambda),
+            })
+        };
+        self.rows.chunks(size).map(band).collect()
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
+    sum / n
+}
+
+/// The trainer's settings from a configuration.
+///
+/// # Errors
+/// If the published schedule cannot be built.
+pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
+    let (generator, score, noise, train) = (&config.generator, &config.score, &config.noise, &config.train);
+    let (score, noising) = match score.kind {
+        config::ScoreKind::Preconditioned => (
+            ScoreSpec::Preconditioned {
+                dim,
+                hidden: score.hidden,
+                depth: score.depth,
+                data_sd: score.data_sd as f32,
+            },
+            Noising::Continuous { v_min: noise.v_min, v_max: noise.v_max, anneal: noise.anneal },
+        ),
+        config::ScoreKind::Published => {
+            let schedule = Schedule::linear(noise.beta_start, noise.beta_end, noise.levels).ok_or_else(|| {
+                Error::input("no such noise schedule", "check noise.beta_start, noise.beta_end and noise.levels")
+            })?;
+            let levels: Vec<(f32, f32)> = schedule.levels().iter().map(|l| (l.alpha as f32, l.sigma as f32)).collect();
+            let network = ScoreSpec::Published { dim, hidden: score.hidden, depth: score.depth, levels: levels.clone() };
+            (network, Noising::Levels(levels))
+        }
+    };
+    let adam = |rate: f64, beta1: f64, beta2: f64, clip: Option<f64>| AdamOptions {
+        learning_rate: rate as f32,
+        beta1: beta1 as f32,
+        beta2: beta2 as f32,
+        clip: clip.map(|clip| clip as f32),
+        ..AdamOptions::default()
+    };
+    Ok(TrainerSpec {
+        seed: config.run.seed,
+        steps: train.steps as u64,
+        batch: train.batch,
+        inner: train.inner,
+        pretrain: train.pretrain,
+        generator: GeneratorSpec {
+            dim,
+            latent: generator.latent,
+            hidden: generator.hidden,
+            depth: generator.depth,
+            thresholds: config.thresholds().into_iter().map(|c| c as f32).collect(),
+            skip: generator.skip as f32,
+            scale: generator.scale as f32,
+        },
+        score,
+        noising,
+        weight: match train.weight {
+            config::Weight::InverseAlpha => Weight::InverseAlpha,
+            config::Weight::SigmaOverAlpha => Weight::Ratio,
+            config::Weight::SigmaSquaredOverAlpha => Weight::SigmaSquaredOverAlpha,
+            config::Weight::One => Weight::One,
+        },
+        objective: match train.objective {
+            config::Objective::Dikl => Objective::Dikl,
+            config::Objective::ReverseKl => Objective::ReverseKl,
+        },
+        generator_adam: adam(train.generator_lr, train.beta1, train.beta2, Some(train.clip)),
+        score_adam: adam(train.score_lr, train.score_beta1, train.score_beta2, None),
+        warmup: train.warmup as u64,
+        cosine: train.decay == config::Decay::Cosine,
+        sample_clip: (train.sample_clip > 0.0).then_some(train.sample_clip as f32),
+        ema: train.ema as f32,
+        posterior: posterior_params(&config.posterior),
+    })
+}
+
+fn posterior_params(settings: &config::Posterior) -> Params {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Params {
+        particles: count(settings.particles),
+        levels: count(settings.annealing),
+        transition: match settings.transition {
+            config::Transition::Hmc => Transition::Hmc { leapfrog_steps: count(settings.leapfrog_steps) },
+            config::Transition::Mala => Transition::Mala,
+        },
+        transition_step: settings.step_size,
+        cycles: if settings.all_particles { 0 } else { count(settings.chain) },
+        refresh_sweeps: count(settings.refresh),
+        refresh_block: 1,
+        langevin_steps: 1,
+        langevin_step: settings.chain_step_size,
+        keep: count(settings.keep),
+        scale_steps: settings.adapt,
+        adapt: settings.adapt.then(step_size::Params::default),
+        estimator: match settings.estimator {
+            config::Estimator::Mixed => Estimator::Mixed,
+            config::Estimator::Denoising => Estimator::Denoising,
+            config::Estimator::Target => Estimator::Target,
+            config::Estimator::MinimumVariance => Estimator::MinimumVariance,
+        },
+    }
+}
