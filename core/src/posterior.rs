@@ -155,7 +155,9 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         if all {
             let state = posterior.assemble(particle.position, particle.energy, &particle.gradient);
             sums.accumulator.rescale(fade);
-            sums.accumulator.add(&particle.position, &state.gradient, posterior.v, weight);
+            // Without weight it may hold NaN, which times 0 is NaN still.
+            let gradient = tensor::select(finite, &state.gradient, &tensor::zeros());
+            sums.accumulator.add(&particle.position, &gradient, posterior.v, weight);
             let energy = S::select(finite, particle.energy, S::zero());
             sums.energy = sums.energy * fade + weight * energy;
         } else {
@@ -172,7 +174,8 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     sums
 }
 
-/// Estimates D(y, v) for one noised point per lane.
+/// Estimates D(y, v) for one noised point per lane. Particles whose energy is not finite are left out and counted; where
+/// that leaves none, the estimate is NaN.
 #[inline]
 pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     rng: &mut R,

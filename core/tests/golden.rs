@@ -111,8 +111,7 @@ fn check_network(golden: &Golden, network: &str, layers: impl Fn(usize) -> Vec<(
 #[test]
 fn generator_mlp_agrees() {
     let golden = golden::nets();
-    let mut layers: Vec<_> =
-        (0..4).map(|l| linear(&golden, "mlp_gen", &format!("decoder.layers.{l}"))).collect();
+    let mut layers: Vec<_> = (0..4).map(|l| linear(&golden, "mlp_gen", &format!("decoder.layers.{l}"))).collect();
     layers.push(linear(&golden, "mlp_gen", "decoder.out"));
     check_network(&golden, "mlp_gen", |_| layers.clone());
 }

@@ -18,11 +18,13 @@ type Pack = Lanes<L>;
 /// Chains and steps of the tests that start far from the target.
 const EFFORT: (u64, u32) = (65_536, 300);
 
-/// A double well with a weak Gaussian factor, and its exact distribution.
-fn double_well() -> (Posterior<DoubleWell, Pack, 1>, Line) {
-    let (y, v) = (0.3, 1.5);
-    let line = Line::new(-3.5, 3.5, 2801, |x| x.powi(4) - 2.0 * x * x - 0.5 * x + (x - y).powi(2) / (2.0 * v * v));
-    (Posterior::new(DoubleWell, splat([y]), splat([v])[0]), line)
+/// A tempered double well with a weak Gaussian factor, and its exact distribution right of `low`.
+fn double_well(low: f64) -> (Posterior<DoubleWell, Pack, 1>, Line) {
+    let (y, v, beta) = (0.3, 1.5, 0.8);
+    let energy = |x: f64| beta * (x.powi(4) - 2.0 * x * x - 0.5 * x) + (x - y).powi(2) / (2.0 * v * v);
+    let posterior = Posterior::new(DoubleWell, splat([y]), splat([v])[0]);
+    let [beta] = splat([beta]);
+    (Posterior { beta, ..posterior }, Line::new(low, 3.7, 7401, energy))
 }
 
 /// Compares many independent values with exact raw moments and a distribution function; the largest ratio of a statistic
@@ -37,7 +39,7 @@ fn disagreement(values: &[f64], moments: [f64; 4], distribution: impl Fn(f64) ->
 }
 
 fn on_double_well<M: Move>(length: f64) -> f64 {
-    let (posterior, line) = double_well();
+    let (posterior, line) = double_well(-3.7);
     let out = chains::<M, _, 1>(&posterior, length, EFFORT, |_| [1.8]);
     let values: Vec<_> = out.end.iter().map(|x| x[0]).collect();
     disagreement(&values, [1, 2, 3, 4].map(|p| line.mean(|x| x.powi(p))), |x| line.distribution(x))
@@ -130,7 +132,7 @@ fn wrong_kernels_find_wrong_distributions() {
 /// the share of transitions between bins.
 fn balance<M: Move>(length: f64) -> (f64, f64) {
     const BINS: usize = 8;
-    let (posterior, line) = double_well();
+    let (posterior, line) = double_well(-3.7);
     let out = chains::<M, _, 1>(&posterior, length, (1 << 20, 1), |rng| [line.sample(rng)]);
     let bin = |x: &[f64; 1]| ((line.distribution(x[0]) * BINS as f64) as usize).min(BINS - 1);
     let mut counts = [[0; BINS]; BINS];
@@ -186,8 +188,9 @@ fn ula_has_its_known_bias() {
 struct HalfSpace;
 impl MoveVisitor for HalfSpace {
     fn visit<M: Move>(&mut self) {
-        let (posterior, _) = double_well();
-        let posterior = Posterior { target: RightHalf(posterior.target), y: posterior.y, v: posterior.v, beta: posterior.beta };
+        let (posterior, _) = double_well(-3.7);
+        let posterior =
+            Posterior { target: RightHalf(posterior.target), y: posterior.y, v: posterior.v, beta: posterior.beta };
         let effort = (16_384, 200);
         let out = chains::<M, _, 1>(&posterior, 0.3, effort, |_| [0.7]);
         assert!(out.end.iter().all(|x| x[0] >= 0.0), "{} went where the energy is NaN", M::NAME);
@@ -197,8 +200,7 @@ impl MoveVisitor for HalfSpace {
         // What is accepted and what is divergent exclude each other.
         assert!(out.accepted + share <= 1.0);
         if M::EXACT {
-            let (y, v) = (0.3, 1.5);
-            let line = Line::new(0.0, 3.5, 7001, |x| x.powi(4) - 2.0 * x * x - 0.5 * x + (x - y).powi(2) / (2.0 * v * v));
+            let (_, line) = double_well(0.0);
             let values: Vec<_> = out.end.iter().map(|x| x[0]).collect();
             let ratio = disagreement(&values, [1, 2, 3, 4].map(|p| line.mean(|x| x.powi(p))), |x| line.distribution(x));
             assert!(ratio < 1.0, "{}: {ratio}", M::NAME);
@@ -221,7 +223,7 @@ fn energies_that_are_not_finite_are_rejected_and_counted() {
 struct AcceptanceIsHonest;
 impl MoveVisitor for AcceptanceIsHonest {
     fn visit<M: Move>(&mut self) {
-        let (posterior, _) = double_well();
+        let (posterior, _) = double_well(-3.7);
         let out = chains::<M, _, 1>(&posterior, 0.7, (4096, 50), |_| [0.7]);
         let n = 4096.0 * 50.0;
         let z = (out.accepted - out.acceptance) * n / (n * 0.25_f64).sqrt();

@@ -190,11 +190,9 @@ struct Kernels;
 impl MoveVisitor for Kernels {
     fn visit<M: Move>(&mut self) {
         kernel::<M, Mog40, 4, 2>();
-        kernel::<M, Mog40, 8, 2>();
         kernel::<M, Mog40, 16, 2>();
-        kernel::<M, ManyWellPosterior, 4, 4>();
+        kernel::<M, ManyWellPosterior, 8, 4>();
         kernel::<M, ManyWellPosterior, 16, 4>();
-        kernel::<M, common::targets::PlainGaussian, 16, 3>();
         kernel::<M, common::targets::Double, 16, 1>();
         kernel::<M, common::targets::ManyWell32, 16, 32>();
     }

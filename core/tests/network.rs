@@ -57,7 +57,8 @@ fn short_buffers_are_refused() {
 
 #[test]
 fn every_error_is_a_sentence_of_its_own() {
-    let errors = [InvalidNetwork::Empty, InvalidNetwork::Shape { layer: 3 }, InvalidNetwork::Ends, InvalidNetwork::Buffer];
+    let errors =
+        [InvalidNetwork::Empty, InvalidNetwork::Shape { layer: 3 }, InvalidNetwork::Ends, InvalidNetwork::Buffer];
     let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
     for (i, text) in texts.iter().enumerate() {
         assert!(text.contains(' ') && !texts[..i].contains(text), "{text}");

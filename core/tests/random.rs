@@ -13,24 +13,9 @@ const DRAWS: usize = 1_000_000;
 /// The first words of five streams. Computed by an independent implementation (Python integers) of SplitMix64's
 /// finaliser and xoshiro256++ from the published C code.
 const FIRST_WORDS: [(u64, Purpose, u64, [u64; 4]); 5] = [
-    (
-        0,
-        Purpose::Initialisation,
-        0,
-        [0xc4cb9fe95e641f43, 0x9afb26df851598db, 0xdadd5b397e61a60c, 0x9ecdb3da6058425f],
-    ),
-    (
-        0,
-        Purpose::Posterior,
-        0,
-        [0xa1b2d1fa5d47b794, 0x9bf2549535cd1918, 0x116e9c03f2596730, 0xee52e44b723ce4d1],
-    ),
-    (
-        1,
-        Purpose::Posterior,
-        7,
-        [0xec082057866a2819, 0xe8a841c16a95658e, 0x244420dfaae28c9c, 0xb717ed7c071fa3ad],
-    ),
+    (0, Purpose::Initialisation, 0, [0xc4cb9fe95e641f43, 0x9afb26df851598db, 0xdadd5b397e61a60c, 0x9ecdb3da6058425f]),
+    (0, Purpose::Posterior, 0, [0xa1b2d1fa5d47b794, 0x9bf2549535cd1918, 0x116e9c03f2596730, 0xee52e44b723ce4d1]),
+    (1, Purpose::Posterior, 7, [0xec082057866a2819, 0xe8a841c16a95658e, 0x244420dfaae28c9c, 0xb717ed7c071fa3ad]),
     (
         u64::MAX,
         Purpose::Test,
@@ -76,7 +61,10 @@ fn first_numbers_are_pinned() {
         (radius * angle.cos(), radius * angle.sin())
     };
     // The draw uses ln and √ in f32: near, not equal.
-    assert!((f64::from(pair.0) - exact.0).abs() < 1e-6 && (f64::from(pair.1) - exact.1).abs() < 1e-6, "{pair:?} {exact:?}");
+    assert!(
+        (f64::from(pair.0) - exact.0).abs() < 1e-6 && (f64::from(pair.1) - exact.1).abs() < 1e-6,
+        "{pair:?} {exact:?}"
+    );
     assert_eq!((pair.0.to_bits(), pair.1.to_bits()), PINNED_PAIR);
 }
 
@@ -164,7 +152,8 @@ fn uniform_numbers_are_uniform() {
 #[test]
 fn neighbouring_streams_are_independent() {
     type Key = (u64, Purpose, u64);
-    let neighbours: [(&str, fn(u64) -> (Key, Key)); 4] = [
+    type Pair = fn(u64) -> (Key, Key);
+    let neighbours: [(&str, Pair); 4] = [
         ("index", |i| ((5, Purpose::Test, i), (5, Purpose::Test, i + 1))),
         ("seed", |i| ((i, Purpose::Test, 5), (i + 1, Purpose::Test, 5))),
         ("purpose", |i| ((5, Purpose::Latent, i), (5, Purpose::Noise, i))),
@@ -177,7 +166,9 @@ fn neighbouring_streams_are_independent() {
             let ((s, p, k), (t, q, l)) = keys(2 * i);
             let (mut a, mut b) = (Stream::new(s, p, k), Stream::new(t, q, l));
             let ((x0, x1), (y0, y1)): ((f64, f64), (f64, f64)) = (a.normal_pair(), b.normal_pair());
-            for (moments, product) in products.iter_mut().zip([x0 * y0, x1 * y1, x0 * y1, (x0 * x0 - 1.0) * (y0 * y0 - 1.0)]) {
+            for (moments, product) in
+                products.iter_mut().zip([x0 * y0, x1 * y1, x0 * y1, (x0 * x0 - 1.0) * (y0 * y0 - 1.0)])
+            {
                 moments.add(product);
             }
             let bin = |x: f64| (normal_distribution(x) * 8.0) as usize;

@@ -77,8 +77,7 @@ where
                 mean += error / N as f64;
                 along += error * (denoiser[i] - y[i]) / length;
             }
-            squares[k] =
-                SAMPLES as f64 * tensor::squared_distance(&estimate.denoiser, &denoiser) / N as f64;
+            squares[k] = SAMPLES as f64 * tensor::squared_distance(&estimate.denoiser, &denoiser) / N as f64;
             level.errors[k].variance.add(squares[k]);
             level.errors[k].mean.add(mean);
             level.errors[k].along.add(along);
@@ -104,7 +103,10 @@ fn check(name: &str, level: &Level) {
     }
     // DSI's variance is the posterior's own, which is known.
     let difference = level.errors[0].variance.mean() - level.spread.mean();
-    assert!(difference.abs() < tolerance::Z * level.errors[0].variance.standard_error(), "{name}, v = {v}: {difference}");
+    assert!(
+        difference.abs() < tolerance::Z * level.errors[0].variance.standard_error(),
+        "{name}, v = {v}: {difference}"
+    );
     // Estimating one number from SAMPLES samples costs a share of order 1/SAMPLES.
     let slack = tolerance::Z * level.gain.standard_error() + 4.0 / SAMPLES as f64 * variances[2];
     assert!(level.gain.mean() <= slack, "{name}, v = {v}: MV {} above MSI {}", variances[3], variances[2]);
@@ -163,8 +165,7 @@ fn minimum_variance_is_exact_on_a_gaussian() {
             let y = [1.0 + 2.0 * s, -2.0 - v, 0.3];
             let posterior = Posterior::new(&target, y, v);
             let width = s * v / (s * s + v * v).sqrt();
-            let exact: [f64; 3] =
-                core::array::from_fn(|i| (s * s * y[i] + v * v * target.mean[i]) / (s * s + v * v));
+            let exact: [f64; 3] = core::array::from_fn(|i| (s * s * y[i] + v * v * target.mean[i]) / (s * s + v * v));
             let mut accumulator = Accumulator::new(y);
             for _ in 0..20 {
                 let mut x = exact;

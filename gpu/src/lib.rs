@@ -22,6 +22,8 @@
 pub mod adam;
 pub mod backend;
 pub mod checkpoint;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod ema;
 pub mod generator;
 mod kernel;

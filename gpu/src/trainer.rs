@@ -1,4 +1,4 @@
-//! Reverse-DiKL training ([P] algorithm 1): a generator, the score network of its noised samples, and a target
+//! Reverse-DiKL training (\[P\] algorithm 1): a generator, the score network of its noised samples, and a target
 //! that denoises by posterior sampling.
 //!
 //! One [`Trainer::step`] is one outer step: some updates of the score network on fresh samples, then one of the

@@ -1,5 +1,5 @@
-//! The presets: `kiln`, our own recipe, and `paper`, the published one ([P] He et al., AISTATS 2025, tables of
-//! the appendix; [C] the authors' published code where the two differ).
+//! The presets: `kiln`, our own recipe, and `paper`, the published one (\[P\] He et al., AISTATS 2025, tables of
+//! the appendix; \[C\] the authors' published code where the two differ).
 
 use crate::config::{
     Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition,

@@ -6,7 +6,8 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const TEMPLATE: &str = "{prefix:.bold} {bar:32.cyan/blue.dim} {percent:>3} %  {pos}/{len}  {rate}  {elapsed} elapsed, {left} left  {msg:.green}";
+/// What matters most comes first: a narrow terminal cuts the rest off.
+const TEMPLATE: &str = "{prefix:.bold} {bar:20.cyan/blue.dim} {percent:>3} %  {left} left  {msg:.green}  {pos}/{len}  {rate}  {elapsed} elapsed";
 
 /// What the person watches.
 pub struct Progress {
@@ -38,8 +39,18 @@ struct State {
 }
 
 impl Progress {
-    /// A bar over `total` steps that end with the budget at the latest. `quiet` shows nothing.
-    pub fn new(label: &str, total: u64, budget: Option<Duration>, quiet: bool) -> Self {
+    /// A bar over `total` steps, `done` of them behind us where that is known. `quiet` shows nothing.
+    pub fn new(label: &str, total: u64, done: u64, quiet: bool) -> Self {
+        let progress = Self::within(label, total, None, quiet);
+        if done > 0 {
+            progress.step(done);
+        }
+        progress
+    }
+
+    /// A bar over `total` steps that end with the budget at the latest. How many are behind us shows with the
+    /// first one reported.
+    pub fn within(label: &str, total: u64, budget: Option<Duration>, quiet: bool) -> Self {
         let pace = Pace { total, start: Instant::now(), budget };
         let mode = if quiet {
             Mode::Quiet
@@ -63,7 +74,7 @@ impl Progress {
 
     /// One that shows nothing.
     pub fn hidden() -> Self {
-        Self::new("", 0, None, true)
+        Self::new("", 0, 0, true)
     }
 
     /// `done` of the steps are behind us.
@@ -201,7 +212,7 @@ mod tests {
 
     #[test]
     fn plain_lines_tell_rate_time_and_quality() {
-        let progress = Progress::new("", 200, None, true);
+        let progress = Progress::new("", 200, 0, true);
         progress.quality("log p -7");
         progress.step(50);
         let line = progress.line(50, &progress.state.lock().unwrap());
@@ -210,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_resumed_run_counts_its_own_steps_only() {
-        let progress = Progress::new("", 200, None, true);
+        let progress = Progress::new("", 200, 0, true);
         progress.step(150);
         assert_eq!(progress.state.lock().unwrap().before, Some(149));
         assert_eq!(progress.state.lock().unwrap().next_tenth, 8);

@@ -1,10 +1,12 @@
 //! The engine: trains as a configuration says, and samples from what was trained.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::Error;
 use crate::metric::suite;
+use crate::progress::Progress;
 use crate::run::{CHECKPOINT, GENERATOR, Run};
+pub use crate::sample::sample;
 use crate::target;
 use crate::target_api::Target;
 use kiln_core::diffusion::Schedule;
@@ -16,7 +18,8 @@ use kiln_gpu::posterior::{self, RowReport, normal_batch};
 use kiln_gpu::trainer::{Noising, Objective, StepReport, Trainer, TrainerSpec, Weight};
 use kiln_gpu::{AdamOptions, Backend, Checkpoint, GeneratorSpec, ScoreSpec};
 use serde_json::json;
-use std::sync::atomic::Ordering;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Samples behind the live quality figure.
@@ -37,8 +40,25 @@ impl Engine for Kiln {
     }
 
     fn sample(&self, run: &Run, _: &Config, seed: u64, n: usize) -> Result<Samples, Error> {
-        crate::sample::sample(run, seed, n)
+        sample(run, seed, n)
     }
+}
+
+/// Trains a target of one's own into a new run directory (`out`, or the first free one below `runs`), with progress
+/// on stderr.
+///
+/// # Errors
+/// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
+pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Result<Run, Error> {
+    let config = settings.check()?;
+    let run = Run::create(out, &config, &target.convention())?;
+    let progress = Progress::new(target.name(), config.train.steps as u64, 0, false);
+    let stop = AtomicBool::new(false);
+    let job =
+        Job { config: &config, target, run: &run, resume: false, budget: None, progress: &progress, stop: &stop };
+    let outcome = train(&job);
+    progress.finish();
+    outcome.map(|_| run)
 }
 
 /// Trains one job on the device that its configuration names.
@@ -57,9 +77,9 @@ pub fn train(job: &Job<'_>) -> Result<Outcome, Error> {
 
 #[cfg(feature = "cuda")]
 fn cuda(index: &str) -> Result<kiln_gpu::Cuda, Error> {
-    let no = |why: String| Error::input(format!("there is no CUDA device {index}: {why}"), "train with --device cpu");
-    let ordinal = index.parse().map_err(|_| no("not a number".into()))?;
-    kiln_gpu::backend::open_cuda(ordinal).map_err(no)
+    let no = |why: String| Error::input(format!("cannot train on cuda:{index}: {why}"), "train with --device cpu");
+    let ordinal = index.parse().map_err(|_| no(format!("'{index}' is not a number")))?;
+    kiln_gpu::cuda::open(ordinal).map_err(|error| no(error.to_string()))
 }
 
 fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {

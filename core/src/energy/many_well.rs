@@ -84,3 +84,21 @@ impl<S: Scalar, const N: usize> Energy<S, N> for ManyWell<N> {
         energy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelope_is_above_the_density() {
+        for i in -60_000..=60_000 {
+            let d = f64::from(i) * 1e-4;
+            let room = log_envelope(d) + ManyWell::<2>::well_energy(d);
+            assert!(room > 0.0, "{room} at {d}");
+        }
+        // Not wastefully so: the mean acceptance is Z over the envelope's mass.
+        let mass = 10.6 + libm::log(PROPOSAL_WIDTH) + 0.5 * libm::log(core::f64::consts::TAU);
+        let log_z = ManyWell::<2>::LOG_Z - 0.5 * libm::log(core::f64::consts::TAU);
+        assert!(libm::exp(log_z - mass) > 0.2, "{}", libm::exp(log_z - mass));
+    }
+}

@@ -215,9 +215,7 @@ impl<const N: usize> Exact<N> for Wells<N> {
                     .energies
                     .iter()
                     .enumerate()
-                    .map(|(i, e)| {
-                        e + 0.5 * precision * (Self::LOW + Self::SPACING * i as f64 - y[2 * k]).powi(2)
-                    })
+                    .map(|(i, e)| e + 0.5 * precision * (Self::LOW + Self::SPACING * i as f64 - y[2 * k]).powi(2))
                     .collect();
                 Line::from_energies(Self::LOW, Self::SPACING, &tilted)
             })
@@ -233,8 +231,7 @@ impl<const N: usize> Exact<N> for Wells<N> {
         posterior.mean
     }
     fn spread(posterior: &WellsPosterior<N>) -> f64 {
-        let along_d: f64 =
-            (0..N / 2).map(|k| posterior.wells[k].mean(|d| (d - posterior.mean[2 * k]).powi(2))).sum();
+        let along_d: f64 = (0..N / 2).map(|k| posterior.wells[k].mean(|d| (d - posterior.mean[2 * k]).powi(2))).sum();
         along_d + (N / 2) as f64 * posterior.width.powi(2)
     }
     fn draw(posterior: &WellsPosterior<N>, rng: &mut Stream) -> [f64; N] {

@@ -130,8 +130,7 @@ pub fn chains<M: Move, E: Energy<Lanes<16>, N>, const N: usize>(
     (count, steps): (u64, u32),
     mut start: impl FnMut(&mut Stream) -> [f64; N],
 ) -> Chains<N> {
-    let mut out =
-        Chains { start: Vec::new(), end: Vec::new(), acceptance: 0.0, accepted: 0.0, divergences: 0 };
+    let mut out = Chains { start: Vec::new(), end: Vec::new(), acceptance: 0.0, accepted: 0.0, divergences: 0 };
     for pack in 0..count / 16 {
         let first = pack * 16;
         let points: [[f64; N]; 16] =

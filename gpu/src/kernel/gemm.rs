@@ -72,7 +72,7 @@ mod tests {
 
     /// Every layout against three loops in f64, over shapes around the kernel's block edges.
     #[test]
-    fn agrees_with_the_definition() {
+    fn unsafe_seam_agrees_with_the_definition() {
         for (m, k, n) in [(1, 1, 1), (3, 5, 2), (17, 33, 16), (64, 300, 31), (2, 0, 3), (0, 4, 4)] {
             let (a, b, c0) = (filled(m * k, 1), filled(k * n, 2), filled(m * n, 3));
             for mask in 0..8 {
@@ -101,7 +101,7 @@ mod tests {
 
     /// Recycled buffers hold anything: `beta = 0` must not read them.
     #[test]
-    fn beta_zero_overwrites_nan() {
+    fn unsafe_seam_with_beta_zero_overwrites_nan() {
         let mut c = [f32::NAN; 4];
         gemm(View::new(&[1.0, 2.0], 2, 1), View::new(&[3.0, 4.0], 1, 2), 0.0, &mut c);
         assert_eq!(c, [3.0, 4.0, 6.0, 8.0]);
@@ -109,19 +109,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "inner dimensions")]
-    fn refuses_shapes_that_do_not_fit() {
+    fn unsafe_seam_refuses_shapes_that_do_not_fit() {
         gemm(View::new(&[0.0; 6], 2, 3), View::new(&[0.0; 6], 2, 3), 0.0, &mut [0.0; 6]);
     }
 
     #[test]
     #[should_panic(expected = "product of")]
-    fn refuses_a_short_result() {
+    fn unsafe_seam_refuses_a_short_result() {
         gemm(View::new(&[0.0; 4], 2, 2), View::new(&[0.0; 4], 2, 2), 0.0, &mut [0.0; 3]);
     }
 
     #[test]
     #[should_panic(expected = "matrix of")]
-    fn refuses_a_short_operand() {
+    fn unsafe_seam_refuses_a_short_operand() {
         let _ = View::new(&[0.0; 5], 2, 3);
     }
 }

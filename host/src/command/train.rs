@@ -36,7 +36,7 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
             config.run.seed
         );
     }
-    let progress = Progress::new(target.name(), config.train.steps as u64, budget, quiet);
+    let progress = Progress::within(target.name(), config.train.steps as u64, budget, quiet);
     let resume = arguments.resume.is_some();
     let job =
         Job { config: &config, target: target.as_ref(), run: &run, resume, budget, progress: &progress, stop: &stop };

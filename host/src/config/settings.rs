@@ -129,7 +129,7 @@ pub enum ScoreKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// Reverse diffusive Kullback-Leibler divergence ([P] algorithm 1).
+    /// Reverse diffusive Kullback-Leibler divergence (\[P\] algorithm 1).
     Dikl,
     /// Reverse Kullback-Leibler by score matching, no noise: the mode-collapsing baseline.
     ReverseKl,
@@ -171,11 +171,11 @@ pub enum Transition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
-    /// [P] eq. 15, weights α² and 1 - α².
+    /// \[P\] eq. 15, weights α² and 1 - α².
     Mixed,
-    /// [P] eq. 12.
+    /// \[P\] eq. 12.
     Denoising,
-    /// [P] eq. 14.
+    /// \[P\] eq. 14.
     Target,
     /// The weight of least variance, measured on the same states.
     MinimumVariance,

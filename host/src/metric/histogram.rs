@@ -1,7 +1,7 @@
 //! Total variation between histograms of two sets of numbers (energies, distances).
 //!
 //! The bins, 200 by default, cut the reference's range evenly. [`Outside::Counted`] adds a bin below and one
-//! above, so that outliers count; [`Outside::Dropped`] is as published ([P], the code of iDEM and DiKL): what
+//! above, so that outliers count; [`Outside::Dropped`] is as published (\[P\], the code of iDEM and DiKL): what
 //! falls outside is dropped and the rest renormalised, so that outliers vanish. The floor is not small: about
 //! ½ Σ_b √(4 p_b/(π n)), 0.14 at n = 2000.
 

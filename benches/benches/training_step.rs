@@ -1,0 +1,50 @@
+//! One outer step of each preset, and 10,000 samples of a generator. On one thread wall time is CPU time.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use host::config::Config;
+use host::{preset, run::Run, target, train};
+use kiln_gpu::Cpu;
+use kiln_gpu::trainer::Trainer;
+use std::hint::black_box;
+
+fn config(name: &str, preset: &str, dim: usize) -> Config {
+    let mut settings = preset::settings(name, preset, dim);
+    settings.train.pretrain = 0;
+    settings.check().expect("presets are valid")
+}
+
+fn outer_steps(c: &mut Criterion) {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("a pool");
+    for target in target::builtin() {
+        for preset in preset::PRESETS {
+            let config = config(target.name(), preset, target.dim());
+            let spec = train::trainer_spec(&config, target.dim()).expect("presets are valid");
+            let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
+            let training = target.training().expect("an energy");
+            c.bench_function(&format!("{} preset {preset}, one outer step, 1 thread", target.name()), |b| {
+                b.iter(|| black_box(trainer.step(training, 0.5)));
+            });
+        }
+    }
+}
+
+/// Sampling does not depend on how good the weights are: one step of training makes a generator.
+fn samples(c: &mut Criterion) {
+    let place = std::env::temp_dir().join(format!("kiln-bench-{}", std::process::id()));
+    for target in target::builtin() {
+        let mut settings = preset::settings(target.name(), "kiln", target.dim());
+        (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
+        let run: Run = train::fit(target.as_ref(), settings, Some(&place.join(target.name()))).expect("a run");
+        c.bench_function(&format!("{} 10,000 samples, 1 thread", target.name()), |b| {
+            b.iter(|| black_box(train::sample(&run, 0, 10_000)));
+        });
+    }
+    let _ = std::fs::remove_dir_all(place);
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(10);
+    targets = outer_steps, samples
+}
+criterion_main!(benches);

@@ -1,0 +1,29 @@
+//! Opening a CUDA device. dfdx panics where there is none: ask the driver first.
+
+use dfdx::tensor::Cuda;
+
+/// Why a CUDA device cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CudaError {
+    /// The driver does not answer.
+    #[error("the NVIDIA driver cannot be used ({0})")]
+    Driver(String),
+    /// The machine has fewer devices.
+    #[error("the machine has {0} CUDA device(s)")]
+    Absent(usize),
+}
+
+/// The CUDA device of that number.
+///
+/// # Errors
+/// If the driver does not answer, or there is no such device.
+pub fn open(ordinal: usize) -> Result<Cuda, CudaError> {
+    let driver = |error: &dyn std::fmt::Debug| CudaError::Driver(format!("{error:?}"));
+    cudarc::driver::result::init().map_err(|error| driver(&error))?;
+    let count = cudarc::driver::CudaDevice::count().map_err(|error| driver(&error))?;
+    let count = usize::try_from(count).unwrap_or(0);
+    if ordinal >= count {
+        return Err(CudaError::Absent(count));
+    }
+    Cuda::try_build(ordinal, 0).map_err(|error| driver(&error))
+}

@@ -1,0 +1,137 @@
+//! A short training on MoG-40 must reach a stated quality; broken twins of it must not; and one seed gives one result.
+
+use host::config::{Config, Objective};
+use host::metric::mixture::{Coverage, coverage};
+use host::metric::suite::energies;
+use host::target::builtin;
+use host::target_api::{Structure, Target};
+use host::{preset, train};
+use kiln_core::posterior::Params;
+use kiln_core::random::Purpose;
+use kiln_gpu::{Checkpoint, Cpu};
+use kiln_gpu::posterior::{self, RowReport, normal_batch};
+use kiln_gpu::trainer::Trainer;
+
+const SAMPLES: usize = 5000;
+const STEPS: usize = 1500;
+
+/// The default recipe for MoG-40, shortened.
+fn config(steps: usize, objective: Objective) -> Config {
+    let mut settings = preset::settings("mog40", "kiln", 2);
+    settings.train.steps = steps;
+    settings.train.warmup = settings.train.warmup.min(steps / 10);
+    settings.train.objective = objective;
+    settings.check().unwrap()
+}
+
+/// Trains and samples.
+fn trained(config: &Config, target: &dyn posterior::Target) -> Vec<f32> {
+    let spec = train::trainer_spec(config, 2).unwrap();
+    let mut trainer = Trainer::new(&Cpu::default(), spec).unwrap();
+    let steps = config.train.steps;
+    for step in 0..steps {
+        // A broken twin may diverge: what it has reached by then is judged.
+        if trainer.step(target, step as f64 / steps as f64).is_err() {
+            break;
+        }
+    }
+    let z = normal_batch(1, Purpose::Sample, 0, SAMPLES, trainer.spec().generator.latent);
+    trainer.generator().sample(&z)
+}
+
+fn judged(target: &dyn Target, samples: &[f32]) -> (f64, Coverage) {
+    let Structure::Mixture { means, sd } = target.structure() else { panic!("MoG-40 is a mixture") };
+    let energies = energies(target, samples);
+    let log_p = -energies.iter().sum::<f64>() / energies.len() as f64;
+    (log_p, coverage(samples, 2, &means, sd))
+}
+
+/// The bar of these short runs: a good deal below what a full training reaches, far above what anything broken does.
+fn good_enough(log_p: f64, found: &Coverage) -> bool {
+    log_p > -8.5 && found.covered >= 28 && found.mass_variation < 0.3
+}
+
+fn mog40() -> Box<dyn Target> {
+    builtin().into_iter().find(|target| target.name() == "mog40").unwrap()
+}
+
+/// A target whose estimate of the score has the wrong sign: D becomes 2y − D.
+struct Flipped<'a>(&'a dyn posterior::Target);
+
+impl posterior::Target for Flipped<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn denoise(&self, key: (u64, u64), y: &[f32], v: &[f32], params: &Params, out: &mut [f32]) -> Vec<RowReport> {
+        let reports = self.0.denoise(key, y, v, params, out);
+        for (out, y) in out.iter_mut().zip(y) {
+            *out = 2.0 * y - *out;
+        }
+        reports
+    }
+    fn energies(&self, x: &[f32], gradient: &mut [f32]) -> Vec<f32> {
+        self.0.energies(x, gradient)
+    }
+}
+
+#[test]
+fn a_short_training_reaches_its_quality() {
+    let target = mog40();
+    let samples = trained(&config(STEPS, Objective::Dikl), target.training().unwrap());
+    let (log_p, found) = judged(target.as_ref(), &samples);
+    assert!(good_enough(log_p, &found), "log p {log_p}, {found:?}");
+}
+
+#[test]
+fn with_the_sign_of_the_score_flipped_it_does_not() {
+    let target = mog40();
+    let samples = trained(&config(STEPS, Objective::Dikl), &Flipped(target.training().unwrap()));
+    let (log_p, found) = judged(target.as_ref(), &samples);
+    assert!(!good_enough(log_p, &found), "log p {log_p}, {found:?}");
+}
+
+/// The textbook comparison: reverse KL without noise collapses onto a part of the modes ([P] section 4.1).
+#[test]
+fn reverse_kl_without_noise_collapses() {
+    let target = mog40();
+    let samples = trained(&config(STEPS, Objective::ReverseKl), target.training().unwrap());
+    let (log_p, found) = judged(target.as_ref(), &samples);
+    assert!(!good_enough(log_p, &found) && found.covered <= 20, "log p {log_p}, {found:?}");
+}
+
+#[test]
+fn one_seed_gives_the_same_bits_for_any_number_of_threads() {
+    let target = mog40();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| trained(&config(20, Objective::Dikl), target.training().unwrap()))
+    };
+    let bits = |samples: Vec<f32>| samples.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let one = bits(run(1));
+    assert_eq!(one, bits(run(2)));
+    assert_eq!(one, bits(run(3)));
+    let mut other = config(20, Objective::Dikl).into_settings();
+    other.run.seed = 1;
+    assert_ne!(one, bits(trained(&other.check().unwrap(), target.training().unwrap())));
+}
+
+#[test]
+fn a_saved_and_resumed_training_gives_the_same_bits() {
+    let target = mog40();
+    let target = target.training().unwrap();
+    let spec = train::trainer_spec(&config(20, Objective::Dikl), 2).unwrap();
+    let advance = |trainer: &mut Trainer<Cpu>, steps: std::ops::Range<usize>| {
+        for step in steps {
+            trainer.step(target, step as f64 / 20.0).unwrap();
+        }
+    };
+    let mut whole = Trainer::new(&Cpu::default(), spec.clone()).unwrap();
+    advance(&mut whole, 0..20);
+    let mut first = Trainer::new(&Cpu::default(), spec.clone()).unwrap();
+    advance(&mut first, 0..10);
+    let bytes = first.to_checkpoint().to_bytes();
+    let mut second = Trainer::new(&Cpu::default(), spec).unwrap();
+    second.load(&Checkpoint::from_bytes(&bytes).unwrap()).unwrap();
+    advance(&mut second, 10..20);
+    assert_eq!(second.to_checkpoint().to_bytes(), whole.to_checkpoint().to_bytes());
+}
