@@ -20,6 +20,7 @@ fn published(step: f64, chain_step: f64) -> Params {
         transition: Transition::Hmc { leapfrog_steps: 1 },
         transition_step: step,
         cycles: 5,
+        min_effective_sample_size: f64::INFINITY,
         refresh_sweeps: 0,
         refresh_block: 1,
         langevin_steps: 1,
@@ -52,8 +53,7 @@ fn importance(particles: u32) -> Params {
 }
 
 fn batch(c: &mut Criterion, name: &str, target: &dyn Target, scale: f32, v: f32, params: &Params) {
-    let y: Vec<f32> =
-        normal_batch(1, Purpose::Test, 0, ROWS, target.dim()).into_iter().map(|z| scale * z).collect();
+    let y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, target.dim()).into_iter().map(|z| scale * z).collect();
     let ratios = vec![v; ROWS];
     let mut out = vec![0.0; y.len()];
     c.bench_function(name, |b| b.iter(|| black_box(target.denoise((1, 0), &y, &ratios, params, &mut out))));

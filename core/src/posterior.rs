@@ -4,7 +4,9 @@
 //! 1. Particles start at N(y, v²I), plain importance sampling or annealed ([`annealing`]).
 //! 2. Either all weighted particles feed the estimator, or one is resampled (Gumbel-max) and a
 //!    chain runs from it: cycles of coordinate refreshes ([`refresh`]) and MALA steps
-//!    ([`langevin`]) whose last states feed the estimator.
+//!    ([`langevin`]) whose last states feed the estimator. Weights are trusted where their
+//!    effective sample size is large enough: far from the target a few particles carry them all,
+//!    and their mean lags behind the posterior's.
 //!
 //! One call serves one noised point per lane. Nothing is stored per particle: weights are kept
 //! relative to a running maximum.
@@ -14,7 +16,7 @@ use crate::dynamics::{self, annealing, hmc, langevin, refresh, step_size};
 use crate::energy::Gaussian;
 use crate::random::Randomness;
 use crate::score::{Accumulator, Estimate, Estimator};
-use crate::{Energy, Scalar, tensor};
+use crate::{Energy, Mask, Scalar, tensor};
 
 /// The kernel that moves a particle between annealing levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +43,11 @@ pub struct Params {
     pub transition: Transition,
     /// Step size of `transition` (leapfrog h, or MALA's h).
     pub transition_step: f64,
-    /// Cycles of the chain that starts from one resampled particle; 0: all weighted particles feed
-    /// the estimator instead.
+    /// Where the effective sample size of the particles exceeds this, all of them feed the
+    /// estimator, with their weights; elsewhere the chain does. Infinity: always the chain.
+    pub min_effective_sample_size: f64,
+    /// Cycles of the chain that starts from one resampled particle; 0: no chain, whatever the
+    /// weights.
     pub cycles: u32,
     /// Sweeps of coordinate refreshes in each cycle.
     pub refresh_sweeps: u32,
@@ -110,7 +115,7 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     report: &mut Report<S>,
 ) -> Particles<S, N> {
     let reference = Gaussian { mean: posterior.y, standard_deviation: posterior.v };
-    let all = params.cycles == 0;
+    let all = params.cycles == 0 || params.min_effective_sample_size.is_finite();
     let lowest = S::constant(f64::from(f32::MIN));
     let mut sums = Particles {
         largest: lowest,
@@ -160,7 +165,8 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             sums.accumulator.add(&particle.position, &gradient, posterior.v, weight);
             let energy = S::select(finite, particle.energy, S::zero());
             sums.energy = sums.energy * fade + weight * energy;
-        } else {
+        }
+        if params.cycles > 0 {
             // Gumbel-max: the arg max of log w − log(−log u) is distributed as the weights.
             let gumbel = -(-rng.uniform().ln()).ln();
             let perturbed = S::select(finite, log_weight + gumbel, lowest);
@@ -196,11 +202,19 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     };
     let posterior = Posterior::new(target, *y, v);
     let sums = particles(rng, &posterior, params, &mut report);
-    if params.cycles == 0 {
-        report.energy = sums.energy / sums.weight;
-        return (sums.accumulator.estimate(v, params.estimator), report);
+    let trusted = if params.cycles == 0 {
+        S::Mask::splat(true)
+    } else {
+        S::constant(params.min_effective_sample_size).lt(report.effective_sample_size)
+    };
+    let weighted = sums.accumulator.estimate(v, params.estimator);
+    let weighted_energy = sums.energy / sums.weight;
+    if trusted.all() {
+        report.energy = weighted_energy;
+        return (weighted, report);
     }
 
+    let particle_divergences = report.divergences;
     let mut state = dynamics::init(&posterior, sums.chosen);
     report.evaluations += 1;
     let mut step = step_size::init(scaled_step::<S>(params.langevin_step, v, params.scale_steps));
@@ -238,10 +252,18 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             report.energy += posterior.target_energy(&state);
         }
     }
-    let steps = f64::from(params.cycles * params.langevin_steps.max(1));
-    let sweeps = f64::from(params.cycles * params.refresh_sweeps.max(1));
-    report.langevin_acceptance = report.langevin_acceptance / S::constant(steps);
-    report.refresh_acceptance = report.refresh_acceptance / S::constant(sweeps);
-    report.energy = report.energy / S::constant(f64::from(keep));
-    (accumulator.estimate(v, params.estimator), report)
+    let steps = S::constant(f64::from(params.cycles * params.langevin_steps.max(1)));
+    let sweeps = S::constant(f64::from(params.cycles * params.refresh_sweeps.max(1)));
+    let kept = S::constant(f64::from(keep));
+    // What a lane reports must not depend on its neighbours: no chain counts where weights do.
+    report.langevin_acceptance = S::select(trusted, zero, report.langevin_acceptance / steps);
+    report.refresh_acceptance = S::select(trusted, zero, report.refresh_acceptance / sweeps);
+    report.divergences = S::select(trusted, particle_divergences, report.divergences);
+    report.energy = S::select(trusted, weighted_energy, report.energy / kept);
+    let chain = accumulator.estimate(v, params.estimator);
+    let estimate = Estimate {
+        denoiser: tensor::select(trusted, &weighted.denoiser, &chain.denoiser),
+        lambda: S::select(trusted, weighted.lambda, chain.lambda),
+    };
+    (estimate, report)
 }

@@ -267,6 +267,7 @@ fn params() -> [posterior::Params; 4] {
         transition: Transition::Hmc { leapfrog_steps: 2 },
         transition_step: 0.3,
         cycles: 6,
+        min_effective_sample_size: f64::INFINITY,
         refresh_sweeps: 1,
         refresh_block: 1,
         langevin_steps: 2,

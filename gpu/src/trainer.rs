@@ -19,12 +19,16 @@ use kiln_core::posterior::Params;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use std::f64::consts::PI;
 
+/// How far below the generator's lowest noise the score network learns, as a part of the range of log v: it is ready
+/// for the levels that come next, and spends nothing on those far off.
+const AHEAD: f64 = 0.25;
+
 /// Where noise levels come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Noising {
     /// v log-uniform in [v_low, v_max], one draw in each of `batch` equal cells. For the generator v_low falls from
     /// v_max to v_min over the fraction `anneal` of training, since weights of modes are decided at large noise and
-    /// their shape at small; the score network sees the whole range throughout.
+    /// their shape at small; the score network runs a little ahead.
     Continuous {
         /// Smallest v.
         v_min: f64,
@@ -100,12 +104,16 @@ pub struct TrainerSpec {
     pub score_adam: AdamOptions,
     /// Outer steps over which the generator's learning rate rises from 0.
     pub warmup: u64,
-    /// Whether learning rates fall by a half cosine to 0.
+    /// Whether the generator's learning rate falls by a half cosine to 0. The score network's stays: the slower the
+    /// generator, the better it is followed.
     pub cosine: bool,
     /// Largest norm of one sample's coefficient; `None` for no limit.
     pub sample_clip: Option<f32>,
     /// Decay of the generator's average; 0 for none.
     pub ema: f32,
+    /// Decay, an update of the score network, of the average that the generator follows; 0 for none. It takes out the
+    /// noise of the score network's own optimisation.
+    pub score_ema: f32,
     /// Effort of posterior sampling.
     pub posterior: Params,
 }
@@ -136,6 +144,7 @@ pub struct Trainer<D: Backend> {
     generator: Generator<D>,
     average: Ema<D, Generator<D>>,
     score: ScoreNetwork<D>,
+    score_average: Ema<D, ScoreNetwork<D>>,
     generator_adam: Adam<D>,
     score_adam: Adam<D>,
     /// Outer steps done.
@@ -156,9 +165,9 @@ impl<D: Backend> Trainer<D> {
         };
         let generator = Generator::new(device, spec.generator.clone(), &mut uniforms(0))?;
         let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(1));
-        let average = Ema::new(&generator);
+        let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
-        Ok(Self { spec, generator, average, score, generator_adam, score_adam, step: 0, batches: 0 })
+        Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step: 0, batches: 0 })
     }
 
     /// Outer steps done.
@@ -185,7 +194,7 @@ impl<D: Backend> Trainer<D> {
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
         for _ in 0..updates {
-            report.score_loss = self.update_score(decay)?;
+            report.score_loss = self.update_score(progress)?;
         }
         let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
         self.update_generator(target, progress, decay * warmup, &mut report);
@@ -194,17 +203,18 @@ impl<D: Backend> Trainer<D> {
     }
 
     /// One update of the score network. Returns its loss.
-    fn update_score(&mut self, decay: f32) -> Result<f32, NonFiniteGradient> {
+    fn update_score(&mut self, progress: f64) -> Result<f32, NonFiniteGradient> {
         let z = self.draw(Purpose::Latent, self.spec.generator.latent);
         let x = self.generator.sample(&z);
         let eps = self.draw(Purpose::Noise, self.spec.generator.dim);
-        let noise = self.noise(0.0);
+        let noise = self.noise((self.lowest(progress) - AHEAD).max(0.0));
         self.batches += 1;
         let loss = self.score.loss(&x, &eps, &noise);
         let value = loss.as_vec()[0];
-        let mut options = self.spec.score_adam;
-        options.learning_rate *= decay;
-        self.score_adam.step(&mut self.score, loss.backward(), &options)?;
+        self.score_adam.step(&mut self.score, loss.backward(), &self.spec.score_adam)?;
+        if self.spec.score_ema > 0.0 {
+            self.score_average.update(&self.score, self.spec.score_ema.min(young(self.score_adam.steps())));
+        }
         Ok(value)
     }
 
@@ -236,9 +246,7 @@ impl<D: Backend> Trainer<D> {
             Err(NonFiniteGradient) => report.skipped = true,
         }
         if self.spec.ema > 0.0 {
-            // A short memory at first, so that the average does not lag behind the start.
-            let young = (1.0 + self.step as f32) / (10.0 + self.step as f32);
-            self.average.update(&self.generator, self.spec.ema.min(young));
+            self.average.update(&self.generator, self.spec.ema.min(young(self.step)));
         }
     }
 
@@ -248,7 +256,7 @@ impl<D: Backend> Trainer<D> {
         let eps = self.draw(Purpose::Noise, dim);
         let noise = self.noise(self.lowest(progress));
         let y = noise.noised(x, &eps, dim);
-        let model = self.score.denoise(&y, &noise);
+        let model = self.model_score().denoise(&y, &noise);
         let ratios: Vec<f32> = noise.ratios().collect();
         let mut denoised = vec![0.0; y.len()];
         let key = (self.spec.seed, self.batches);
@@ -264,11 +272,16 @@ impl<D: Backend> Trainer<D> {
             Noising::Continuous { v_min, .. } => NoiseBatch::from_ratios(vec![*v_min as f32; self.spec.batch]),
             Noising::Levels(table) => NoiseBatch::from_levels(table, vec![1; self.spec.batch]),
         };
-        let sigma_score = self.score.sigma_score(x, &noise);
+        let sigma_score = self.model_score().sigma_score(x, &noise);
         let mut gradient = vec![0.0; x.len()];
         target.energies(x, &mut gradient);
         let weights = vec![1.0; self.spec.batch];
         reverse_kl::coefficients(&sigma_score, &gradient, &noise, &weights, self.spec.generator.dim)
+    }
+
+    /// The score network that the generator follows.
+    fn model_score(&self) -> &ScoreNetwork<D> {
+        if self.spec.score_ema > 0.0 { self.score_average.network() } else { &self.score }
     }
 
     /// A batch of standard normal numbers.
@@ -311,6 +324,7 @@ impl<D: Backend> Trainer<D> {
         file.insert_network("generator.", &self.generator);
         file.insert_network("average.", self.average.network());
         file.insert_network("score.", &self.score);
+        file.insert_network("score_average.", self.score_average.network());
         file.insert_adam("generator_adam.", &self.generator, &self.generator_adam);
         file.insert_adam("score_adam.", &self.score, &self.score_adam);
         file.insert_text("step", self.step.to_string());
@@ -326,10 +340,16 @@ impl<D: Backend> Trainer<D> {
         file.load_network("generator.", &mut self.generator)?;
         file.load_network("average.", self.average.network_mut())?;
         file.load_network("score.", &mut self.score)?;
+        file.load_network("score_average.", self.score_average.network_mut())?;
         self.generator_adam = file.adam("generator_adam.", &self.generator)?;
         self.score_adam = file.adam("score_adam.", &self.score)?;
         self.step = file.parsed("step")?;
         self.batches = file.parsed("batches")?;
         Ok(())
     }
+}
+
+/// The decay of an average after so many updates: a short memory at first, so that it does not lag behind the start.
+fn young(updates: u64) -> f32 {
+    (1.0 + updates as f32) / (10.0 + updates as f32)
 }

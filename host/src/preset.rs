@@ -29,6 +29,9 @@ fn run() -> Run {
     Run { target: String::new(), preset: String::new(), seed: 0, threads: 0, device: "cpu".into() }
 }
 
+/// No effective sample size is larger: always the chain.
+pub const NEVER: f64 = 1e9;
+
 /// The published recipe on MoG-40: MLP 4 x 400, 50 score steps, AIS 10 x 15 with HMC, 5 MALA steps.
 fn paper_mog40(dim: usize) -> Settings {
     Settings {
@@ -62,6 +65,7 @@ fn paper_mog40(dim: usize) -> Settings {
             clip: 10.0,
             sample_clip: 0.0,
             ema: 0.0,
+            score_ema: 0.0,
             checkpoint_every: 500,
             evaluate_every: 50,
         },
@@ -75,7 +79,7 @@ fn paper_mog40(dim: usize) -> Settings {
             refresh: 0,
             chain: 5,
             keep: 1,
-            all_particles: false,
+            min_ess: NEVER,
             estimator: Estimator::Mixed,
             adapt: false,
         },
@@ -96,43 +100,99 @@ fn paper_user(dim: usize) -> Settings {
     paper_mw32(dim)
 }
 
-/// Placeholder of Kiln's recipe on MoG-40.
+/// Kiln's recipe on MoG-40. The generator starts as a cloud as wide as the region; weighted particles estimate the score,
+/// and a chain does where their weights degenerate.
 fn kiln_mog40(dim: usize) -> Settings {
     let paper = paper_mog40(dim);
     Settings {
-        generator: Generator { hidden: 128, depth: 3, thresholds: 17, skip: 25.0, scale: 10.0, ..paper.generator },
-        score: Score { kind: ScoreKind::Preconditioned, hidden: 128, depth: 3, data_sd: 25.0 },
-        noise: Noise { v_min: 0.15, v_max: 50.0, ..paper.noise },
+        generator: Generator {
+            hidden: 128,
+            thresholds: 33,
+            threshold_range: 2.5,
+            skip: 20.0,
+            scale: 10.0,
+            ..paper.generator
+        },
+        score: Score { kind: ScoreKind::Preconditioned, hidden: 128, depth: 4, data_sd: 25.0 },
+        noise: Noise { v_min: 0.15, v_max: 20.0, anneal: 0.8, ..paper.noise },
         train: Train {
-            steps: 20_000,
+            steps: 22_000,
             batch: 512,
-            inner: 2,
+            inner: 4,
+            pretrain: 300,
             weight: Weight::SigmaSquaredOverAlpha,
             generator_lr: 3e-3,
             score_lr: 1e-3,
+            warmup: 300,
             decay: Decay::Cosine,
+            sample_clip: 2.0,
             ema: 0.99,
+            score_ema: 0.9,
+            checkpoint_every: 1000,
+            evaluate_every: 250,
             ..paper.train
         },
-        posterior: Posterior { estimator: Estimator::MinimumVariance, adapt: true, ..paper.posterior },
+        posterior: Posterior {
+            particles: 96,
+            annealing: 1,
+            min_ess: 2.0,
+            chain_step_size: 0.5,
+            chain: 20,
+            keep: 10,
+            estimator: Estimator::MinimumVariance,
+            adapt: true,
+            ..paper.posterior
+        },
         ..paper
     }
 }
 
-/// Placeholder of Kiln's recipe on Many-Well-32.
+/// Kiln's recipe on Many-Well-32: posterior chains with coordinate refreshes, which set the wells' weights.
 fn kiln_mw32(dim: usize) -> Settings {
     let base = kiln_mog40(dim);
     Settings {
-        generator: Generator { hidden: 256, thresholds: 7, skip: 1.8, scale: 1.0, ..base.generator },
-        score: Score { hidden: 256, data_sd: 1.8, ..base.score },
-        noise: Noise { v_min: 0.05, v_max: 2.5, anneal: 0.55, ..base.noise },
-        train: Train { inner: 3, pretrain: 300, generator_lr: 5e-4, beta1: 0.5, beta2: 0.99, ..base.train },
+        generator: Generator {
+            hidden: 256,
+            thresholds: 7,
+            threshold_range: 1.5,
+            skip: 1.8,
+            scale: 1.0,
+            ..base.generator
+        },
+        score: Score { hidden: 256, data_sd: 1.4, ..base.score },
+        noise: Noise { v_min: 0.05, v_max: 2.5, anneal: 0.5, ..base.noise },
+        train: Train {
+            steps: 8000,
+            weight: Weight::SigmaOverAlpha,
+            generator_lr: 5e-4,
+            beta1: 0.5,
+            beta2: 0.99,
+            warmup: 50,
+            sample_clip: 20.0,
+            evaluate_every: 100,
+            ..base.train
+        },
+        posterior: Posterior {
+            particles: 1,
+            min_ess: NEVER,
+            step_size: 0.3,
+            chain_step_size: 0.05,
+            refresh: 1,
+            chain: 60,
+            keep: 45,
+            ..base.posterior
+        },
         ..base
     }
 }
 
-/// Placeholder of Kiln's recipe on a target of one's own.
+/// Kiln's recipe on a target of one's own, for structure of about unit width: as on Many-Well-32, smaller.
 fn kiln_user(dim: usize) -> Settings {
     let base = kiln_mw32(dim);
-    Settings { noise: Noise { v_max: 5.0, ..base.noise }, ..base }
+    Settings {
+        generator: Generator { hidden: 128, ..base.generator },
+        score: Score { hidden: 128, ..base.score },
+        train: Train { steps: 6000, ..base.train },
+        ..base
+    }
 }

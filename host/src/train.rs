@@ -4,6 +4,7 @@ use crate::config::{self, Config, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::Error;
 use crate::metric::suite;
+use crate::preset;
 use crate::progress::Progress;
 use crate::run::{CHECKPOINT, GENERATOR, Run};
 pub use crate::sample::sample;
@@ -54,8 +55,7 @@ pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Resul
     let run = Run::create(out, &config, &target.convention())?;
     let progress = Progress::new(target.name(), config.train.steps as u64, 0, false);
     let stop = AtomicBool::new(false);
-    let job =
-        Job { config: &config, target, run: &run, resume: false, budget: None, progress: &progress, stop: &stop };
+    let job = Job { config: &config, target, run: &run, resume: false, budget: None, progress: &progress, stop: &stop };
     let outcome = train(&job);
     progress.finish();
     outcome.map(|_| run)
@@ -102,11 +102,7 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
 }
 
 /// Refuses an energy that is not finite where training would start.
-fn check_energy<D: Backend>(
-    job: &Job<'_>,
-    target: &dyn posterior::Target,
-    trainer: &Trainer<D>,
-) -> Result<(), Error> {
+fn check_energy<D: Backend>(job: &Job<'_>, target: &dyn posterior::Target, trainer: &Trainer<D>) -> Result<(), Error> {
     const PROBES: usize = 1024;
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
@@ -117,7 +113,10 @@ fn check_energy<D: Backend>(
     let lost = energies.iter().zip(rows).filter(|(e, g)| !(e.is_finite() && g.iter().all(|g| g.is_finite()))).count();
     if 2 * lost > PROBES {
         return Err(Error::numerics(
-            format!("the energy of {} is not finite at {lost} of the generator's first {PROBES} samples", job.target.title()),
+            format!(
+                "the energy of {} is not finite at {lost} of the generator's first {PROBES} samples",
+                job.target.title()
+            ),
             "mend the energy, or start nearer to its domain with generator.skip and generator.scale",
         ));
     }
@@ -282,12 +281,7 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
     let (generator, score, noise, train) = (&config.generator, &config.score, &config.noise, &config.train);
     let (score, noising) = match score.kind {
         config::ScoreKind::Preconditioned => (
-            ScoreSpec::Preconditioned {
-                dim,
-                hidden: score.hidden,
-                depth: score.depth,
-                data_sd: score.data_sd as f32,
-            },
+            ScoreSpec::Preconditioned { dim, hidden: score.hidden, depth: score.depth, data_sd: score.data_sd as f32 },
             Noising::Continuous { v_min: noise.v_min, v_max: noise.v_max, anneal: noise.anneal },
         ),
         config::ScoreKind::Published => {
@@ -295,7 +289,8 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
                 Error::input("no such noise schedule", "check noise.beta_start, noise.beta_end and noise.levels")
             })?;
             let levels: Vec<(f32, f32)> = schedule.levels().iter().map(|l| (l.alpha as f32, l.sigma as f32)).collect();
-            let network = ScoreSpec::Published { dim, hidden: score.hidden, depth: score.depth, levels: levels.clone() };
+            let network =
+                ScoreSpec::Published { dim, hidden: score.hidden, depth: score.depth, levels: levels.clone() };
             (network, Noising::Levels(levels))
         }
     };
@@ -339,6 +334,7 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
         cosine: train.decay == config::Decay::Cosine,
         sample_clip: (train.sample_clip > 0.0).then_some(train.sample_clip as f32),
         ema: train.ema as f32,
+        score_ema: train.score_ema as f32,
         posterior: posterior_params(&config.posterior),
     })
 }
@@ -353,7 +349,8 @@ fn posterior_params(settings: &config::Posterior) -> Params {
             config::Transition::Mala => Transition::Mala,
         },
         transition_step: settings.step_size,
-        cycles: if settings.all_particles { 0 } else { count(settings.chain) },
+        min_effective_sample_size: if settings.min_ess < preset::NEVER { settings.min_ess } else { f64::INFINITY },
+        cycles: count(settings.chain),
         refresh_sweeps: count(settings.refresh),
         refresh_block: 1,
         langevin_steps: 1,

@@ -8,9 +8,9 @@ use host::target_api::{Structure, Target};
 use host::{preset, train};
 use kiln_core::posterior::Params;
 use kiln_core::random::Purpose;
-use kiln_gpu::{Checkpoint, Cpu};
 use kiln_gpu::posterior::{self, RowReport, normal_batch};
 use kiln_gpu::trainer::Trainer;
+use kiln_gpu::{Checkpoint, Cpu};
 
 const SAMPLES: usize = 5000;
 const STEPS: usize = 1500;

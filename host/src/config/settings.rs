@@ -92,6 +92,7 @@ pub struct Train {
     pub clip: f64,
     pub sample_clip: f64,
     pub ema: f64,
+    pub score_ema: f64,
     pub checkpoint_every: usize,
     pub evaluate_every: usize,
 }
@@ -110,7 +111,7 @@ pub struct Posterior {
     pub refresh: usize,
     pub chain: usize,
     pub keep: usize,
-    pub all_particles: bool,
+    pub min_ess: f64,
     pub estimator: Estimator,
     pub adapt: bool,
 }
