@@ -116,7 +116,7 @@ fn kiln_mog40(dim: usize) -> Settings {
         score: Score { kind: ScoreKind::Preconditioned, hidden: 128, depth: 4, data_sd: 25.0 },
         noise: Noise { v_min: 0.15, v_max: 20.0, anneal: 0.8, ..paper.noise },
         train: Train {
-            steps: 22_000,
+            steps: 20_000,
             batch: 512,
             inner: 4,
             pretrain: 300,

@@ -1,0 +1,44 @@
+//! What is delivered is what was trained: the core's inference of a generator's file against the network that wrote it.
+
+use host::run::{GENERATOR, Run};
+use host::target::builtin;
+use host::{preset, train};
+use kiln_core::random::Purpose;
+use kiln_gpu::posterior::normal_batch;
+use kiln_gpu::{Checkpoint, Cpu, Generator};
+
+/// A run of a few steps.
+fn run(target: &dyn host::target_api::Target, out: &std::path::Path) -> Run {
+    let mut settings = preset::settings(target.name(), "kiln", target.dim());
+    (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
+    train::fit(target, settings, Some(out)).unwrap()
+}
+
+#[test]
+fn the_core_samples_what_the_trained_network_does() {
+    let place = tempfile::tempdir().unwrap();
+    for target in builtin() {
+        let run = run(target.as_ref(), &place.path().join(target.name()));
+        let file = Checkpoint::from_bytes(&std::fs::read(run.file(GENERATOR)).unwrap()).unwrap();
+        let generator = Generator::from_checkpoint(&Cpu::default(), &file).unwrap();
+        // Not a multiple of the lanes, so that the last pack is not full.
+        let n = 1003;
+        let trained = generator.sample(&normal_batch(7, Purpose::Sample, 0, n, generator.spec().latent));
+        let delivered = train::sample(&run, 7, n).unwrap();
+        assert_eq!((delivered.dim, delivered.len()), (target.dim(), n));
+        let scale = trained.iter().fold(0.0_f32, |a, x| a.max(x.abs()));
+        for (a, b) in trained.iter().zip(&delivered.data) {
+            assert!((a - b).abs() < 1e-4 * scale, "{}: {a} and {b}", target.name());
+        }
+    }
+}
+
+#[test]
+fn a_sample_does_not_depend_on_how_many_are_drawn() {
+    let place = tempfile::tempdir().unwrap();
+    let target = &builtin()[0];
+    let run = run(target.as_ref(), &place.path().join("run"));
+    let (few, many) = (train::sample(&run, 3, 10).unwrap(), train::sample(&run, 3, 1000).unwrap());
+    assert_eq!(few.data, many.data[..few.data.len()]);
+    assert_ne!(few.data, train::sample(&run, 4, 10).unwrap().data);
+}
