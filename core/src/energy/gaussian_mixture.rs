@@ -170,7 +170,7 @@ impl<S: Scalar, const K: usize, const N: usize> Energy<S, N> for GaussianMixture
 /// softplus(1), the standard deviation of every mode of [`mog40`].
 pub const MOG40_STANDARD_DEVIATION: f64 = 1.313_261_687_518_222_8;
 
-/// MoG-40 ([P] section 4.1; Midgley et al. 2023): 40 equal modes in the plane, standard deviation
+/// MoG-40 (\[P\] section 4.1; Midgley et al. 2023): 40 equal modes in the plane, standard deviation
 /// [`MOG40_STANDARD_DEVIATION`]. E\[log p\] of exact samples is −6.860.
 pub fn mog40() -> GaussianMixture<40, 2> {
     let mixture = GaussianMixture::new(MOG40_MEANS, [1.0 / 40.0; 40], [MOG40_STANDARD_DEVIATION; 40]);
