@@ -186,13 +186,16 @@ fn kiln_mw32(dim: usize) -> Settings {
     }
 }
 
-/// Kiln's recipe on a target of one's own, for structure of about unit width: as on Many-Well-32, smaller.
+/// Kiln's recipe on a target of one's own, for structure of about unit width: as on Many-Well-32, smaller and more
+/// careful. All noise levels from the start: small noise holds the samples together while nothing is known of the target.
 fn kiln_user(dim: usize) -> Settings {
     let base = kiln_mw32(dim);
     Settings {
-        generator: Generator { hidden: 128, ..base.generator },
+        generator: Generator { hidden: 128, skip: 1.0, ..base.generator },
         score: Score { hidden: 128, ..base.score },
-        train: Train { steps: 6000, ..base.train },
+        noise: Noise { anneal: 0.0, ..base.noise },
+        train: Train { steps: 4000, sample_clip: 5.0, ..base.train },
+        posterior: Posterior { particles: 32, ..base.posterior },
         ..base
     }
 }

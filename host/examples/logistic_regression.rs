@@ -1,0 +1,90 @@
+//! Your own energy: the posterior of a Bayesian logistic regression, trained, sampled, and checked against a long
+//! Hamiltonian Monte Carlo chain.
+//!
+//! `cargo run -p host --example logistic_regression [OUT [KEY=VALUE]...]`
+
+use host::config::Layers;
+use host::error::Error;
+use host::target::Problem;
+use host::{preset, train};
+use kiln_core::dynamics::hmc;
+use kiln_core::random::{Purpose, Randomness, Stream};
+use kiln_core::{Energy, Scalar};
+use std::path::PathBuf;
+
+/// Four coefficients and an intercept.
+const N: usize = 5;
+
+/// Rows of features times the label, ±1; coefficients have the prior N(0, 2²).
+struct LogisticRegression(Vec<[f64; N]>);
+
+impl<S: Scalar> Energy<S, N> for LogisticRegression {
+    fn energy_and_gradient(&self, w: &[S; N], gradient: &mut [S; N]) -> S {
+        let (quarter, eighth) = (S::constant(0.25), S::constant(0.125));
+        *gradient = w.map(|w| quarter * w);
+        let mut energy = w.iter().fold(S::zero(), |sum, w| sum + eighth * *w * *w);
+        for row in &self.0 {
+            let margin = (0..N).fold(S::zero(), |sum, k| sum + S::constant(row[k]) * w[k]);
+            // log(1 + e^-m) without overflow.
+            energy += (-margin).max(S::zero()) + (S::one() + (-margin.abs()).exp()).ln();
+            let pull = (-margin).sigmoid();
+            (0..N).for_each(|k| gradient[k] -= pull * S::constant(row[k]));
+        }
+        energy
+    }
+}
+
+/// Forty rows from known coefficients.
+fn data() -> Vec<[f64; N]> {
+    let truth = [1.5, -1.0, 0.5, 0.0, 0.3];
+    let row = |index| {
+        let mut stream = Stream::new(1, Purpose::Test, index);
+        let mut x = [1.0; N];
+        stream.fill_normal(&mut x[..N - 1]);
+        let margin: f64 = x.iter().zip(truth).map(|(x, w)| x * w).sum();
+        let label = if Randomness::<f64>::uniform(&mut stream) < margin.sigmoid() { 1.0 } else { -1.0 };
+        x.map(|x| label * x)
+    };
+    (0..40).map(row).collect()
+}
+
+/// Mean and standard deviation of each coefficient.
+fn moments(rows: &[[f64; N]]) -> [(f64, f64); N] {
+    let n = rows.len() as f64;
+    std::array::from_fn(|k| {
+        let mean = rows.iter().map(|row| row[k]).sum::<f64>() / n;
+        (mean, (rows.iter().map(|row| (row[k] - mean).powi(2)).sum::<f64>() / n).sqrt())
+    })
+}
+
+fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    let out = arguments.next().map(PathBuf::from);
+    let mut layers = Layers::new();
+    for assignment in arguments {
+        layers.set(&assignment)?;
+    }
+    let problem = Problem::new("logistic-regression", LogisticRegression(data()));
+    let config = layers.resolve(preset::settings("logistic-regression", "kiln", N))?;
+    let run = train::fit(&problem, config.into_settings(), out.as_deref())?;
+    let samples = train::sample(&run, 0, 10_000)?;
+    let ours: Vec<[f64; N]> = samples.data.chunks_exact(N).map(|x| std::array::from_fn(|k| f64::from(x[k]))).collect();
+
+    let energy = LogisticRegression(data());
+    let mut stream = Stream::new(0, Purpose::Reference, 0);
+    let mut state = hmc::init(&energy, [0.0_f64; N]);
+    let params = hmc::Params { step_size: 0.25, steps: 8 };
+    let mut chain = Vec::new();
+    for step in 0..60_000 {
+        hmc::step(&mut stream, &mut state, &params, &energy);
+        if step >= 1000 {
+            chain.push(state.position);
+        }
+    }
+    println!("coefficient   one step: mean  sd      59,000 HMC steps: mean  sd");
+    for (k, ((mean, sd), (exact_mean, exact_sd))) in moments(&ours).into_iter().zip(moments(&chain)).enumerate() {
+        println!("{k:<13} {mean:>14.2} {sd:>5.2} {exact_mean:>22.2} {exact_sd:>5.2}");
+    }
+    println!("{}", run.path().display());
+    Ok(())
+}
