@@ -15,8 +15,8 @@ use kiln_gpu::{Checkpoint, Cpu};
 const SAMPLES: usize = 5000;
 /// Outer steps of the trainings that are judged: about half a minute on two cores.
 const STEPS: usize = 3000;
-/// Outer steps that show a broken twin to be broken.
-const BROKEN_STEPS: usize = 800;
+/// Outer steps of the comparison with the baseline.
+const COMPARED_STEPS: usize = 800;
 
 /// The default recipe for MoG-40, shortened.
 fn config(steps: usize, objective: Objective) -> Config {
@@ -88,7 +88,7 @@ fn a_short_training_reaches_its_quality() {
 #[test]
 fn with_the_sign_of_the_score_flipped_it_does_not() {
     let target = mog40();
-    let samples = trained(&config(BROKEN_STEPS, Objective::Dikl), &Flipped(target.training().unwrap()));
+    let samples = trained(&config(STEPS, Objective::Dikl), &Flipped(target.training().unwrap()));
     let (log_p, found) = judged(target.as_ref(), &samples);
     assert!(!good_enough(log_p, &found), "log p {log_p}, {found:?}");
 }
@@ -99,7 +99,7 @@ fn with_the_sign_of_the_score_flipped_it_does_not() {
 fn reverse_kl_without_noise_collapses() {
     let target = mog40();
     let covered = |objective| {
-        let mut settings = config(BROKEN_STEPS, objective).into_settings();
+        let mut settings = config(COMPARED_STEPS, objective).into_settings();
         (settings.generator.thresholds, settings.generator.skip) = (0, 2.0);
         // The baseline knows one noise level, a narrow one; both see the same range.
         settings.noise.anneal = 0.0;
