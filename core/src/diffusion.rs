@@ -7,6 +7,7 @@
 use heapless::Vec;
 
 use crate::dynamics::State;
+use crate::symmetry::Symmetry;
 use crate::{Energy, Scalar, tensor};
 
 /// A variance-preserving noise level.
@@ -160,5 +161,11 @@ impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Posterior<E, S
     #[inline(always)]
     fn energy(&self, x: &[S; N]) -> S {
         self.beta * self.target.energy(x) + self.pull(x)
+    }
+
+    /// The target's: the noised point moves with what it came from.
+    #[inline(always)]
+    fn symmetry(&self) -> Symmetry {
+        self.target.symmetry()
     }
 }

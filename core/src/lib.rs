@@ -37,6 +37,7 @@ pub mod posterior;
 pub mod random;
 mod scalar;
 pub mod score;
+pub mod symmetry;
 pub mod tensor;
 
 pub use energy::Energy;

@@ -135,6 +135,21 @@ mod tests {
         assert!(exp(-87.336) >= f32::MIN_POSITIVE);
     }
 
+    /// `Scalar::tanh`, which is built on [`exp`].
+    #[test]
+    fn tanh_is_within_its_bound() {
+        use crate::Scalar;
+        let relative = |x: f32| {
+            let exact = f64::from(x).tanh();
+            ((f64::from(Scalar::tanh(x)) - exact) / exact).abs()
+        };
+        let worst = floats(1e-10..90.0).flat_map(|x| [x, -x]).map(relative).fold(0.0, f64::max);
+        assert!(worst < 6e-7, "{worst:e}");
+        assert_eq!(Scalar::tanh(0.0_f32), 0.0);
+        assert_eq!((Scalar::tanh(f32::INFINITY), Scalar::tanh(f32::NEG_INFINITY)), (1.0, -1.0));
+        assert!(Scalar::tanh(f32::NAN).is_nan());
+    }
+
     #[test]
     fn ln_is_within_its_bound() {
         let worst = floats(1e-45..f32::MAX).map(|x| ulps(ln(x).abs(), f64::from(x).ln().abs())).fold(0.0, f64::max);

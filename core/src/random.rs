@@ -37,6 +37,8 @@ pub enum Purpose {
     Evaluation = 8,
     /// Whatever a test or benchmark needs.
     Test = 9,
+    /// Polishing of delivered samples; index = sample.
+    Polish = 10,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words.
@@ -82,6 +84,21 @@ pub trait Randomness<S: Scalar> {
                 *second = b;
             }
         }
+    }
+}
+
+impl<S: Scalar, R: Randomness<S> + ?Sized> Randomness<S> for &mut R {
+    #[inline(always)]
+    fn uniform(&mut self) -> S {
+        (**self).uniform()
+    }
+    #[inline(always)]
+    fn normal_pair(&mut self) -> (S, S) {
+        (**self).normal_pair()
+    }
+    #[inline(always)]
+    fn fill_normal(&mut self, out: &mut [S]) {
+        (**self).fill_normal(out);
     }
 }
 

@@ -118,6 +118,18 @@ pub trait Scalar:
     fn silu(self) -> Self {
         self / (Self::one() + (-self).exp())
     }
+    /// tanh x = 1 − 2/(e^{2x} + 1), below 0.2 by its series; relative error below 6e-7 in `f32` (tested in [`math`]).
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        let z = self.square();
+        // x − x³/3 + 2x⁵/15 − 17x⁷/315; the next term is below 6e-8 of x.
+        let series =
+            ((Self::constant(-17.0 / 315.0) * z + Self::constant(2.0 / 15.0)) * z + Self::constant(-1.0 / 3.0)) * z;
+        let near = self + self * series;
+        let two = Self::constant(2.0);
+        let far = Self::one() - two / ((two * self).exp() + Self::one());
+        Self::select(self.abs().lt(Self::constant(0.2)), near, far)
+    }
     /// x².
     #[inline(always)]
     fn square(self) -> Self {
@@ -216,6 +228,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn abs(self) -> Self {
         f64::from_bits(self.to_bits() & 0x7fff_ffff_ffff_ffff)
+    }
+    #[inline]
+    fn tanh(self) -> Self {
+        libm::tanh(self)
     }
     #[inline]
     fn sin_cos_turns(self) -> (Self, Self) {

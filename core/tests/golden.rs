@@ -6,7 +6,9 @@ use common::golden::{self, Golden, assert_close};
 use common::tolerance;
 use kiln_core::Energy;
 use kiln_core::diffusion::Schedule;
-use kiln_core::energy::{GaussianMixture, MANY_WELL_32_LOG_Z, MOG40_STANDARD_DEVIATION, ManyWell, mog40};
+use kiln_core::energy::{
+    DoubleWell, GaussianMixture, LennardJones, MANY_WELL_32_LOG_Z, MOG40_STANDARD_DEVIATION, ManyWell, Pairs, mog40,
+};
 use kiln_core::network::{Layer, Mlp};
 
 fn check<E: Energy<f64, N>, const N: usize>(energy: &E, golden: &Golden, relative: f64) {
@@ -55,6 +57,39 @@ fn many_well_32_agrees() {
     check(&ManyWell::<32>, &golden, tolerance::GOLDEN);
     assert_close("log Z", MANY_WELL_32_LOG_Z, golden.numbers(&["log_Z"])[0], tolerance::GOLDEN);
     assert_close("log Z of wells", 16.0 * ManyWell::<32>::LOG_Z, MANY_WELL_32_LOG_Z, tolerance::GOLDEN);
+}
+
+/// Particles: forces of pairs cancel, so a gradient's error is relative to its largest component. Close contacts, where
+/// it reaches 10³⁸, are among the points.
+fn check_particles<E: Energy<f64, N>, const N: usize>(energy: &E, golden: &Golden, convention: &[&str], rows: usize) {
+    let key = |last| [convention, &[last]].concat();
+    let points = golden.rows::<N>(&["x"]);
+    let (energies, gradients) = (golden.numbers(&key("energy")), golden.rows::<N>(&key("grad")));
+    assert_eq!((points.len(), energies.len(), gradients.len()), (rows, rows, rows));
+    for ((x, want), want_gradient) in points.iter().zip(&energies).zip(&gradients) {
+        let mut gradient = [0.0; N];
+        let got = energy.energy_and_gradient(x, &mut gradient);
+        assert_close("energy", got, *want, tolerance::GOLDEN);
+        assert_close("energy alone", energy.energy(x), *want, tolerance::GOLDEN);
+        let largest = want_gradient.iter().fold(1.0_f64, |a, g| a.max(g.abs()));
+        for (g, w) in gradient.iter().zip(want_gradient) {
+            assert!((g - w).abs() <= tolerance::GOLDEN * largest, "gradient: {g:e} instead of {w:e} ({largest:e})");
+        }
+    }
+}
+
+#[test]
+fn double_well_4_agrees() {
+    check_particles::<_, 8>(&DoubleWell::<4, 2>, &golden::dw4(), &[], 64);
+}
+
+#[test]
+fn lennard_jones_agrees_in_both_conventions() {
+    let (lj13, lj55) = (golden::lj13(), golden::lj55());
+    for (pairs, convention) in [(Pairs::Once, "bgflow"), (Pairs::Twice, "idem")] {
+        check_particles::<_, 39>(&LennardJones::<13, 3>::new(pairs), &lj13, &[convention], 64);
+        check_particles::<_, 165>(&LennardJones::<55, 3>::new(pairs), &lj55, &[convention], 11);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use common::kernels::{Move, MoveVisitor, every_kernel};
 use common::targets::{Apart, Case, ManyWellPosterior, Mog40, Visitor, every_energy, three_modes};
 use kiln_core::diffusion::Posterior;
 use kiln_core::dynamics::{annealing, hmc, importance, init, langevin, step_size};
-use kiln_core::energy::{Gaussian, ManyWell, mog40};
+use kiln_core::energy::{DoubleWell, Gaussian, LennardJones, ManyWell, Pairs, mog40};
 use kiln_core::network::{Generator, Layer, Mlp};
 use kiln_core::posterior::{self, Transition};
 use kiln_core::random::{Purpose, Randomness, Stream, Streams};
@@ -195,6 +195,8 @@ impl MoveVisitor for Kernels {
         kernel::<M, ManyWellPosterior, 16, 4>();
         kernel::<M, common::targets::Double, 16, 1>();
         kernel::<M, common::targets::ManyWell32, 16, 32>();
+        kernel::<M, common::targets::Dw4, 16, 8>();
+        kernel::<M, common::targets::Lj13, 16, 39>();
     }
 }
 
@@ -260,7 +262,7 @@ fn importance_weights() {
     }
 }
 
-fn params() -> [posterior::Params; 4] {
+fn params() -> [posterior::Params; 5] {
     let chain = posterior::Params {
         particles: 3,
         levels: 4,
@@ -270,8 +272,9 @@ fn params() -> [posterior::Params; 4] {
         min_effective_sample_size: f64::INFINITY,
         refresh_sweeps: 1,
         refresh_block: 1,
-        langevin_steps: 2,
-        langevin_step: 0.05,
+        chain: Transition::Mala,
+        chain_steps: 2,
+        chain_step: 0.05,
         keep: 3,
         scale_steps: true,
         adapt: Some(step_size::Params::default()),
@@ -281,6 +284,7 @@ fn params() -> [posterior::Params; 4] {
         chain,
         posterior::Params { transition: Transition::Mala, refresh_block: 2, scale_steps: false, adapt: None, ..chain },
         posterior::Params { refresh_sweeps: 0, estimator: Estimator::Denoising, ..chain },
+        posterior::Params { chain: Transition::Hmc { leapfrog_steps: 3 }, chain_step: 0.1, ..chain },
         posterior::Params { particles: 20, levels: 1, cycles: 0, estimator: Estimator::Mixed, ..chain },
     ]
 }
@@ -301,7 +305,7 @@ fn denoise<E: Energy<Lanes<L>, N> + Energy<f32, N>, const L: usize, const N: usi
             for (lanes, scalar) in [
                 (report.effective_sample_size, alone.effective_sample_size),
                 (report.annealing_acceptance, alone.annealing_acceptance),
-                (report.langevin_acceptance, alone.langevin_acceptance),
+                (report.chain_acceptance, alone.chain_acceptance),
                 (report.refresh_acceptance, alone.refresh_acceptance),
                 (report.divergences, alone.divergences),
                 (report.energy, alone.energy),
@@ -318,6 +322,8 @@ fn posterior_sampling() {
     denoise::<_, 4, 2>(&Apart(mog40()), 20.0);
     denoise::<_, 16, 2>(&Apart(mog40()), 20.0);
     denoise::<_, 8, 4>(&Apart(ManyWell::<4>), 2.0);
+    denoise::<_, 16, 8>(&Apart(DoubleWell::<4, 2>), 2.0);
+    denoise::<_, 16, 39>(&Apart(LennardJones::<13, 3>::new(Pairs::Twice).smooth()), 1.0);
 }
 
 fn generator<const L: usize>() {

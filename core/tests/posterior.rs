@@ -26,8 +26,9 @@ const IMPORTANCE: Params = Params {
     min_effective_sample_size: f64::INFINITY,
     refresh_sweeps: 0,
     refresh_block: 1,
-    langevin_steps: 0,
-    langevin_step: 0.1,
+    chain: Transition::Mala,
+    chain_steps: 0,
+    chain_step: 0.1,
     keep: 1,
     scale_steps: true,
     adapt: None,
@@ -44,8 +45,9 @@ const CHAIN: Params = Params {
     min_effective_sample_size: f64::INFINITY,
     refresh_sweeps: 1,
     refresh_block: 1,
-    langevin_steps: 2,
-    langevin_step: 0.05,
+    chain: Transition::Mala,
+    chain_steps: 2,
+    chain_step: 0.05,
     keep: 15,
     scale_steps: true,
     adapt: Some(step_size::Params { target_acceptance: 0.574, rate: 0.3, half_life: 50.0 }),
@@ -113,7 +115,7 @@ where
             level.along.add((0..N).map(|j| (sampled[j] - exact[j]) * (exact[j] - y[j])).sum());
             level.score.add(tensor::squared_distance(&exact, &y));
             level.ess.add(report.effective_sample_size.lane_f64(i));
-            level.acceptance.add(report.langevin_acceptance.lane_f64(i));
+            level.acceptance.add(report.chain_acceptance.lane_f64(i));
             level.refresh.add(report.refresh_acceptance.lane_f64(i));
             assert_eq!(report.divergences.0[i], 0.0);
             inspect(&mut level, &posterior, &sampled);
@@ -216,8 +218,15 @@ fn chains_denoise_many_well_32() {
 fn resampled_particle_is_a_posterior_sample() {
     let (y, v) = (0.3, 1.5);
     let line = Line::new(-4.0, 4.0, 8001, |x| x.powi(4) - 2.0 * x * x - 0.5 * x + 0.5 * (x - y).powi(2) / (v * v));
-    let start = Params { cycles: 1, langevin_steps: 0, estimator: Estimator::Denoising, ..IMPORTANCE };
-    for params in [start, Params { levels: 5, transition_step: 0.3, particles: 64, ..start }] {
+    let start = Params { cycles: 1, chain_steps: 0, estimator: Estimator::Denoising, ..IMPORTANCE };
+    // With a chain, its last state is one.
+    let chain = Params { cycles: 40, particles: 2, chain_steps: 1, ..start };
+    for params in [
+        start,
+        Params { levels: 5, transition_step: 0.3, particles: 64, ..start },
+        chain,
+        Params { chain: Transition::Hmc { leapfrog_steps: 4 }, chain_step: 0.3, ..chain },
+    ] {
         let mut values = Vec::new();
         for pack in 0..1024 {
             let mut rng = Streams::<L>::new(54, Purpose::Test, core::array::from_fn(|i| pack * L as u64 + i as u64));
@@ -234,7 +243,7 @@ fn resampled_particle_is_a_posterior_sample() {
 fn energies_that_are_not_finite_do_not_spoil_the_estimate() {
     let (y, v) = (0.3, 1.0);
     let line = Line::new(0.0, 4.0, 8001, |x| x.powi(4) - 2.0 * x * x - 0.5 * x + 0.5 * (x - y).powi(2) / (v * v));
-    let chain = Params { cycles: 40, keep: 20, refresh_sweeps: 1, langevin_steps: 2, particles: 8, levels: 4, ..CHAIN };
+    let chain = Params { cycles: 40, keep: 20, refresh_sweeps: 1, chain_steps: 2, particles: 8, levels: 4, ..CHAIN };
     for params in [IMPORTANCE, Params { levels: 4, ..IMPORTANCE }, chain] {
         // Target scores are wrong at a hard wall (Stein's identity has a boundary term): x itself is asked for.
         let params = Params { estimator: Estimator::Denoising, ..params };

@@ -9,6 +9,7 @@
 use crate::diffusion::Posterior;
 use crate::energy::Gaussian;
 use crate::random::Randomness;
+use crate::symmetry::Symmetry;
 use crate::{Energy, Scalar, tensor};
 
 use super::{Info, Kernel};
@@ -108,5 +109,10 @@ impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Residual<E, S,
             gradient[i] -= pull[i];
         }
         energy - reference
+    }
+
+    #[inline(always)]
+    fn symmetry(&self) -> Symmetry {
+        self.target.symmetry()
     }
 }

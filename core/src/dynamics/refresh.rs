@@ -6,9 +6,14 @@
 //! coordinates at once however high they are, which Langevin dynamics cannot: at large v it is
 //! what sets the weights of the modes. It leaves every target invariant; it is efficient where
 //! coordinates are weakly coupled.
+//!
+//! Of n equal particles one is redrawn at a time, within the mean-free subspace: there the Gaussian
+//! factor's marginal is x_i ~ N(y_i, v² (n − 1)/n), and the others give way by
+//! −(x_i' − x_i)/(n − 1), which is what the factor's conditional mean asks of them.
 
 use crate::diffusion::Posterior;
 use crate::random::Randomness;
+use crate::symmetry::Symmetry;
 use crate::{Energy, Mask, Scalar};
 
 use super::{Info, State};
@@ -17,7 +22,8 @@ use super::{Info, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Params {
-    /// How many neighbouring coordinates are drawn at once, at least 1.
+    /// How many neighbouring coordinates are drawn at once, at least 1; of particles, always those
+    /// of one.
     pub block: usize,
 }
 
@@ -32,7 +38,18 @@ pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     params: &Params,
     posterior: &Posterior<E, S, N>,
 ) -> Info<S> {
-    let block = params.block.max(1);
+    let symmetry = posterior.symmetry();
+    let block = match symmetry {
+        Symmetry::None => params.block.max(1),
+        Symmetry::Particles { dimensions, .. } => dimensions,
+    };
+    let (width, recoil) = match symmetry {
+        Symmetry::None => (posterior.v, S::zero()),
+        Symmetry::Particles { count, .. } => {
+            let others = count as f64 - 1.0;
+            (posterior.v * S::constant(others / count as f64).sqrt(), S::constant(1.0 / others))
+        }
+    };
     let mut acceptance = S::zero();
     let mut moved = S::Mask::splat(false);
     let mut divergent = S::Mask::splat(false);
@@ -43,14 +60,20 @@ pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         let mut proposal = state.position;
         rng.fill_normal(&mut proposal[start..end]);
         for i in start..end {
-            proposal[i] = posterior.y[i] + posterior.v * proposal[i];
+            proposal[i] = posterior.y[i] + width * proposal[i];
+        }
+        if symmetry != Symmetry::None {
+            for j in (0..N).filter(|j| !(start..end).contains(j)) {
+                let i = start + j % block;
+                proposal[j] -= recoil * (proposal[i] - state.position[i]);
+            }
         }
         let energy = posterior.target.energy(&proposal);
         let log_ratio = posterior.beta * (*target_energy - energy);
         let finite = energy.is_finite() & log_ratio.is_finite();
         let ratio = S::select(finite, log_ratio.min(S::zero()).exp(), S::zero());
         let accepted = rng.uniform().lt(ratio) & finite;
-        for i in start..end {
+        for i in 0..N {
             state.position[i] = S::select(accepted, proposal[i], state.position[i]);
         }
         *target_energy = S::select(accepted, energy, *target_energy);

@@ -1,14 +1,19 @@
 //! Energies: a target is p(x) ∝ exp(−E(x)), its score −∇E(x).
 
+mod double_well;
 mod gaussian;
 mod gaussian_mixture;
+mod lennard_jones;
 mod many_well;
 
+pub use double_well::DoubleWell;
 pub use gaussian::Gaussian;
 pub use gaussian_mixture::{GaussianMixture, InvalidMixture, MOG40_STANDARD_DEVIATION, mog40};
+pub use lennard_jones::{Core, LennardJones, Pairs, SMOOTH_RADIUS};
 pub use many_well::{MANY_WELL_32_LOG_Z, ManyWell};
 
 use crate::Scalar;
+use crate::symmetry::Symmetry;
 
 /// An energy over ℝᴺ, evaluated for one point per lane.
 ///
@@ -37,6 +42,12 @@ pub trait Energy<S: Scalar, const N: usize> {
         let mut gradient = [S::zero(); N];
         self.energy_and_gradient(x, &mut gradient)
     }
+
+    /// What leaves the energy unchanged: samplers of particles keep their mean in place.
+    #[inline(always)]
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::None
+    }
 }
 
 impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
@@ -48,4 +59,20 @@ impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
     fn energy(&self, x: &[S; N]) -> S {
         (**self).energy(x)
     }
+    #[inline(always)]
+    fn symmetry(&self) -> Symmetry {
+        (**self).symmetry()
+    }
+}
+
+/// x_i − x_j of two particles, and its square.
+#[inline(always)]
+fn separation<S: Scalar, const D: usize>(a: &[S; D], b: &[S; D]) -> ([S; D], S) {
+    let mut d = [S::zero(); D];
+    let mut square = S::zero();
+    for k in 0..D {
+        d[k] = a[k] - b[k];
+        square += d[k].square();
+    }
+    (d, square)
 }

@@ -15,6 +15,9 @@ macro_rules! golden {
 golden!(mog40, "mog40.json");
 golden!(mog40_target, "mog40_target.json");
 golden!(mw32, "mw32.json");
+golden!(dw4, "dw4.json");
+golden!(lj13, "lj13.json");
+golden!(lj55, "lj55.json");
 golden!(noise_schedules, "noise_schedules.json");
 golden!(nets, "nets.json");
 

@@ -6,6 +6,7 @@
 
 pub mod exact;
 pub mod golden;
+pub mod group;
 pub mod kernels;
 pub mod statistics;
 pub mod targets;
@@ -49,6 +50,11 @@ pub mod tolerance {
     pub const LEAPFROG_ORDER: core::ops::RangeInclusive<f64> = 1.9..=2.1;
     /// Acceptance after adaptation against its target.
     pub const ACCEPTANCE: f64 = 0.03;
+    /// A computation on moved particles against the moved computation, f64, relative to its scale: rounding of 10⁻¹⁶
+    /// that twenty steps on stiff forces amplify.
+    pub const EQUIVARIANT: f64 = 1e-9;
+    /// The mean of particles after 10,000 steps in f32: a random walk of roundings of 6e-8.
+    pub const MEAN_SINGLE: f64 = 2e-5;
     /// Two ways to the same exact denoiser, relative to the target's width.
     pub const EXACT_DENOISER: f64 = 1e-9;
     /// Constants that are given to five or six digits: half a unit in the last.

@@ -2,8 +2,9 @@
 
 use kiln_core::diffusion::Posterior;
 use kiln_core::dynamics::annealing::Residual;
-use kiln_core::energy::{Gaussian, GaussianMixture, ManyWell, mog40};
+use kiln_core::energy::{self, Gaussian, GaussianMixture, LennardJones, ManyWell, Pairs, mog40};
 use kiln_core::random::{Purpose, Randomness, Stream};
+use kiln_core::symmetry::Symmetry;
 use kiln_core::{Energy, Scalar};
 
 /// An energy in every scalar type, and the scale of its structure.
@@ -42,6 +43,12 @@ pub fn every_energy(visitor: &mut impl Visitor) {
     visitor.visit::<ManyWellPosterior, 4>();
     visitor.visit::<Mog40Residual, 2>();
     visitor.visit::<ManyWellResidual, 4>();
+    visitor.visit::<Dw4, 8>();
+    visitor.visit::<Dw4Posterior, 8>();
+    visitor.visit::<Lj13, 39>();
+    visitor.visit::<Lj13PairsOnce, 39>();
+    visitor.visit::<Lj13Smooth, 39>();
+    visitor.visit::<Lj55, 165>();
 }
 
 /// A double well with barriers of about one nat, E = Σ x⁴ − 2x² − x/2: every sampler crosses it.
@@ -89,6 +96,9 @@ impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for Apart<E> {
     #[inline(never)]
     fn energy(&self, x: &[S; N]) -> S {
         self.0.energy(x)
+    }
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
     }
 }
 
@@ -235,5 +245,95 @@ impl Case<4> for ManyWellResidual {
     type At<S: Scalar> = Residual<ManyWell<4>, S, 4>;
     fn at<S: Scalar>() -> Self::At<S> {
         Residual { target: ManyWell, reference: reference(1.3) }
+    }
+}
+
+/// N particles on a cubic grid, the first N sites that are nearest to its centre, shaken.
+pub fn crystal<const M: usize>(index: u64, spacing: f64, jitter: f64) -> [f64; M] {
+    let mut sites: Vec<[f64; 3]> =
+        (0..125).map(|i| [i % 5, i / 5 % 5, i / 25].map(|k| spacing * (f64::from(k) - 2.0))).collect();
+    let radius = |x: &[f64; 3]| x.iter().map(|x| x * x).sum::<f64>();
+    sites.sort_by(|a, b| radius(a).total_cmp(&radius(b)));
+    let mut rng = Stream::new(18, Purpose::Test, index);
+    core::array::from_fn(|i| {
+        let z: f32 = rng.normal();
+        f64::from(sites[i / 3][i % 3] as f32 + jitter as f32 * z)
+    })
+}
+
+pub struct Dw4;
+impl Case<8> for Dw4 {
+    const NAME: &'static str = "DW-4";
+    const WIDTH: f64 = 2.0;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = energy::DoubleWell<4, 2>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        energy::DoubleWell
+    }
+}
+
+pub struct Dw4Posterior;
+impl Case<8> for Dw4Posterior {
+    const NAME: &'static str = "posterior of DW-4";
+    const WIDTH: f64 = 2.0;
+    const STEP: f64 = 0.02;
+    type At<S: Scalar> = Posterior<energy::DoubleWell<4, 2>, S, 8>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        let y = [2.1, 0.3, -1.9, 0.4, 0.2, 2.8, -0.4, -3.5];
+        Posterior::new(energy::DoubleWell, y.map(S::constant), S::constant(0.8))
+    }
+}
+
+pub struct Lj13;
+impl Case<39> for Lj13 {
+    const NAME: &'static str = "LJ-13, pairs twice";
+    const WIDTH: f64 = 1.0;
+    const STEP: f64 = 0.002;
+    type At<S: Scalar> = LennardJones<13, 3>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        LennardJones::new(Pairs::Twice)
+    }
+    fn point(index: u64) -> [f64; 39] {
+        crystal(index, 1.15, 0.08)
+    }
+}
+
+pub struct Lj13PairsOnce;
+impl Case<39> for Lj13PairsOnce {
+    const NAME: &'static str = "LJ-13, pairs once";
+    const WIDTH: f64 = 1.0;
+    const STEP: f64 = 0.003;
+    type At<S: Scalar> = LennardJones<13, 3>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        LennardJones::new(Pairs::Once)
+    }
+    fn point(index: u64) -> [f64; 39] {
+        crystal(index, 1.15, 0.08)
+    }
+}
+
+/// With points where particles overlap.
+pub struct Lj13Smooth;
+impl Case<39> for Lj13Smooth {
+    const NAME: &'static str = "LJ-13, smooth core";
+    const WIDTH: f64 = 1.0;
+    const STEP: f64 = 0.002;
+    type At<S: Scalar> = LennardJones<13, 3>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        LennardJones::new(Pairs::Twice).smooth()
+    }
+}
+
+pub struct Lj55;
+impl Case<165> for Lj55 {
+    const NAME: &'static str = "LJ-55";
+    const WIDTH: f64 = 1.0;
+    const STEP: f64 = 0.002;
+    type At<S: Scalar> = LennardJones<55, 3>;
+    fn at<S: Scalar>() -> Self::At<S> {
+        LennardJones::new(Pairs::Twice)
+    }
+    fn point(index: u64) -> [f64; 165] {
+        crystal(index, 1.15, 0.08)
     }
 }
