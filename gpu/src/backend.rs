@@ -4,7 +4,8 @@
 //! is worth it; CUDA (feature `cuda`) takes the defaults and [`plain`] until a kernel of its own beats them.
 
 use crate::Matrix;
-use crate::kernel::{adam as kernel_adam, mlp as kernel, scratch};
+use crate::egnn::Egnn;
+use crate::kernel::{adam as kernel_adam, egnn as kernel_egnn, mlp as kernel, scratch};
 use crate::mlp::Mlp;
 use dfdx::prelude::*;
 
@@ -32,6 +33,16 @@ pub trait Backend: Device<f32> {
         _input: InputGradient,
     ) -> Matrix<Self, T> {
         net.forward_plain(x, features)
+    }
+
+    /// The displacement of an equivariant network for node inputs `h` and coordinates `x`.
+    fn egnn<T: Tape<f32, Self>>(
+        net: &Egnn<Self>,
+        h: Matrix<Self, T>,
+        x: Matrix<Self, T>,
+        _input: InputGradient,
+    ) -> Matrix<Self, T> {
+        net.forward_plain(h, x)
     }
 
     /// `target <- (1 - amount) target + amount source`.
@@ -112,11 +123,6 @@ impl Backend for Cpu {
             width,
         );
         let parameters = gather(net, &plan);
-        let numbers = |m: &Matrix<Self>| {
-            let mut buffer = scratch::take(m.shape().0 * m.shape().1);
-            m.copy_into(&mut buffer);
-            buffer
-        };
         let input_numbers = numbers(&x);
         let feature_numbers = features.map_or_else(|| scratch::take(0), numbers);
         let job =
@@ -156,6 +162,45 @@ impl Backend for Cpu {
         y.put_tape(tape)
     }
 
+    fn egnn<T: Tape<f32, Self>>(
+        net: &Egnn<Self>,
+        h: Matrix<Self, T>,
+        x: Matrix<Self, T>,
+        input: InputGradient,
+    ) -> Matrix<Self, T> {
+        let (h, tape) = h.split_tape();
+        let (x, more) = x.split_tape();
+        let mut tape = tape.merge(more);
+        let batch = x.shape().0;
+        let plan = kernel_egnn::Plan::new(net.spec(), net.layout());
+        let parameters = gather_egnn(net, &plan);
+        let (h_numbers, x_numbers) = (numbers(&h), numbers(&x));
+        let job = kernel_egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers };
+        let device = x.device().clone();
+        let shape = *x.shape();
+        if !T::OWNS_TAPE {
+            return device.tensor_from_vec(kernel_egnn::infer(job), shape).put_tape(tape);
+        }
+        let (y, saved) = kernel_egnn::forward(job);
+        let y: Matrix<Self> = device.tensor_from_vec(y, shape);
+        let out = y.ghost();
+        let net = net.clone();
+        tape.add_backward_op(move |gradients| {
+            let job = kernel_egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers };
+            let top = gradients.get_or_alloc_mut(&out)?;
+            let (sums, inputs) = kernel_egnn::backward(job, &saved, top, input == InputGradient::Needed);
+            for at in 0..plan.ranges.len() {
+                sums.add_to(&plan, at, gradients.get_or_alloc_mut(net.matrix(at))?);
+            }
+            if let Some(inputs) = inputs {
+                crate::kernel::activation::add(&inputs.h, gradients.get_or_alloc_mut(&h)?);
+                crate::kernel::activation::add(&inputs.x, gradients.get_or_alloc_mut(&x)?);
+            }
+            Ok(())
+        });
+        y.put_tape(tape)
+    }
+
     fn moment(parameter: &Matrix<Self>, values: Vec<f32>) -> Vec<f32> {
         assert_eq!(values.len(), parameter.shape().num_elements(), "moment");
         values
@@ -182,6 +227,23 @@ impl Backend for Cpu {
         kernel_adam::adam(step, &mut numbers, first, second, gradient);
         parameter.copy_from(&numbers);
     }
+}
+
+/// A matrix's numbers.
+fn numbers(m: &Matrix<Cpu>) -> scratch::Buffer {
+    let mut buffer = scratch::take(m.shape().num_elements());
+    m.copy_into(&mut buffer);
+    buffer
+}
+
+/// The same for an equivariant network, whose rows the plan pads.
+fn gather_egnn(net: &Egnn<Cpu>, plan: &kernel_egnn::Plan) -> scratch::Buffer {
+    let mut parameters = scratch::take(plan.len);
+    parameters.fill(0.0);
+    for at in 0..plan.ranges.len() {
+        plan.spread(at, &numbers(net.matrix(at)), &mut parameters);
+    }
+    parameters
 }
 
 /// Copies a network's numbers to where the plan wants them: cheap beside one pass over a batch, and it spares

@@ -47,6 +47,9 @@ pub enum CheckpointError {
     /// The texts describe no generator.
     #[error("no generator has this shape: {0}")]
     Spec(#[from] SpecError),
+    /// The texts describe no equivariant network.
+    #[error("no network has this shape: {0}")]
+    Egnn(#[from] crate::egnn::EgnnSpecError),
 }
 
 #[derive(Clone, Debug, PartialEq)]

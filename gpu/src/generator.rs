@@ -1,18 +1,28 @@
-//! The generator: x = skip z[..dim] + scale mlp(features(z)), a deterministic function of a Gaussian latent.
+//! The generator: a deterministic function of a Gaussian latent.
 //!
-//! features(z) holds z and, for each number of z and each threshold c, +1 where z > c and -1 elsewhere: the map
-//! may jump, so it needs no filaments between modes.
+//! - For coordinates without a symmetry: x = skip z[..dim] + scale mlp(features(z)). features(z) holds z and, for each
+//!   number of z and each threshold c, +1 where z > c and -1 elsewhere: the map may jump, so it needs no filaments between
+//!   modes.
+//! - For particles: x = c p + scale egnn(h, c p), where p is z[..dim] without its mean over particles and c = skip (1 where
+//!   that is 0, and then x has no direct part). The rest of z belongs to the particles in equal parts; h_i holds particle i's
+//!   part and its threshold features. The distribution of x is invariant under rotation, reflection and permutation.
 
 use crate::backend::Backend;
+use crate::body::{Body, Net};
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::egnn::{Egnn, EgnnSpec, EgnnSpecError};
 use crate::layer::Layer;
 use crate::mlp::Mlp;
 use crate::parameters::{Network, Parameter, ParameterMut};
+use crate::posterior::mean_free;
 use crate::{Matrix, Taped};
 use dfdx::prelude::*;
+use kiln_core::symmetry::Symmetry;
 
 /// Version of the file format.
 const FORMAT: &str = "1";
+/// What names of an EGNN's texts begin with.
+const EGNN_PREFIX: &str = "egnn.";
 /// Rows that are sampled at once: bounds the memory for features.
 const SLAB: usize = 16_384;
 
@@ -23,16 +33,14 @@ pub struct GeneratorSpec {
     pub dim: usize,
     /// Numbers a latent has; at least `dim`.
     pub latent: usize,
-    /// Width of the hidden layers.
-    pub hidden: usize,
-    /// How many hidden layers.
-    pub depth: usize,
-    /// Thresholds on each latent number; none for a continuous map.
+    /// Thresholds on each latent number (with particles: on those that are no coordinates); none for a continuous map.
     pub thresholds: Vec<f32>,
     /// Factor on the latent's part.
     pub skip: f32,
     /// Factor on the network's part.
     pub scale: f32,
+    /// The network. An EGNN's `node_inputs` are [`GeneratorSpec::node_inputs`].
+    pub body: Body,
 }
 
 /// Why a [`GeneratorSpec`] is none.
@@ -44,12 +52,18 @@ pub enum SpecError {
     /// The latent is too small.
     #[error("the latent must have at least as many numbers as a sample")]
     Latent,
+    /// Particles and latent do not fit.
+    #[error("beside dim numbers the latent must have equally many for each particle")]
+    Particles,
     /// Not finite.
     #[error("thresholds, skip and scale must be finite")]
     NonFinite,
     /// More numbers than fit in memory.
     #[error("the network is too large")]
     TooLarge,
+    /// No equivariant network.
+    #[error(transparent)]
+    Egnn(#[from] EgnnSpecError),
 }
 
 impl GeneratorSpec {
@@ -58,7 +72,7 @@ impl GeneratorSpec {
     pub fn check(&self) -> Result<(), SpecError> {
         /// No layer is wider: products of two widths fit everywhere.
         const WIDEST: usize = 1 << 20;
-        if self.dim == 0 || self.hidden == 0 || self.depth == 0 {
+        if self.dim == 0 {
             return Err(SpecError::Empty);
         }
         if self.latent < self.dim {
@@ -68,32 +82,49 @@ impl GeneratorSpec {
             return Err(SpecError::NonFinite);
         }
         let inputs = self.latent.checked_mul(1 + self.thresholds.len());
-        if inputs.is_none_or(|n| n > WIDEST) || self.hidden > WIDEST || self.depth > 1000 {
+        if inputs.is_none_or(|n| n > WIDEST) {
             return Err(SpecError::TooLarge);
         }
-        Ok(())
+        match &self.body {
+            Body::Mlp { hidden: 0, .. } | Body::Mlp { depth: 0, .. } => Err(SpecError::Empty),
+            Body::Mlp { hidden, depth } if *hidden > WIDEST || *depth > 1000 => Err(SpecError::TooLarge),
+            Body::Mlp { .. } => Ok(()),
+            Body::Egnn(egnn) => {
+                egnn.check()?;
+                let own = self.latent - self.dim;
+                let fits = egnn.particles * egnn.dimensions == self.dim
+                    && own.is_multiple_of(egnn.particles)
+                    && egnn.node_inputs == Self::node_inputs(own / egnn.particles, self.thresholds.len());
+                if fits { Ok(()) } else { Err(SpecError::Particles) }
+            }
+        }
     }
 
-    /// Inputs, hidden widths and outputs of the network.
-    pub fn widths(&self) -> Vec<usize> {
-        let mut widths = vec![self.hidden; self.depth + 2];
+    /// Inputs, hidden widths and outputs of an MLP.
+    fn widths(&self, hidden: usize, depth: usize) -> Vec<usize> {
+        let mut widths = vec![hidden; depth + 2];
         widths[0] = self.latent * (1 + self.thresholds.len());
-        widths[self.depth + 1] = self.dim;
+        widths[depth + 1] = self.dim;
         widths
+    }
+
+    /// Node inputs of an EGNN whose particles have `own` latent numbers each; a constant 1 where there are none.
+    pub fn node_inputs(own: usize, thresholds: usize) -> usize {
+        (own * (1 + thresholds)).max(1)
     }
 }
 
-/// The network's input for latents (batch, latent): [z_0, …, z_{latent-1}, then ±1 at latent + i K + k for
+/// The network's input for latents (rows, `latent`): [z_0, …, z_{latent-1}, then ±1 at latent + i K + k for
 /// number i and threshold k].
 ///
 /// # Panics
 /// If `z` is not a whole number of latents.
-pub fn features(spec: &GeneratorSpec, z: &[f32]) -> Vec<f32> {
-    assert_eq!(z.len() % spec.latent, 0, "latents");
-    let mut all = Vec::with_capacity(z.len() * (1 + spec.thresholds.len()));
-    for z in z.chunks_exact(spec.latent) {
+pub fn features(thresholds: &[f32], latent: usize, z: &[f32]) -> Vec<f32> {
+    assert_eq!(z.len() % latent, 0, "latents");
+    let mut all = Vec::with_capacity(z.len() * (1 + thresholds.len()));
+    for z in z.chunks_exact(latent) {
         all.extend_from_slice(z);
-        all.extend(z.iter().flat_map(|z| spec.thresholds.iter().map(move |c| if z > c { 1.0 } else { -1.0 })));
+        all.extend(z.iter().flat_map(|z| thresholds.iter().map(move |c| if z > c { 1.0 } else { -1.0 })));
     }
     all
 }
@@ -102,7 +133,7 @@ pub fn features(spec: &GeneratorSpec, z: &[f32]) -> Vec<f32> {
 #[derive(Clone, Debug)]
 pub struct Generator<D: Backend> {
     spec: GeneratorSpec,
-    mlp: Mlp<D>,
+    net: Net<D>,
 }
 
 impl<D: Backend> Generator<D> {
@@ -112,8 +143,11 @@ impl<D: Backend> Generator<D> {
     /// If `spec` is not the shape of a generator.
     pub fn new(device: &D, spec: GeneratorSpec, uniform: &mut impl FnMut() -> f32) -> Result<Self, SpecError> {
         spec.check()?;
-        let mlp = Mlp::new(device, &spec.widths(), uniform);
-        Ok(Self { spec, mlp })
+        let net = match &spec.body {
+            Body::Mlp { hidden, depth } => Net::Mlp(Mlp::new(device, &spec.widths(*hidden, *depth), uniform)),
+            Body::Egnn(egnn) => Net::Egnn(Egnn::new(device, egnn.clone(), uniform)?),
+        };
+        Ok(Self { spec, net })
     }
 
     /// Its shape.
@@ -122,8 +156,8 @@ impl<D: Backend> Generator<D> {
     }
 
     /// Its network.
-    pub fn mlp(&self) -> &Mlp<D> {
-        &self.mlp
+    pub fn net(&self) -> &Net<D> {
+        &self.net
     }
 
     /// Samples for latents (batch, latent), with a tape or without.
@@ -133,11 +167,31 @@ impl<D: Backend> Generator<D> {
     pub fn forward<T: Tape<f32, D>>(&self, z: &[f32]) -> Matrix<D, T> {
         let GeneratorSpec { dim, latent, skip, scale, .. } = self.spec;
         let batch = z.len() / latent;
-        let device = self.mlp.layers()[0].weight().device();
-        let input = device.tensor_from_vec(features(&self.spec, z), (batch, self.mlp.inputs()));
-        let direct = z.chunks_exact(latent).flat_map(|z| z[..dim].iter().map(|z| skip * z)).collect();
+        let device = self.net.device();
+        let mut direct: Vec<f32> = z.chunks_exact(latent).flat_map(|z| z[..dim].iter().map(|z| skip * z)).collect();
+        let output = match &self.net {
+            Net::Mlp(mlp) => {
+                let input = features(&self.spec.thresholds, latent, z);
+                mlp.forward_constant::<T>(device.tensor_from_vec(input, (batch, mlp.inputs())), None)
+            }
+            Net::Egnn(egnn) => {
+                let EgnnSpec { particles, dimensions, node_inputs, .. } = *egnn.spec();
+                let input_scale = if skip == 0.0 { 1.0 } else { skip };
+                let mut x: Vec<f32> =
+                    z.chunks_exact(latent).flat_map(|z| z[..dim].iter().map(|z| input_scale * z)).collect();
+                mean_free(Symmetry::Particles { count: particles, dimensions }, &mut x);
+                direct.iter_mut().zip(&x).for_each(|(direct, x)| *direct = if skip == 0.0 { 0.0 } else { *x });
+                let own: Vec<f32> = z.chunks_exact(latent).flat_map(|z| &z[dim..]).copied().collect();
+                let h = match (latent - dim) / particles {
+                    0 => vec![1.0; batch * particles],
+                    numbers => features(&self.spec.thresholds, numbers, &own),
+                };
+                let h = device.tensor_from_vec(h, (batch, particles * node_inputs));
+                egnn.forward_constant::<T>(h, device.tensor_from_vec(x, (batch, dim)))
+            }
+        };
         let direct: Matrix<D> = device.tensor_from_vec(direct, (batch, dim));
-        self.mlp.forward_constant::<T>(input, None) * scale + direct
+        output * scale + direct
     }
 
     /// Samples whose gradients reach the parameters.
@@ -160,16 +214,26 @@ impl<D: Backend> Generator<D> {
         all
     }
 
-    /// The generator as a file: tensors `layers.{l}.weight` (inputs, outputs), `layers.{l}.bias` and
-    /// `thresholds`, the shape as text. `extra` is added to the text, e.g. the target's name.
+    /// The generator as a file: the network's tensors by their names and `thresholds`, the shape as text. `extra` is
+    /// added to the text, e.g. the target's name.
     pub fn to_checkpoint<'a>(&self, extra: impl IntoIterator<Item = (&'a str, String)>) -> Checkpoint {
         let mut file = Checkpoint::new();
         let spec = &self.spec;
         file.insert_network("", self);
         file.insert_tensor("thresholds", vec![spec.thresholds.len()], spec.thresholds.clone());
-        let numbers = [("dim", spec.dim), ("latent", spec.latent), ("hidden", spec.hidden), ("depth", spec.depth)];
-        for (key, number) in numbers {
+        for (key, number) in [("dim", spec.dim), ("latent", spec.latent)] {
             file.insert_text(key, number.to_string());
+        }
+        match &spec.body {
+            Body::Mlp { hidden, depth } => {
+                file.insert_text("network", "mlp");
+                file.insert_text("hidden", hidden.to_string());
+                file.insert_text("depth", depth.to_string());
+            }
+            Body::Egnn(egnn) => {
+                file.insert_text("network", "egnn");
+                egnn.insert_into(EGNN_PREFIX, &mut file);
+            }
         }
         file.insert_text("skip", spec.skip.to_string());
         file.insert_text("scale", spec.scale.to_string());
@@ -180,40 +244,63 @@ impl<D: Backend> Generator<D> {
         file
     }
 
+    /// The shape of the generator in a file.
+    ///
+    /// # Errors
+    /// If anything is missing or is no shape.
+    pub fn spec_in(file: &Checkpoint) -> Result<GeneratorSpec, CheckpointError> {
+        if file.text("format")? != FORMAT {
+            return Err(file.bad_text("format"));
+        }
+        let body = match file.text("network")? {
+            "mlp" => Body::Mlp { hidden: file.parsed("hidden")?, depth: file.parsed("depth")? },
+            "egnn" => Body::Egnn(EgnnSpec::from_checkpoint(EGNN_PREFIX, file)?),
+            _ => return Err(file.bad_text("network")),
+        };
+        let spec = GeneratorSpec {
+            dim: file.parsed("dim")?,
+            latent: file.parsed("latent")?,
+            thresholds: file.vector("thresholds")?.to_vec(),
+            skip: file.parsed("skip")?,
+            scale: file.parsed("scale")?,
+            body,
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+
     /// The generator in a file.
     ///
     /// # Errors
     /// If anything is missing, has another shape than the file says, or is not finite.
     pub fn from_checkpoint(device: &D, file: &Checkpoint) -> Result<Self, CheckpointError> {
-        if file.text("format")? != FORMAT {
-            return Err(file.bad_text("format"));
-        }
-        let spec = GeneratorSpec {
-            dim: file.parsed("dim")?,
-            latent: file.parsed("latent")?,
-            hidden: file.parsed("hidden")?,
-            depth: file.parsed("depth")?,
-            thresholds: file.vector("thresholds")?.to_vec(),
-            skip: file.parsed("skip")?,
-            scale: file.parsed("scale")?,
+        let spec = Self::spec_in(file)?;
+        let net = match &spec.body {
+            Body::Mlp { hidden, depth } => {
+                let mut layers = Vec::new();
+                for (l, w) in spec.widths(*hidden, *depth).windows(2).enumerate() {
+                    let weight = file.tensor(&format!("layers.{l}.weight"), &[w[0], w[1]])?;
+                    let bias = file.tensor(&format!("layers.{l}.bias"), &[w[1]])?;
+                    layers.push(Layer::from_values(device, (w[0], w[1]), weight.to_vec(), bias.to_vec()));
+                }
+                Net::Mlp(Mlp::from_layers(layers))
+            }
+            Body::Egnn(egnn) => {
+                let mut egnn = Egnn::new(device, egnn.clone(), &mut || 0.5)?;
+                file.load_network("", &mut egnn)?;
+                Net::Egnn(egnn)
+            }
         };
-        spec.check()?;
-        let mut layers = Vec::new();
-        for (l, w) in spec.widths().windows(2).enumerate() {
-            let weight = file.tensor(&format!("layers.{l}.weight"), &[w[0], w[1]])?;
-            let bias = file.tensor(&format!("layers.{l}.bias"), &[w[1]])?;
-            layers.push(Layer::from_values(device, (w[0], w[1]), weight.to_vec(), bias.to_vec()));
-        }
-        Ok(Self { spec, mlp: Mlp::from_layers(layers) })
+        Ok(Self { spec, net })
     }
 }
 
 impl<D: Backend> Network<D> for Generator<D> {
     fn parameters(&self) -> Vec<Parameter<'_, D>> {
-        self.mlp.parameters()
+        self.net.parameters()
     }
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
-        self.mlp.parameters_mut()
+        self.net.parameters_mut()
     }
 }

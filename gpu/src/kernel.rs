@@ -5,6 +5,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod adam;
+pub(crate) mod egnn;
 pub(crate) mod gemm;
 pub(crate) mod mlp;
 pub(crate) mod scratch;

@@ -18,12 +18,15 @@
 //! - Recovery from a full device memory: dfdx's operations panic then, and so do these.
 //!
 //! Wrong shapes of slices are errors of the caller and panic; each function says which.
+#![forbid(unsafe_code)]
 
 pub mod adam;
 pub mod backend;
+pub mod body;
 pub mod checkpoint;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod egnn;
 pub mod ema;
 pub mod generator;
 mod kernel;
@@ -38,7 +41,9 @@ pub mod trainer;
 
 pub use adam::{Adam, AdamOptions, NonFiniteGradient};
 pub use backend::{Backend, Grads, InputGradient};
+pub use body::{Body, Net};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use egnn::{Egnn, EgnnSpec, EgnnSpecError};
 pub use ema::Ema;
 pub use generator::{Generator, GeneratorSpec, SpecError};
 pub use layer::{Condition, Layer};

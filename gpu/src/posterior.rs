@@ -4,6 +4,7 @@
 
 use kiln_core::posterior::{Params, denoise};
 use kiln_core::random::{Purpose, Randomness, Streams};
+use kiln_core::symmetry::{Symmetry, remove_mean};
 use kiln_core::{Energy, Lanes, Scalar};
 use rayon::prelude::*;
 
@@ -21,8 +22,8 @@ pub struct RowReport {
     pub effective_sample_size: f32,
     /// Acceptance rate of the annealing's kernel.
     pub annealing_acceptance: f32,
-    /// Acceptance rate of MALA.
-    pub langevin_acceptance: f32,
+    /// Acceptance rate of the chain's kernel.
+    pub chain_acceptance: f32,
     /// Acceptance rate of coordinate refreshes.
     pub refresh_acceptance: f32,
     /// Proposals whose energy was not finite.
@@ -39,6 +40,11 @@ pub struct RowReport {
 pub trait Target: Send + Sync {
     /// Coordinates of a sample.
     fn dim(&self) -> usize;
+
+    /// What leaves the energy unchanged: with particles, noise and samples have their mean at the origin.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::None
+    }
 
     /// Estimates the denoiser at `y` (rows, dim) and noise-to-signal ratios `v` (rows) into `out` (rows, dim), one
     /// report a row. `batch` counts the batches of a run.
@@ -72,16 +78,43 @@ impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Called<'_, E> {
     fn energy(&self, x: &[Pack; N]) -> Pack {
         self.0.energy(x)
     }
+
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
+    }
+}
+
+/// Random streams that are called, not inlined, for the same reason.
+struct CalledStreams(Streams<LANES>);
+
+impl Randomness<Pack> for CalledStreams {
+    #[inline(always)]
+    fn uniform(&mut self) -> Pack {
+        self.0.uniform()
+    }
+
+    #[inline(never)]
+    fn normal_pair(&mut self) -> (Pack, Pack) {
+        self.0.normal_pair()
+    }
+
+    #[inline(never)]
+    fn fill_normal(&mut self, out: &mut [Pack]) {
+        self.0.fill_normal(out);
+    }
 }
 
 /// Up to [`LANES`] rows of a batch as a pack; missing rows repeat the last.
-fn load<const N: usize>(rows: &[f32]) -> [Pack; N] {
+///
+/// # Panics
+/// If there is no row.
+pub fn load<const N: usize>(rows: &[f32]) -> [Pack; N] {
     let last = rows.len() / N - 1;
     std::array::from_fn(|i| Pack::from_lanes(|lane| rows[lane.min(last) * N + i]))
 }
 
-/// The inverse of [`load`].
-fn store<const N: usize>(pack: &[Pack; N], rows: &mut [f32]) {
+/// The inverse of [`load`]: as many lanes as `rows` has room for.
+pub fn store<const N: usize>(pack: &[Pack; N], rows: &mut [f32]) {
     for (lane, row) in rows.chunks_exact_mut(N).enumerate() {
         for (x, pack) in row.iter_mut().zip(pack) {
             *x = pack.0[lane];
@@ -118,9 +151,24 @@ pub fn normal_batch(seed: u64, purpose: Purpose, batch: u64, rows: usize, dim: u
     all
 }
 
+/// Moves every row's particles so that their mean is the origin; rows of whole configurations one after the other.
+/// Noise that is added to particles must have passed through here.
+///
+/// # Panics
+/// If `rows` does not hold whole configurations.
+pub fn mean_free(symmetry: Symmetry, rows: &mut [f32]) {
+    let Symmetry::Particles { count, dimensions } = symmetry else { return };
+    assert_eq!(rows.len() % (count * dimensions), 0, "rows");
+    rows.par_chunks_exact_mut(count * dimensions).with_min_len(64).for_each(|row| remove_mean(symmetry, row));
+}
+
 impl<E: Energy<Pack, N> + Send + Sync, const N: usize> Target for EnergyTarget<E, N> {
     fn dim(&self) -> usize {
         N
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
     }
 
     fn denoise(
@@ -136,7 +184,7 @@ impl<E: Energy<Pack, N> + Send + Sync, const N: usize> Target for EnergyTarget<E
         let work = y.par_chunks(LANES * N).zip(v.par_chunks(LANES)).zip(out.par_chunks_mut(LANES * N));
         work.zip(reports.par_chunks_mut(LANES)).enumerate().for_each(|(block, (((y, v), out), reports))| {
             let indices = std::array::from_fn(|lane| stream_index(batch, block * LANES + lane));
-            let mut streams = Streams::new(seed, Purpose::Posterior, indices);
+            let mut streams = CalledStreams(Streams::new(seed, Purpose::Posterior, indices));
             let [v] = load::<1>(v);
             let (estimate, report) = denoise(&mut streams, &Called(&self.0), &load(y), v, params);
             store(&estimate.denoiser, out);
@@ -144,7 +192,7 @@ impl<E: Energy<Pack, N> + Send + Sync, const N: usize> Target for EnergyTarget<E
                 *row = RowReport {
                     effective_sample_size: report.effective_sample_size.0[lane],
                     annealing_acceptance: report.annealing_acceptance.0[lane],
-                    langevin_acceptance: report.langevin_acceptance.0[lane],
+                    chain_acceptance: report.chain_acceptance.0[lane],
                     refresh_acceptance: report.refresh_acceptance.0[lane],
                     divergences: report.divergences.0[lane],
                     energy: report.energy.0[lane],

@@ -4,6 +4,9 @@
 //! D(y, v) = E[x | y] or sigma times the score, (D - y) / v.
 
 use crate::backend::Backend;
+use crate::body::{Body, Net};
+use crate::egnn::{Egnn, EgnnSpec, repeated};
+use crate::generator::SpecError;
 use crate::mlp::{Mlp, uniform_values};
 use crate::noise::NoiseBatch;
 use crate::parameters::{Network, Parameter, ParameterMut};
@@ -22,36 +25,51 @@ const PUBLISHED_FREQUENCY_SD: f64 = 30.0;
 pub enum ScoreSpec {
     /// Karras et al. 2022, table 1 ("EDM"), with their sigma = v:
     /// D = c_skip y + c_out F(c_in y; log v), c_skip = s^2 / (s^2 + v^2), c_out = s v / sqrt(s^2 + v^2),
-    /// c_in = 1 / sqrt(s^2 + v^2). Hidden layers are conditioned on sines and cosines of log v.
+    /// c_in = 1 / sqrt(s^2 + v^2). F is conditioned on sines and cosines of log v, an MLP in its hidden layers, an EGNN
+    /// through its nodes; the EGNN sees y itself, c_in = 1, since forces between particles have a length of their own.
     Preconditioned {
         /// Numbers a sample has.
         dim: usize,
-        /// Width of the hidden layers.
-        hidden: usize,
-        /// How many hidden layers.
-        depth: usize,
+        /// F. An EGNN has [`ScoreSpec::NODE_INPUTS`].
+        body: Body,
         /// s, the standard deviation of the data's region.
         data_sd: f32,
     },
-    /// The network of He et al. 2025: s(x_t, t) itself, where hidden layer l is conditioned on
-    /// [sin(2 pi w_l t), cos(2 pi w_l t)] with random w_l that are not trained.
+    /// The networks of He et al. 2025: s(x_t, t) itself. Hidden layer l of an MLP is conditioned on
+    /// [sin(2 pi w_l t), cos(2 pi w_l t)] with random w_l that are not trained; nodes of an EGNN have the one input t.
     Published {
         /// Numbers a sample has.
         dim: usize,
-        /// Width of the hidden layers; even.
-        hidden: usize,
-        /// How many hidden layers.
-        depth: usize,
+        /// The network; the width of an MLP is even.
+        body: Body,
         /// (alpha, sigma) for each t.
         levels: Vec<(f32, f32)>,
     },
 }
 
 impl ScoreSpec {
+    /// Node inputs of a preconditioned EGNN.
+    pub const NODE_INPUTS: usize = 2 * FREQUENCIES;
+
     /// Numbers a sample has.
     pub fn dim(&self) -> usize {
         match *self {
             Self::Preconditioned { dim, .. } | Self::Published { dim, .. } => dim,
+        }
+    }
+
+    /// The network.
+    pub fn body(&self) -> &Body {
+        match self {
+            Self::Preconditioned { body, .. } | Self::Published { body, .. } => body,
+        }
+    }
+
+    /// Numbers that tell a network the noise.
+    fn features(&self) -> usize {
+        match self {
+            Self::Preconditioned { .. } => Self::NODE_INPUTS,
+            Self::Published { levels, .. } => levels.len(),
         }
     }
 }
@@ -60,48 +78,56 @@ impl ScoreSpec {
 #[derive(Clone, Debug)]
 pub struct ScoreNetwork<D: Backend> {
     spec: ScoreSpec,
-    mlp: Mlp<D>,
+    net: Net<D>,
 }
 
 impl<D: Backend> ScoreNetwork<D> {
     /// A network initialised from uniform draws in (0, 1).
-    pub fn new(device: &D, spec: ScoreSpec, uniform: &mut impl FnMut() -> f32) -> Self {
-        let widths = |dim: usize, hidden: usize, depth: usize| {
-            let mut widths = vec![hidden; depth + 2];
-            (widths[0], widths[depth + 1]) = (dim, dim);
-            widths
-        };
-        let mlp = match &spec {
-            &ScoreSpec::Preconditioned { dim, hidden, depth, .. } => {
-                let features = 2 * FREQUENCIES;
-                Mlp::new(device, &widths(dim, hidden, depth), uniform)
-                    .conditioned(features, true, |_, out| uniform_values(features, features * out, uniform))
-            }
-            ScoreSpec::Published { dim, hidden, depth, levels } => {
-                Mlp::new(device, &widths(*dim, *hidden, *depth), uniform).conditioned(levels.len(), false, |_, out| {
-                    let frequencies: Vec<f64> =
-                        (0..out / 2).map(|_| PUBLISHED_FREQUENCY_SD * normal(uniform)).collect();
-                    time_table(&frequencies, levels.len())
+    ///
+    /// # Errors
+    /// If an EGNN's shape is none, or not that of `dim` and the node inputs.
+    pub fn new(device: &D, spec: ScoreSpec, uniform: &mut impl FnMut() -> f32) -> Result<Self, SpecError> {
+        let net = match spec.body() {
+            &Body::Mlp { hidden, depth } => {
+                let mut widths = vec![hidden; depth + 2];
+                (widths[0], widths[depth + 1]) = (spec.dim(), spec.dim());
+                let mlp = Mlp::new(device, &widths, uniform);
+                let features = spec.features();
+                Net::Mlp(match &spec {
+                    ScoreSpec::Preconditioned { .. } => {
+                        mlp.conditioned(features, true, |_, out| uniform_values(features, features * out, uniform))
+                    }
+                    ScoreSpec::Published { levels, .. } => mlp.conditioned(features, false, |_, out| {
+                        let frequencies: Vec<f64> =
+                            (0..out / 2).map(|_| PUBLISHED_FREQUENCY_SD * normal(uniform)).collect();
+                        time_table(&frequencies, levels.len())
+                    }),
                 })
             }
+            Body::Egnn(egnn) => {
+                let node_inputs = match spec {
+                    ScoreSpec::Preconditioned { .. } => ScoreSpec::NODE_INPUTS,
+                    ScoreSpec::Published { .. } => 1,
+                };
+                if (egnn.particles * egnn.dimensions, egnn.node_inputs) != (spec.dim(), node_inputs) {
+                    return Err(SpecError::Particles);
+                }
+                Net::Egnn(Egnn::new(device, egnn.clone(), uniform)?)
+            }
         };
-        Self { spec, mlp }
+        Ok(Self { spec, net })
     }
 
-    /// From a network that exists: the conditioning must be the one of `spec`.
+    /// From an MLP that exists: the conditioning must be the one of `spec`.
     ///
     /// # Panics
     /// If the network's inputs, outputs or features do not fit.
     pub fn from_mlp(spec: ScoreSpec, mlp: Mlp<D>) -> Self {
         assert_eq!((mlp.inputs(), mlp.outputs()), (spec.dim(), spec.dim()), "inputs and outputs");
-        let features = match &spec {
-            ScoreSpec::Preconditioned { .. } => 2 * FREQUENCIES,
-            ScoreSpec::Published { levels, .. } => levels.len(),
-        };
         for c in mlp.layers().iter().filter_map(|l| l.condition()) {
-            assert_eq!(c.table.shape().0, features, "features");
+            assert_eq!(c.table.shape().0, spec.features(), "features");
         }
-        Self { spec, mlp }
+        Self { spec, net: Net::Mlp(mlp) }
     }
 
     /// Which network this is.
@@ -111,7 +137,7 @@ impl<D: Backend> ScoreNetwork<D> {
 
     /// Where it lives.
     pub fn device(&self) -> &D {
-        self.mlp.layers()[0].weight().device()
+        self.net.device()
     }
 
     /// The network's own output: F for the preconditioned one, the score for the published one.
@@ -119,26 +145,42 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// If `y` is not a batch for `noise`, or the published network gets noise without levels.
     pub fn raw<T: Tape<f32, D>>(&self, y: &[f32], noise: &NoiseBatch) -> Matrix<D, T> {
-        let dim = self.spec.dim();
-        assert_eq!(y.len(), noise.len() * dim, "batch");
-        let (input, features, width) = match &self.spec {
-            ScoreSpec::Preconditioned { data_sd, .. } => {
-                let scaled = scale_rows(y, dim, noise.ratios().map(|v| 1.0 / data_sd.hypot(v)));
-                (scaled, ratio_features(noise), 2 * FREQUENCIES)
-            }
-            ScoreSpec::Published { levels, .. } => {
-                let indices = noise.levels().expect("the published network needs noise from its table of levels");
-                let mut one_hot = vec![0.0; indices.len() * levels.len()];
-                for (row, &t) in one_hot.chunks_exact_mut(levels.len()).zip(indices) {
-                    row[t] = 1.0;
-                }
-                (scale_rows(y, dim, noise.alpha().iter().copied()), one_hot, levels.len())
-            }
-        };
+        let (dim, rows) = (self.spec.dim(), noise.len());
+        assert_eq!(y.len(), rows * dim, "batch");
+        let indices = || noise.levels().expect("the published network needs noise from its table of levels");
         let device = self.device();
-        let input = device.tensor_from_vec(input, (noise.len(), dim));
-        let features = device.tensor_from_vec(features, (noise.len(), width));
-        self.mlp.forward_constant(input, Some(&features))
+        let input = match (&self.spec, &self.net) {
+            (ScoreSpec::Preconditioned { .. }, Net::Egnn(_)) => y.to_vec(),
+            (ScoreSpec::Preconditioned { data_sd, .. }, Net::Mlp(_)) => {
+                scale_rows(y, dim, noise.ratios().map(|v| 1.0 / data_sd.hypot(v)))
+            }
+            (ScoreSpec::Published { .. }, _) => scale_rows(y, dim, noise.alpha().iter().copied()),
+        };
+        let input = device.tensor_from_vec(input, (rows, dim));
+        match &self.net {
+            Net::Mlp(mlp) => {
+                let features = match &self.spec {
+                    ScoreSpec::Preconditioned { .. } => ratio_features(noise),
+                    ScoreSpec::Published { levels, .. } => {
+                        let mut one_hot = vec![0.0; rows * levels.len()];
+                        for (row, &t) in one_hot.chunks_exact_mut(levels.len()).zip(indices()) {
+                            row[t] = 1.0;
+                        }
+                        one_hot
+                    }
+                };
+                mlp.forward_constant(input, Some(&device.tensor_from_vec(features, (rows, self.spec.features()))))
+            }
+            Net::Egnn(egnn) => {
+                let EgnnSpec { particles, node_inputs, .. } = *egnn.spec();
+                let h = match &self.spec {
+                    ScoreSpec::Preconditioned { .. } => ratio_features(noise),
+                    ScoreSpec::Published { .. } => indices().iter().map(|t| *t as f32).collect(),
+                };
+                let h = repeated(&h, node_inputs, particles);
+                egnn.forward_constant(device.tensor_from_vec(h, (rows, particles * node_inputs)), input)
+            }
+        }
     }
 
     /// `a_row y + b_row raw`, on the host.
@@ -188,11 +230,11 @@ impl<D: Backend> ScoreNetwork<D> {
 
 impl<D: Backend> Network<D> for ScoreNetwork<D> {
     fn parameters(&self) -> Vec<Parameter<'_, D>> {
-        self.mlp.parameters()
+        self.net.parameters()
     }
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
-        self.mlp.parameters_mut()
+        self.net.parameters_mut()
     }
 }
 

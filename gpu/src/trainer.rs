@@ -12,11 +12,12 @@ use crate::ema::Ema;
 use crate::generator::{Generator, GeneratorSpec, SpecError};
 use crate::noise::NoiseBatch;
 use crate::objective::{clip_rows, dikl, reverse_kl, surrogate};
-use crate::posterior::{RowReport, Target, normal_batch};
+use crate::posterior::{RowReport, Target, mean_free, normal_batch};
 use crate::score_network::{ScoreNetwork, ScoreSpec};
 use dfdx::tensor_ops::Backward;
 use kiln_core::posterior::Params;
 use kiln_core::random::{Purpose, Randomness, Stream};
+use kiln_core::symmetry::Symmetry;
 use std::f64::consts::PI;
 
 /// How far below the generator's lowest noise the score network learns, as a part of the range of log v: it is ready
@@ -133,6 +134,9 @@ pub struct StepReport {
     pub skipped: bool,
     /// v of each row.
     pub ratios: Vec<f32>,
+    /// |D_model - D_target|² / v² a coordinate, of each row: how far the generator is from its goal at that noise, plus the
+    /// variance of the target's estimate; empty for [`Objective::ReverseKl`].
+    pub residuals: Vec<f32>,
     /// Posterior sampling, a row each; empty for [`Objective::ReverseKl`].
     pub posterior: Vec<RowReport>,
 }
@@ -157,14 +161,14 @@ impl<D: Backend> Trainer<D> {
     /// A training at its start.
     ///
     /// # Errors
-    /// If the generator's shape is none.
+    /// If a network's shape is none.
     pub fn new(device: &D, spec: TrainerSpec) -> Result<Self, SpecError> {
         let uniforms = |index| {
             let mut stream = Stream::new(spec.seed, Purpose::Initialisation, index);
             move || Randomness::<f32>::uniform(&mut stream)
         };
         let generator = Generator::new(device, spec.generator.clone(), &mut uniforms(0))?;
-        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(1));
+        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(1))?;
         let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
         Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step: 0, batches: 0 })
@@ -194,7 +198,7 @@ impl<D: Backend> Trainer<D> {
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
         for _ in 0..updates {
-            report.score_loss = self.update_score(progress)?;
+            report.score_loss = self.update_score(target.symmetry(), progress)?;
         }
         let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
         self.update_generator(target, progress, decay * warmup, &mut report);
@@ -203,10 +207,10 @@ impl<D: Backend> Trainer<D> {
     }
 
     /// One update of the score network. Returns its loss.
-    fn update_score(&mut self, progress: f64) -> Result<f32, NonFiniteGradient> {
+    fn update_score(&mut self, symmetry: Symmetry, progress: f64) -> Result<f32, NonFiniteGradient> {
         let z = self.draw(Purpose::Latent, self.spec.generator.latent);
         let x = self.generator.sample(&z);
-        let eps = self.draw(Purpose::Noise, self.spec.generator.dim);
+        let eps = self.draw_noise(symmetry);
         let noise = self.noise((self.lowest(progress) - AHEAD).max(0.0));
         self.batches += 1;
         let loss = self.score.loss(&x, &eps, &noise);
@@ -253,7 +257,7 @@ impl<D: Backend> Trainer<D> {
     /// The DiKL coefficients of a batch.
     fn dikl(&mut self, target: &dyn Target, x: &[f32], progress: f64, report: &mut StepReport) -> Vec<f32> {
         let dim = self.spec.generator.dim;
-        let eps = self.draw(Purpose::Noise, dim);
+        let eps = self.draw_noise(target.symmetry());
         let noise = self.noise(self.lowest(progress));
         let y = noise.noised(x, &eps, dim);
         let model = self.model_score().denoise(&y, &noise);
@@ -262,6 +266,11 @@ impl<D: Backend> Trainer<D> {
         let key = (self.spec.seed, self.batches);
         report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised);
         let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
+        let rows = model.chunks_exact(dim).zip(denoised.chunks_exact(dim)).zip(&ratios);
+        let square = |((m, t), v): ((&[f32], &[f32]), &f32)| {
+            m.iter().zip(t).map(|(m, t)| ((m - t) / v).powi(2)).sum::<f32>() / dim as f32
+        };
+        report.residuals = rows.map(square).collect();
         report.ratios = ratios;
         dikl::coefficients(&model, &denoised, &noise, &weights, dim)
     }
@@ -287,6 +296,13 @@ impl<D: Backend> Trainer<D> {
     /// A batch of standard normal numbers.
     fn draw(&self, purpose: Purpose, width: usize) -> Vec<f32> {
         normal_batch(self.spec.seed, purpose, self.batches, self.spec.batch, width)
+    }
+
+    /// Standard normal noise for a batch of samples, in the subspace where they live.
+    fn draw_noise(&self, symmetry: Symmetry) -> Vec<f32> {
+        let mut eps = self.draw(Purpose::Noise, self.spec.generator.dim);
+        mean_free(symmetry, &mut eps);
+        eps
     }
 
     /// How far, in [0, 1], the lower end of log v has still to fall.

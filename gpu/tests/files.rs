@@ -5,13 +5,14 @@ mod common;
 use common::{uniform, values};
 use dfdx::prelude::*;
 use kiln_gpu::{
-    Adam, AdamOptions, Checkpoint, CheckpointError, Ema, Generator, GeneratorSpec, Network, NoiseBatch, ScoreNetwork,
-    ScoreSpec,
+    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
+    ScoreNetwork, ScoreSpec,
 };
 
 fn generator() -> Generator<Cpu> {
     let thresholds = vec![-1.0, 0.1];
-    let spec = GeneratorSpec { dim: 2, latent: 2, hidden: 7, depth: 2, thresholds, skip: 0.1, scale: 1.0 / 3.0 };
+    let body = Body::Mlp { hidden: 7, depth: 2 };
+    let spec = GeneratorSpec { dim: 2, latent: 2, thresholds, skip: 0.1, scale: 1.0 / 3.0, body };
     Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect("a spec")
 }
 
@@ -101,7 +102,7 @@ struct Run {
 impl Run {
     /// `seed` decides weights and, for the published network, frozen frequencies.
     fn new(spec: ScoreSpec, seed: u32) -> Self {
-        let net = ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(seed));
+        let net = ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(seed)).expect("a spec");
         let (adam, ema) = (Adam::new(&net), Ema::new(&net));
         Self { net, adam, ema }
     }
@@ -143,8 +144,8 @@ impl Run {
 fn resumes_exactly() {
     let levels = vec![(0.9, 0.4), (0.5, 0.8), (0.1, 0.99)];
     for spec in [
-        ScoreSpec::Preconditioned { dim: 2, hidden: 20, depth: 2, data_sd: 2.0 },
-        ScoreSpec::Published { dim: 2, hidden: 20, depth: 2, levels },
+        ScoreSpec::Preconditioned { dim: 2, body: Body::Mlp { hidden: 20, depth: 2 }, data_sd: 2.0 },
+        ScoreSpec::Published { dim: 2, body: Body::Mlp { hidden: 20, depth: 2 }, levels },
     ] {
         let mut straight = Run::new(spec.clone(), 1);
         straight.train(0..4);

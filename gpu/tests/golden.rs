@@ -150,7 +150,7 @@ fn published_network_in_noise_coordinates() {
     let levels: Vec<(f32, f32)> = (0..LEVELS).map(|t| (1.0 / (1.0 + t as f32), 0.1 + t as f32)).collect();
     let times = golden.times.clone().expect("times");
     let noise = NoiseBatch::from_levels(&levels, times);
-    let spec = ScoreSpec::Published { dim: 2, hidden: 16, depth: 4, levels };
+    let spec = ScoreSpec::Published { dim: 2, body: kiln_gpu::Body::Mlp { hidden: 16, depth: 4 }, levels };
     let net = ScoreNetwork::from_mlp(spec, golden.mlp(&device));
     let (x, s) = (numbers(&golden.net["x"]), numbers(&golden.net["y"]));
     let rows: Vec<(f64, f64)> =

@@ -6,10 +6,13 @@ use common::{relative_error, uniform, values, wide};
 use dfdx::prelude::*;
 use kiln_gpu::generator::features;
 use kiln_gpu::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
-use kiln_gpu::{Adam, AdamOptions, Generator, GeneratorSpec, Matrix, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError};
+use kiln_gpu::{
+    Adam, AdamOptions, Body, Generator, GeneratorSpec, Matrix, Net, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError,
+};
 
 fn spec() -> GeneratorSpec {
-    GeneratorSpec { dim: 2, latent: 3, hidden: 12, depth: 2, thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5 }
+    let body = Body::Mlp { hidden: 12, depth: 2 };
+    GeneratorSpec { dim: 2, latent: 3, thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5, body }
 }
 
 fn generator(spec: GeneratorSpec) -> Generator<Cpu> {
@@ -18,11 +21,10 @@ fn generator(spec: GeneratorSpec) -> Generator<Cpu> {
 
 #[test]
 fn features_in_their_order() {
-    let all = features(&spec(), &[0.0, 1.0, -1.0, 0.5, -0.5, 0.6]);
+    let all = features(&[-0.5, 0.5], 3, &[0.0, 1.0, -1.0, 0.5, -0.5, 0.6]);
     assert_eq!(all[..9], [0.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0]);
     assert_eq!(all[9..], [0.5, -0.5, 0.6, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], "a threshold itself is not passed");
-    let plain = GeneratorSpec { thresholds: vec![], ..spec() };
-    assert_eq!(features(&plain, &[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
+    assert_eq!(features(&[], 3, &[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
 }
 
 /// x = skip z[..dim] + scale mlp(features(z)), with and without tape, and for any number of latents.
@@ -30,8 +32,9 @@ fn features_in_their_order() {
 fn generator_is_its_formula() {
     let g = generator(spec());
     let z = values(3 * 500, 1);
-    let input: Matrix<Cpu> = Cpu::default().tensor_from_vec(features(&spec(), &z), (500, 9));
-    let net = g.mlp().forward_plain(input, None).as_vec();
+    let input: Matrix<Cpu> = Cpu::default().tensor_from_vec(features(&spec().thresholds, 3, &z), (500, 9));
+    let Net::Mlp(mlp) = g.net() else { panic!("an MLP") };
+    let net = mlp.forward_plain(input, None).as_vec();
     let expected: Vec<f64> =
         net.iter().enumerate().map(|(i, x)| f64::from(4.0 * z[i / 2 * 3 + i % 2] + 0.5 * x)).collect();
     assert!(relative_error(&wide(g.sample(&z)), &expected) < 1e-6);
@@ -43,7 +46,7 @@ fn generator_is_its_formula() {
 fn specs_that_are_none() {
     let refused = |spec| Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect_err("no generator");
     assert_eq!(refused(GeneratorSpec { dim: 0, ..spec() }), SpecError::Empty);
-    assert_eq!(refused(GeneratorSpec { depth: 0, ..spec() }), SpecError::Empty);
+    assert_eq!(refused(GeneratorSpec { body: Body::Mlp { hidden: 12, depth: 0 }, ..spec() }), SpecError::Empty);
     assert_eq!(refused(GeneratorSpec { latent: 1, ..spec() }), SpecError::Latent);
     assert_eq!(refused(GeneratorSpec { skip: f32::NAN, ..spec() }), SpecError::NonFinite);
     assert_eq!(refused(GeneratorSpec { thresholds: vec![f32::INFINITY], ..spec() }), SpecError::NonFinite);
@@ -51,14 +54,14 @@ fn specs_that_are_none() {
 }
 
 fn preconditioned() -> ScoreNetwork<Cpu> {
-    let spec = ScoreSpec::Preconditioned { dim: 2, hidden: 16, depth: 2, data_sd: 3.0 };
-    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5))
+    let spec = ScoreSpec::Preconditioned { dim: 2, body: Body::Mlp { hidden: 16, depth: 2 }, data_sd: 3.0 };
+    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5)).expect("a spec")
 }
 
 fn published() -> ScoreNetwork<Cpu> {
     let levels = (0..10).map(|t| 0.1 * t as f32 + 0.05).map(|s| ((1.0 - s * s).sqrt(), s)).collect();
-    let spec = ScoreSpec::Published { dim: 2, hidden: 16, depth: 2, levels };
-    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5))
+    let spec = ScoreSpec::Published { dim: 2, body: Body::Mlp { hidden: 16, depth: 2 }, levels };
+    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5)).expect("a spec")
 }
 
 fn noise_for(net: &ScoreNetwork<Cpu>, rows: usize) -> NoiseBatch {

@@ -14,7 +14,7 @@ fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
 /// x = n ln 2 + r with integer n and |r| <= 0.347; exp(r) by its Taylor series up to r^7, whose remainder
 /// r^8/8! is below 5.3e-9; ln 2 is split in two so that n times its upper part is exact.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     /// 1.5 * 2^23: a sum with it rounds to an integer, which stays in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 to 9 bits, and the rest: 355/512 - 2.12194440e-4 = 0.69314718056.
@@ -35,7 +35,7 @@ fn exp(x: f32) -> f32 {
 /// 1 / (1 + exp(-z)), and 0 below z = -40, where it is under 5e-18: else saturated units would fill the backward
 /// pass with subnormal numbers, on which arithmetic is a hundred times slower.
 #[inline(always)]
-fn sigmoid(z: f32) -> f32 {
+pub(super) fn sigmoid(z: f32) -> f32 {
     let s = 1.0 / (1.0 + exp(-z));
     if z < -40.0 { 0.0 } else { s }
 }

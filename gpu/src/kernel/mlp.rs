@@ -5,12 +5,12 @@
 //! Each group of chunks adds up its own parameter gradients; groups are then added in their order.
 
 use super::activation::{add, add_column_sums, add_row, multiply, silu, silu_with_derivative};
-use super::gemm::{View, gemm};
+use super::gemm::{Packed, gram, product};
 use super::scratch::{self, Buffer};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Most rows of a chunk: each one packs all weights anew for its products, its activations fill the cache.
+/// Most rows of a chunk: its activations fill the cache.
 const LARGEST_CHUNK: usize = 512;
 /// Batches with more rows than this are cut in two at least.
 const WORTH_CUTTING: usize = 256;
@@ -103,9 +103,28 @@ impl<'a> Job<'a> {
         &self.x[rows.start * width..rows.end * width]
     }
 
-    fn feature_rows(&self, rows: &Range<usize>) -> View<'a> {
+    fn feature_rows(&self, rows: &Range<usize>) -> &'a [f32] {
         let width = self.plan.features;
-        View::new(&self.features[rows.start * width..rows.end * width], rows.len(), width)
+        &self.features[rows.start * width..rows.end * width]
+    }
+
+    /// Weights and tables of each layer as right factors, made once for all chunks.
+    fn packed(&self) -> Vec<(Packed, Option<Packed>)> {
+        let pack = |range: &Range<usize>, rows, columns| Packed::new(&self.parameters[range.clone()], rows, columns);
+        let layer = |l: &LayerPlan| {
+            let table = l.table.as_ref().map(|(range, _)| pack(range, self.plan.features, l.output));
+            (pack(&l.weight, l.input, l.output), table)
+        };
+        self.plan.layers.par_iter().map(layer).collect()
+    }
+
+    /// The transposed weights of each layer; none for the first unless its input's gradient is wanted.
+    fn packed_transposed(&self, want_input: bool) -> Vec<Option<Packed>> {
+        let layer = |(l, layer): (usize, &LayerPlan)| {
+            let weight = &self.parameters[layer.weight.clone()];
+            (l > 0 || want_input).then(|| Packed::transposed(weight, layer.input, layer.output))
+        };
+        self.plan.layers.par_iter().enumerate().map(layer).collect()
     }
 }
 
@@ -133,40 +152,44 @@ fn run(job: Job<'_>, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
     job.check();
     let width = job.plan.output().max(1);
     let mut y = vec![0.0; job.batch * width];
+    let factors = job.packed();
     let saved = y
         .par_chunks_mut(chunk_size(job.batch) * width)
         .enumerate()
-        .map(|(chunk, y)| forward_chunk(job, job.chunk_rows(chunk), y, keep))
+        .map(|(chunk, y)| forward_chunk(job, &factors, job.chunk_rows(chunk), y, keep))
         .collect();
     (y, saved)
 }
 
-fn forward_chunk(job: Job<'_>, rows: Range<usize>, y: &mut [f32], keep: bool) -> Vec<Hidden> {
+fn forward_chunk(
+    job: Job<'_>,
+    factors: &[(Packed, Option<Packed>)],
+    rows: Range<usize>,
+    y: &mut [f32],
+    keep: bool,
+) -> Vec<Hidden> {
     let m = rows.len();
     let mut kept: Vec<Hidden> = Vec::new();
     let mut previous: Option<Buffer> = None;
-    for (l, layer) in job.plan.layers.iter().enumerate() {
+    for (l, (layer, (weight, table))) in job.plan.layers.iter().zip(factors).enumerate() {
         let input = match (&previous, kept.last()) {
             (Some(h), _) | (None, Some(Hidden { h, .. })) => h,
             (None, None) => job.input_rows(&rows),
         };
-        let input = View::new(input, m, layer.input);
-        let weight = View::new(&job.parameters[layer.weight.clone()], layer.input, layer.output);
         let bias = &job.parameters[layer.bias.clone()];
-        let product = |out: &mut [f32]| {
-            gemm(input, weight, 0.0, out);
-            if let Some((table, _)) = &layer.table {
-                let table = View::new(&job.parameters[table.clone()], job.plan.features, layer.output);
-                gemm(job.feature_rows(&rows), table, 1.0, out);
+        let products = |out: &mut [f32]| {
+            product(input, weight, false, out);
+            if let Some(table) = table {
+                product(job.feature_rows(&rows), table, true, out);
             }
         };
         if l + 1 == job.plan.layers.len() {
-            product(y);
+            products(y);
             add_row(bias, y);
             break;
         }
         let mut h = scratch::take(m * layer.output);
-        product(&mut h);
+        products(&mut h);
         if keep {
             let mut slope = scratch::take(m * layer.output);
             silu_with_derivative(bias, &mut h, &mut slope);
@@ -202,6 +225,7 @@ pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input
     let group_rows = per_group * chunk_size(job.batch);
     let width = if want_input { job.plan.input() } else { 0 };
     let mut input_gradient = vec![0.0; job.batch * width];
+    let factors = job.packed_transposed(want_input);
     let slots: Vec<&mut [f32]> = if want_input {
         input_gradient.chunks_mut(group_rows * width).collect()
     } else {
@@ -218,7 +242,7 @@ pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input
                 let (now, later) = slot.split_at_mut(rows.len() * width);
                 slot = later;
                 let now = want_input.then_some(now);
-                backward_chunk(job, rows, &saved.0[chunk], gradient, i == 0, &mut sums, now);
+                backward_chunk(job, &factors, rows, &saved.0[chunk], gradient, i == 0, &mut sums, now);
             }
             sums
         })
@@ -226,8 +250,10 @@ pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input
     (Gradients(groups), input_gradient)
 }
 
+#[expect(clippy::too_many_arguments, reason = "one call")]
 fn backward_chunk(
     job: Job<'_>,
+    factors: &[Option<Packed>],
     rows: Range<usize>,
     hidden: &[Hidden],
     gradient: &[f32],
@@ -236,31 +262,29 @@ fn backward_chunk(
     mut input_gradient: Option<&mut [f32]>,
 ) {
     let m = rows.len();
-    let beta = if first { 0.0 } else { 1.0 };
     let width = job.plan.output();
     let top = &gradient[rows.start * width..rows.end * width];
     let mut current: Option<Buffer> = None;
     for (l, layer) in job.plan.layers.iter().enumerate().rev() {
         let values: &[f32] = current.as_deref().unwrap_or(top);
-        let g = View::new(values, m, layer.output);
         let input = if l == 0 { job.input_rows(&rows) } else { &hidden[l - 1].h };
-        gemm(View::new(input, m, layer.input).transposed(), g, beta, &mut sums[layer.weight.clone()]);
+        gram(m, input, values, !first, &mut sums[layer.weight.clone()]);
         let bias = &mut sums[layer.bias.clone()];
         if first {
             bias.fill(0.0);
         }
         add_column_sums(values, bias);
         if let Some((table, true)) = &layer.table {
-            gemm(job.feature_rows(&rows).transposed(), g, beta, &mut sums[table.clone()]);
+            gram(m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
         }
-        let weight = View::new(&job.parameters[layer.weight.clone()], layer.input, layer.output).transposed();
+        let Some(weight) = &factors[l] else { continue };
         if l > 0 {
             let mut below = scratch::take(m * layer.input);
-            gemm(g, weight, 0.0, &mut below);
+            product(values, weight, false, &mut below);
             multiply(&hidden[l - 1].slope, &mut below);
             current = Some(below);
         } else if let Some(target) = input_gradient.take() {
-            gemm(g, weight, 0.0, target);
+            product(values, weight, false, target);
         }
     }
 }

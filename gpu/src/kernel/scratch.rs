@@ -7,6 +7,9 @@ use std::sync::{Mutex, PoisonError};
 /// Free buffers are kept up to this many numbers in all (256 MiB); what comes back beyond it is freed.
 const KEPT_NUMBERS: usize = 64 << 20;
 
+/// Numbers of a cache line. Buffers begin with one: vectors of padded rows straddle none.
+const LINE: usize = 16;
+
 #[derive(Default)]
 struct Pool {
     free: Vec<Vec<f32>>,
@@ -22,13 +25,14 @@ fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
 /// A borrowed buffer; it goes back to the pool when dropped.
 pub(crate) struct Buffer {
     values: Vec<f32>,
+    start: usize,
     len: usize,
 }
 
 /// A buffer of `len` numbers, **which may hold anything**: write before you read.
 pub(crate) fn take(len: usize) -> Buffer {
     let found = with_pool(|pool| {
-        let fits = |v: &Vec<f32>| v.len() >= len && v.len() <= 2 * len;
+        let fits = |v: &Vec<f32>| v.len() >= len + LINE && v.len() <= 2 * len + LINE;
         let best = (0..pool.free.len()).filter(|&i| fits(&pool.free[i])).min_by_key(|&i| pool.free[i].len());
         best.map(|i| {
             let values = pool.free.swap_remove(i);
@@ -36,7 +40,9 @@ pub(crate) fn take(len: usize) -> Buffer {
             values
         })
     });
-    Buffer { values: found.unwrap_or_else(|| vec![0.0; len]), len }
+    let values = found.unwrap_or_else(|| vec![0.0; len + LINE]);
+    let start = values.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    Buffer { values, start, len }
 }
 
 impl Drop for Buffer {
@@ -54,13 +60,13 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.values[..self.len]
+        &self.values[self.start..self.start + self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[..self.len]
+        &mut self.values[self.start..self.start + self.len]
     }
 }
 

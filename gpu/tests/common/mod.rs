@@ -1,6 +1,8 @@
 //! What the tests of this crate share: a source of uniforms, and comparisons with stated tolerances.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod egnn;
+
 use dfdx::prelude::*;
 use kiln_gpu::{Backend, Condition, Grads, Layer, Matrix, Mlp};
 
@@ -12,6 +14,9 @@ pub mod tolerance {
     pub const GOLDEN_F64: f64 = 1e-10;
     /// Fused against plain, both f32: two orders of summation over up to 9000 rows.
     pub const FUSED: f64 = 2e-5;
+    /// Fused equivariant networks against plain ones in f64, weights large enough to drive tanh into saturation, where
+    /// its slope is a difference of near numbers.
+    pub const EGNN: f64 = 5e-5;
 }
 
 /// Uniforms in (0, 1) from a linear congruential generator (Numerical Recipes, "quick and dirty").

@@ -1,0 +1,162 @@
+//! An equivariant graph network over all pairs of particles (Satorras, Hoogeboom & Welling 2021, eq. 3-6), as in the
+//! published samplers and in a lean form.
+//!
+//! With h_i = embed(input_i), x_i the coordinates, r_ij their distances and f(r) the [`Radial`] functions, a layer is
+//!
+//! - e_ij = W_source h_i + W_target h_j + W_radial [f(r_ij), f(r_ij at the input)] + b (one matrix for both ends with
+//!   [`Edges::Symmetric`]; the product with the concatenated vector, as published, taken apart: N products, not N^2)
+//! - m_ij = act(W_message act(e_ij) + b), times sigmoid(a m_ij + a_0) with attention
+//! - c_ij = range tanh(w u_ij), u = act(W_head m + b) with [`Head::Deep`], m itself with [`Head::Direct`]
+//! - x_i += sum over j != i of (x_i - x_j) / (sqrt(r_ij^2 + 1e-8) + 1) c_ij
+//! - h_i += W_update act(W_node [h_i, sum over j != i of m_ij] + b) + b (not in the last layer: nobody reads it)
+//!
+//! and the network's output is x after the last layer minus x at the input, without its mean over particles.
+//! It turns and mirrors with x, permutes with (h, x), and does not change when x is shifted.
+
+mod plain;
+mod spec;
+
+pub use spec::{Activation, Edges, EgnnSpec, EgnnSpecError, Head, Radial};
+pub(crate) use spec::{Form, LayerAt, Layout};
+
+use crate::Matrix;
+use crate::backend::{Backend, InputGradient};
+use crate::mlp::uniform_values;
+use crate::parameters::{Network, Parameter, ParameterMut, Role};
+use dfdx::prelude::*;
+
+/// Added to r^2 under the root: the root's slope stays finite where particles meet.
+pub(crate) const ROOT_EPSILON: f32 = 1e-8;
+/// Gain of the coordinate layer's initial weights, as published: the network starts near zero.
+const COORDINATE_GAIN: f32 = 1e-3;
+
+/// A network of that kind.
+#[derive(Clone, Debug)]
+pub struct Egnn<D: Storage<E>, E: Dtype = f32> {
+    spec: EgnnSpec,
+    layout: Layout,
+    matrices: Vec<Matrix<D, NoneTape, E>>,
+}
+
+impl<E: Dtype, D: Device<E>> Egnn<D, E> {
+    /// From the numbers of each matrix, row-major, asked for by name and shape (rows, columns); weights are
+    /// (inputs, outputs). See [`Network::parameters`] for the names.
+    ///
+    /// # Errors
+    /// If `spec` is not the shape of a network.
+    ///
+    /// # Panics
+    /// If the numbers do not fill a shape.
+    pub fn from_values(
+        device: &D,
+        spec: EgnnSpec,
+        mut values: impl FnMut(&str, (usize, usize)) -> Vec<E>,
+    ) -> Result<Self, EgnnSpecError> {
+        spec.check()?;
+        let layout = Layout::new(&spec);
+        let matrix = |(name, form): &(String, Form)| {
+            let shape = spec.shape(*form);
+            device.tensor_from_vec(values(name, shape), shape)
+        };
+        let matrices = layout.matrices.iter().map(matrix).collect();
+        Ok(Self { spec, layout, matrices })
+    }
+
+    /// Its shape.
+    pub fn spec(&self) -> &EgnnSpec {
+        &self.spec
+    }
+
+    /// Where it lives.
+    pub fn device(&self) -> &D {
+        self.matrices[0].device()
+    }
+
+    /// Every matrix with its name, in order.
+    pub fn matrices(&self) -> impl Iterator<Item = (&str, &Matrix<D, NoneTape, E>)> {
+        self.layout.matrices.iter().map(|(name, _)| name.as_str()).zip(&self.matrices)
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn matrix(&self, at: usize) -> &Matrix<D, NoneTape, E> {
+        &self.matrices[at]
+    }
+}
+
+impl<D: Backend> Egnn<D> {
+    /// PyTorch's initialisation of linear layers, weights and biases uniform in ±1/sqrt(inputs), from draws in
+    /// (0, 1); coordinate layers uniform in ±0.001 sqrt(6 / (hidden + 1)).
+    ///
+    /// # Errors
+    /// If `spec` is not the shape of a network.
+    pub fn new(device: &D, spec: EgnnSpec, uniform: &mut impl FnMut() -> f32) -> Result<Self, EgnnSpecError> {
+        let (hidden, nodes) = (spec.hidden, spec.node_inputs);
+        let edge = hidden.saturating_mul(2).saturating_add(spec.radial.count().saturating_mul(2));
+        Self::from_values(device, spec, |name, (rows, columns)| {
+            let part = name.split('.').rev().nth(1).unwrap_or(name);
+            let inputs = match part {
+                "embedding" => nodes,
+                "source" | "target" | "radial" | "edge" => edge,
+                "node" => 2 * hidden,
+                _ => hidden,
+            };
+            let mut numbers = uniform_values(inputs, rows * columns, uniform);
+            if part == "coordinate" {
+                let bound = COORDINATE_GAIN * (6.0 / (hidden + 1) as f32).sqrt();
+                numbers.iter_mut().for_each(|w| *w *= bound * (hidden as f32).sqrt());
+            }
+            numbers
+        })
+    }
+
+    /// The displacement (batch, particles × dimensions) for node inputs `h` (batch, particles × node inputs) and
+    /// coordinates `x` (batch, particles × dimensions), by the device's best means; gradients reach parameters and `x`.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    pub fn forward<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D, T>) -> Matrix<D, T> {
+        D::egnn(self, h.put_tape(T::default()), x, InputGradient::Needed)
+    }
+
+    /// The same, where gradients reach `h` too.
+    ///
+    /// # Panics
+    /// As [`Egnn::forward`].
+    pub fn forward_both<T: Tape<f32, D>>(&self, h: Matrix<D, T>, x: Matrix<D, T>) -> Matrix<D, T> {
+        D::egnn(self, h, x, InputGradient::Needed)
+    }
+
+    /// The same for constant `h` and `x`, whose gradients nobody wants.
+    ///
+    /// # Panics
+    /// As [`Egnn::forward`].
+    pub fn forward_constant<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D>) -> Matrix<D, T> {
+        D::egnn(self, h.put_tape(T::default()), x.put_tape(T::default()), InputGradient::Skipped)
+    }
+}
+
+/// Features of each sample (batch, `node_inputs`) given to all its particles (batch, particles × `node_inputs`).
+///
+/// # Panics
+/// If `node_inputs` is 0.
+pub fn repeated(features: &[f32], node_inputs: usize, particles: usize) -> Vec<f32> {
+    features.chunks_exact(node_inputs).flat_map(|row| std::iter::repeat_n(row, particles).flatten().copied()).collect()
+}
+
+impl<D: Backend> Network<D> for Egnn<D> {
+    /// `embedding.{weight, bias}`, then for each layer `layers.{l}.` and `source.weight`, `target.weight` (directed),
+    /// `radial.weight`, `edge.bias`, `message.{weight, bias}`, `gate.{weight, bias}` (attention), `head.{weight, bias}`
+    /// (deep), `node.{weight, bias}` and `update.{weight, bias}` (not in the last layer), `coordinate.weight`.
+    fn parameters(&self) -> Vec<Parameter<'_, D>> {
+        let names = self.layout.matrices.iter().map(|(name, _)| name.clone());
+        names.zip(&self.matrices).map(|(name, matrix)| Parameter::new(name, Role::Trained, matrix)).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
+        let names = self.layout.matrices.iter().map(|(name, _)| name.clone());
+        names.zip(&mut self.matrices).map(|(name, matrix)| ParameterMut::new(name, Role::Trained, matrix)).collect()
+    }
+}
