@@ -30,12 +30,32 @@ them all as TOML. Ctrl-C writes a checkpoint and leaves a run that --resume take
 const SAMPLE_EXAMPLES: &str = "\
 Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
-  kiln sample runs/mog40-kiln-seed0 -n 500 -o samples.csv --seed 7";
+  kiln sample runs/mog40-kiln-seed0 -n 500 -o samples.csv --seed 7
+  kiln sample runs/lj13-kiln-seed0 -n 1000 -o lj13.extxyz --polish 20 --gate 0
+
+Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the
+distribution off above E; how much it left out is told.";
+
+const REFERENCE_EXAMPLES: &str = "\
+Examples:
+  kiln reference lj13                 10,000 frames into lj13-reference.npy and .json
+  kiln reference dw4 -n 50000 -o dw4.npy --seed 1
+  kiln reference lj55 -n 2000 --effort 0.5
+
+mog40 and mw32 have exact samplers. Elsewhere replica exchange runs on the true energy, many independent
+ladders of chains on all cores. It ends with exit code 2 where R-hat exceeds 1.01 or the virial
+E[x·∇E] misses the number of free coordinates by more than four standard errors.";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:
   kiln evaluate runs/mog40-kiln-seed0
-  kiln evaluate runs/mog40-kiln-seed0 --json > figures.json";
+  kiln evaluate runs/mog40-kiln-seed0 --json > figures.json
+  kiln evaluate runs/lj13-kiln-seed0 --polish 20
+  kiln evaluate samples.npy --target lj13 --reference mine.npy --report lj13.html
+
+Every figure stands beside its floor, the same figure between two independent exact sets.
+References: --reference, else the target's exact sampler, else the one shipped with Kiln.
+A run gets its report.html into its directory.";
 
 const PRESETS_EXAMPLES: &str = "\
 Examples:
@@ -63,7 +83,9 @@ pub enum Command {
     Train(Train),
     /// Draw samples from a trained run
     Sample(Sample),
-    /// Judge a trained run: every figure with its floor or truth
+    /// Make reference samples of a target, with the evidence that they are right
+    Reference(Reference),
+    /// Judge a run or a file of samples: every figure with its floor or truth
     Evaluate(Evaluate),
     /// List the targets
     Targets,
@@ -119,16 +141,25 @@ pub struct Train {
 #[derive(Debug, Args)]
 #[command(after_help = SAMPLE_EXAMPLES)]
 pub struct Sample {
-    /// The run directory
+    /// A run directory
+    #[arg(value_name = "RUN|NAME")]
     pub run: PathBuf,
 
     /// How many samples
     #[arg(short, value_name = "N", allow_negative_numbers = true)]
     pub n: i64,
 
-    /// Where to; the extension picks the format: .npy, .npz, .csv
+    /// Where to; the extension picks the format: .npy, .npz, .csv, for particles .extxyz
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Polish every sample by K steps of MALA on the true energy
+    #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
+    pub polish: i64,
+
+    /// Leave out samples with an energy above E, and draw on until there are N
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub gate: Option<f64>,
 
     /// Another seed gives other samples
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
@@ -139,18 +170,79 @@ pub struct Sample {
     pub force: bool,
 }
 
+/// `kiln reference`
+#[derive(Debug, Args)]
+#[command(after_help = REFERENCE_EXAMPLES)]
+pub struct Reference {
+    /// Which target; see `kiln targets`
+    pub target: String,
+
+    /// How many frames
+    #[arg(short, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true)]
+    pub n: i64,
+
+    /// Where to; the manifest goes beside it as .json [default: TARGET-reference.npy]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Every random number follows from it; the same seed gives the same bits
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+
+    /// Multiplies burn-in and the distance between frames
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub effort: f64,
+
+    /// Independent ladders of tempered chains, a multiple of 16
+    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
+    pub ladders: i64,
+
+    /// Use chains even where the target has an exact sampler
+    #[arg(long)]
+    pub chains: bool,
+
+    /// Keep frames whose R-hat or virial is out of bounds; the manifest says so
+    #[arg(long)]
+    pub accept_unconverged: bool,
+
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// `kiln evaluate`
 #[derive(Debug, Args)]
 #[command(after_help = EVALUATE_EXAMPLES)]
 pub struct Evaluate {
-    /// The run directory
-    pub run: PathBuf,
+    /// The run directory, or a file of samples (.npy, .npz, .csv, .extxyz)
+    #[arg(value_name = "RUN|FILE")]
+    pub what: PathBuf,
+
+    /// What the samples of a file are of; see `kiln targets`
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+
+    /// Reference samples in random order, instead of the exact sampler's or the shipped ones
+    #[arg(long, value_name = "FILE")]
+    pub reference: Option<PathBuf>,
+
+    /// Polish every sample by K steps of MALA first; their energy evaluations are counted
+    #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
+    pub polish: i64,
+
+    /// Count energies above E, and leave them out of the figures that say so [default for particles: 0]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub gate: Option<f64>,
 
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
 
-    /// Seed of the samples that are judged
+    /// Write a report to read in a browser, without a network
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
+    /// Seed of the samples that are drawn from a run, and of polishing
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub seed: i64,
 }

@@ -2,6 +2,7 @@
 
 pub mod evaluate;
 pub mod presets;
+pub mod reference;
 pub mod sample;
 pub mod targets;
 pub mod train;
@@ -17,7 +18,8 @@ pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
     match &cli.command {
         Command::Train(arguments) => train::run(arguments, engine, cli.quiet),
         Command::Sample(arguments) => sample::run(arguments, engine, cli.quiet),
-        Command::Evaluate(arguments) => evaluate::run(arguments, engine),
+        Command::Reference(arguments) => reference::run(arguments, engine, cli.quiet),
+        Command::Evaluate(arguments) => evaluate::run(arguments, engine, cli.quiet),
         Command::Targets => targets::run(engine),
         Command::Presets(arguments) => presets::run(arguments, engine),
     }

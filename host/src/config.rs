@@ -14,8 +14,8 @@ pub use domain::Domain;
 pub use key::{KEYS, Key, find_key};
 pub use layer::{Layers, Origin};
 pub use settings::{
-    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition,
-    Weight,
+    Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
+    Train, Transition, Weight,
 };
 pub use text::{FORMAT, from_run_text, run_text, settings_text};
 

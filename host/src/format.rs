@@ -1,12 +1,14 @@
-//! Files of samples: `.npy`, `.npz`, `.csv`. The extension picks the format; one format a file.
+//! Files of samples: `.npy`, `.npz`, `.csv`, `.extxyz`. The extension picks the format; one format a file.
 
 pub mod csv;
+pub mod extxyz;
 pub mod npy;
 pub mod npz;
 
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::run::write_whole;
+use crate::target_api::{Structure, Target};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -19,6 +21,8 @@ pub enum Format {
     Npz,
     /// Text with a header `x0,x1,…`; every number reads back to the same float32.
     Csv,
+    /// Extended XYZ: one frame of particles a sample, with its energy.
+    Extxyz,
 }
 
 impl Format {
@@ -28,18 +32,32 @@ impl Format {
             Some("npy") => Ok(Self::Npy),
             Some("npz") => Ok(Self::Npz),
             Some("csv") => Ok(Self::Csv),
+            Some("extxyz") => Ok(Self::Extxyz),
             _ => Err(Error::input(
                 format!("'{}' has no extension that names a format of samples", path.display()),
-                "end it in .npy, .npz or .csv",
+                "end it in .npy, .npz, .csv or .extxyz",
             )),
         }
     }
 
-    fn write(self, samples: &Samples, out: impl Write) -> io::Result<()> {
+    /// Whether it can hold samples of this target.
+    ///
+    /// # Errors
+    /// If it is for particles and the target has none.
+    pub fn suits(self, target: &dyn Target) -> Result<(), Error> {
+        if self != Self::Extxyz || matches!(target.structure(), Structure::Particles { .. }) {
+            return Ok(());
+        }
+        let message = format!("an .extxyz holds particles, and {} has none", target.title());
+        Err(Error::input(message, "end it in .npy, .npz or .csv"))
+    }
+
+    fn write(self, samples: &Samples, target: &dyn Target, out: impl Write) -> io::Result<()> {
         match self {
             Self::Npy => npy::write(samples, out),
             Self::Npz => npz::write(samples, out),
             Self::Csv => csv::write(samples, out),
+            Self::Extxyz => extxyz::write(samples, target, out),
         }
     }
 
@@ -48,6 +66,7 @@ impl Format {
             Self::Npy => npy::read(input),
             Self::Npz => npz::read(input),
             Self::Csv => csv::read(input),
+            Self::Extxyz => extxyz::read(input),
         }
     }
 }
@@ -70,12 +89,13 @@ pub fn check_destination(path: &Path, force: bool) -> Result<Format, Error> {
     Ok(format)
 }
 
-/// Writes samples in the format that the extension names, whole or not at all.
-pub fn write(path: &Path, samples: &Samples, force: bool) -> Result<(), Error> {
+/// Writes samples of a target in the format that the extension names, whole or not at all.
+pub fn write(path: &Path, samples: &Samples, target: &dyn Target, force: bool) -> Result<(), Error> {
     let format = check_destination(path, force)?;
+    format.suits(target)?;
     write_whole(path, |file| {
         let mut out = io::BufWriter::new(file);
-        format.write(samples, &mut out)?;
+        format.write(samples, target, &mut out)?;
         out.flush()
     })
 }
@@ -99,23 +119,26 @@ fn invalid(what: impl Into<String>) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::builtin;
 
     #[test]
     fn every_format_reads_back_the_same_bits() {
         let place = tempfile::tempdir().unwrap();
+        let target = &*builtin()[0];
         let data: Vec<f32> = vec![0.1, -1.5e-20, 3.4e38, f32::MIN_POSITIVE, 1.0 / 3.0, -0.0];
         let samples = Samples { dim: 3, data };
         for name in ["a.npy", "a.npz", "a.csv", "B.CSV"] {
             let path = place.path().join(name);
-            write(&path, &samples, false).unwrap();
+            write(&path, &samples, target, false).unwrap();
             let back = read(&path).unwrap();
             assert_eq!(back.dim, 3);
             let bits = |s: &Samples| s.data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&back), bits(&samples), "{name}");
             let before = std::fs::read(&path).unwrap();
-            assert!(write(&path, &Samples { dim: 1, data: vec![1.0] }, false).unwrap_err().hint().contains("--force"));
+            let other = Samples { dim: 1, data: vec![1.0] };
+            assert!(write(&path, &other, target, false).unwrap_err().hint().contains("--force"));
             assert_eq!(std::fs::read(&path).unwrap(), before);
-            write(&path, &samples, true).unwrap();
+            write(&path, &samples, target, true).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), before, "{name}: the same samples give the same bytes");
         }
     }

@@ -7,19 +7,26 @@
 //! - Every metric comes with its floor or its truth, its n, and the energies it cost.
 //!
 //! Non-goals: a plotting library, a general TOML editor, a job scheduler.
+#![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod dynamics;
 pub mod engine;
 pub mod error;
 pub mod format;
+pub mod html;
 pub mod metric;
 pub mod plot;
+pub mod polish;
 pub mod preset;
+pub mod pretrained;
 pub mod progress;
+pub mod reference;
 pub mod run;
 mod sample;
+pub mod source;
 pub mod target;
 pub mod target_api;
 pub mod train;

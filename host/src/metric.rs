@@ -4,14 +4,26 @@
 //! The **floor** of a metric is its value between two independent exact sets of the same size n: what a perfect
 //! sampler scores. A value is to be read against it, never against zero.
 
+pub mod alignment;
 pub mod assignment;
+pub mod chain;
+pub mod comparison;
+pub mod eigen;
+pub mod headline;
 pub mod histogram;
 pub mod mixture;
+pub mod origin;
+pub mod particles;
 pub mod report;
+pub mod rotation;
+pub mod selection;
 pub mod statistic;
 pub mod suite;
 pub mod transport;
+mod trial;
 pub mod wells;
 
+pub use comparison::Comparison;
+pub use origin::{Mixing, Origin};
 pub use report::{Report, Row};
-pub use suite::{Effort, Exact, evaluate};
+pub use suite::{Effort, evaluate, judge};

@@ -2,8 +2,8 @@
 //! the appendix; \[C\] the authors' published code where the two differ).
 
 use crate::config::{
-    Decay, Estimator, Generator, Noise, Objective, Posterior, Run, Score, ScoreKind, Settings, Train, Transition,
-    Weight,
+    Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
+    Train, Transition, Weight,
 };
 
 /// The names of the presets, the default first.
@@ -15,8 +15,16 @@ pub fn settings(target: &str, preset: &str, dim: usize) -> Settings {
     let mut settings = match (target, preset) {
         ("mog40", "paper") => paper_mog40(dim),
         ("mw32", "paper") => paper_mw32(dim),
+        ("dw4", "paper") => {
+            paper_particles(4, 2, Published { generator: (144, 8), score: (144, 4), batch: 1024, steps: 2000 })
+        }
+        ("lj13" | "lj13-pairs-once" | "lj55", "paper") => {
+            paper_particles(dim / 3, 3, Published { generator: (192, 8), score: (192, 8), batch: 256, steps: 3000 })
+        }
         (_, "paper") => paper_user(dim),
         ("mog40", _) => kiln_mog40(dim),
+        ("dw4", _) => kiln_dw4(),
+        ("lj13" | "lj13-pairs-once" | "lj55", _) => kiln_lennard_jones(dim / 3),
         ("mw32", _) => kiln_mw32(dim),
         _ => kiln_user(dim),
     };
@@ -37,15 +45,28 @@ fn paper_mog40(dim: usize) -> Settings {
     Settings {
         run: run(),
         generator: Generator {
+            network: NetworkKind::Mlp,
             latent: dim,
             hidden: 400,
             depth: 4,
+            radial: 16,
+            radial_range: 8.0,
+            range: 1.0,
             thresholds: 0,
             threshold_range: 2.0,
             skip: 0.0,
             scale: 1.0,
         },
-        score: Score { kind: ScoreKind::Published, hidden: 400, depth: 4, data_sd: 1.0 },
+        score: Score {
+            kind: ScoreKind::Published,
+            network: NetworkKind::Mlp,
+            hidden: 400,
+            depth: 4,
+            radial: 16,
+            radial_range: 8.0,
+            range: 1.0,
+            data_sd: 1.0,
+        },
         noise: Noise { v_min: 0.16, v_max: 1514.0, anneal: 0.0, beta_start: 1e-4, beta_end: 0.7, levels: 30 },
         train: Train {
             steps: 100_000,
@@ -66,6 +87,7 @@ fn paper_mog40(dim: usize) -> Settings {
             sample_clip: 0.0,
             ema: 0.0,
             score_ema: 0.0,
+            select: Select::Last,
             checkpoint_every: 500,
             evaluate_every: 50,
         },
@@ -75,9 +97,12 @@ fn paper_mog40(dim: usize) -> Settings {
             transition: Transition::Hmc,
             leapfrog_steps: 1,
             step_size: 1.0,
-            chain_step_size: 0.01,
             refresh: 0,
             chain: 5,
+            chain_kernel: Transition::Mala,
+            chain_leapfrog_steps: 1,
+            chain_steps: 1,
+            chain_step_size: 0.01,
             keep: 1,
             min_ess: NEVER,
             estimator: Estimator::Mixed,
@@ -113,7 +138,7 @@ fn kiln_mog40(dim: usize) -> Settings {
             scale: 10.0,
             ..paper.generator
         },
-        score: Score { kind: ScoreKind::Preconditioned, hidden: 128, depth: 4, data_sd: 25.0 },
+        score: Score { kind: ScoreKind::Preconditioned, hidden: 128, data_sd: 25.0, ..paper.score },
         noise: Noise { v_min: 0.15, v_max: 20.0, anneal: 0.8, ..paper.noise },
         train: Train {
             steps: 20_000,
@@ -180,6 +205,140 @@ fn kiln_mw32(dim: usize) -> Settings {
             refresh: 1,
             chain: 60,
             keep: 45,
+            ..base.posterior
+        },
+        ..base
+    }
+}
+
+/// What differs between the published recipes for particles: (hidden, layers) of the networks, batch and outer steps.
+struct Published {
+    generator: (usize, usize),
+    score: (usize, usize),
+    batch: usize,
+    steps: usize,
+}
+
+/// The published recipe on particles. DW-4: AIS 20 x 10 with MALA, then 50 adapted MALA steps; Lennard-Jones: importance
+/// sampling of 500, then 1000 adapted MALA steps, of which the last 500 are averaged.
+fn paper_particles(particles: usize, dimensions: usize, published: Published) -> Settings {
+    let dim = particles * dimensions;
+    let paper = paper_mog40(dim);
+    let network = |(hidden, depth): (usize, usize)| (hidden, depth, 15.0 / depth as f64);
+    let ((hidden, depth, range), (score_hidden, score_depth, score_range)) =
+        (network(published.generator), network(published.score));
+    let posterior = Posterior { transition: Transition::Mala, step_size: 0.01, adapt: true, ..paper.posterior };
+    Settings {
+        generator: Generator { network: NetworkKind::EgnnPublished, hidden, depth, range, ..paper.generator },
+        score: Score {
+            network: NetworkKind::EgnnPublished,
+            hidden: score_hidden,
+            depth: score_depth,
+            range: score_range,
+            ..paper.score
+        },
+        noise: Noise { v_min: 0.04, v_max: 1.07, beta_start: 1e-6, beta_end: 0.05, ..paper.noise },
+        train: Train {
+            steps: published.steps,
+            batch: published.batch,
+            inner: 100,
+            weight: Weight::One,
+            generator_lr: 5e-4,
+            checkpoint_every: 10,
+            evaluate_every: 10,
+            ..paper.train
+        },
+        posterior: if dimensions == 2 {
+            Posterior { particles: 20, annealing: 10, chain: 50, ..posterior }
+        } else {
+            Posterior { particles: 500, annealing: 1, chain: 1000, keep: 500, ..posterior }
+        },
+        ..paper
+    }
+}
+
+/// Latent numbers of each particle beside its coordinates.
+const OWN_LATENTS: usize = 4;
+
+/// Kiln's recipe on DW-4. Large noise sets the weights of arrangements, with particle refreshes to sample it.
+fn kiln_dw4() -> Settings {
+    let base = kiln_mw32(8);
+    Settings {
+        generator: Generator {
+            network: NetworkKind::Egnn,
+            latent: 8 + 4 * OWN_LATENTS,
+            hidden: 64,
+            depth: 5,
+            radial: 16,
+            radial_range: 8.0,
+            range: 3.0,
+            thresholds: 7,
+            threshold_range: 1.5,
+            skip: 2.0,
+            scale: 1.0,
+        },
+        score: Score {
+            network: NetworkKind::Egnn,
+            hidden: 64,
+            depth: 3,
+            radial: 16,
+            radial_range: 8.0,
+            range: 5.0,
+            data_sd: 1.8,
+            ..base.score
+        },
+        noise: Noise { v_min: 0.05, v_max: 3.0, anneal: 0.4, ..base.noise },
+        train: Train {
+            steps: 24_000,
+            batch: 256,
+            weight: Weight::SigmaOverAlpha,
+            generator_lr: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            warmup: 100,
+            sample_clip: 20.0,
+            select: Select::Stein,
+            evaluate_every: 200,
+            ..base.train
+        },
+        posterior: Posterior {
+            particles: 64,
+            min_ess: NEVER,
+            refresh: 1,
+            chain: 40,
+            chain_steps: 5,
+            chain_step_size: 0.02,
+            keep: 20,
+            ..base.posterior
+        },
+        ..base
+    }
+}
+
+/// Kiln's recipe on Lennard-Jones clusters: long HMC trajectories reach the posterior's equilibrium where MALA does not.
+fn kiln_lennard_jones(particles: usize) -> Settings {
+    let base = kiln_dw4();
+    Settings {
+        generator: Generator {
+            latent: 3 * particles + particles * OWN_LATENTS,
+            depth: 4,
+            radial_range: 4.0,
+            range: 3.75,
+            skip: 0.75,
+            ..base.generator
+        },
+        score: Score { radial: 20, radial_range: 6.0, data_sd: 0.75, ..base.score },
+        noise: Noise { v_min: 0.03, v_max: 1.2, anneal: 0.3, ..base.noise },
+        train: Train { steps: 60_000, batch: 128, ema: 0.995, ..base.train },
+        posterior: Posterior {
+            particles: 16,
+            refresh: 0,
+            chain: 55,
+            chain_kernel: Transition::Hmc,
+            chain_leapfrog_steps: 20,
+            chain_steps: 1,
+            chain_step_size: 0.025,
+            keep: 15,
             ..base.posterior
         },
         ..base

@@ -5,8 +5,10 @@
 //! | `config.toml` | every setting, seed, versions, the target's convention |
 //! | `metrics.jsonl` | one JSON object a line, appended while training |
 //! | `generator.safetensors` | the trained generator |
+//! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
+//! | `report.html` | what `kiln evaluate` found |
 
 use crate::config::{Config, from_run_text, run_text};
 use crate::error::Error;
@@ -21,12 +23,16 @@ pub const CONFIG: &str = "config.toml";
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained generator.
 pub const GENERATOR: &str = "generator.safetensors";
+/// The best generator so far.
+pub const BEST: &str = "best.safetensors";
 /// The state of the training.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Fresh samples.
 pub const SAMPLES: &str = "samples.npy";
 /// Their picture.
 pub const PICTURE: &str = "samples.png";
+/// What `kiln evaluate` found, to read in a browser.
+pub const REPORT: &str = "report.html";
 
 /// An existing run directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,15 @@
-//! One-step sampling with the core's network, whose bits are the same on every machine: sample r of seed s is the
-//! generator's image of one latent, whatever n is.
+//! Sampling from a trained generator with the deployed network of `kiln-core`: a generator file gives the same samples
+//! on every machine, and sample r of seed s is the generator's image of one latent, whatever n is.
 
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::run::Run;
-use kiln_core::network::{Generator, InvalidNetwork, Layer, Mlp};
+use kiln_core::network::{Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator};
 use kiln_core::random::Purpose;
 use kiln_core::{Lanes, Scalar};
+use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::posterior::{LANES, normal_batch};
-use kiln_gpu::{Checkpoint, CheckpointError};
+use kiln_gpu::{Body, Checkpoint, CheckpointError, Cpu, GeneratorSpec};
 use rayon::prelude::*;
 
 /// Draws `n` samples from the generator of a run.
@@ -18,72 +19,153 @@ use rayon::prelude::*;
 pub fn sample(run: &Run, seed: u64, n: usize) -> Result<Samples, Error> {
     let path = run.generator()?;
     let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-    let bad = |why: String| Error::input(format!("'{}' is damaged: {why}", path.display()), "train it anew");
-    let file = Checkpoint::from_bytes(&bytes).map_err(|error| bad(error.to_string()))?;
-    let weights = Weights::read(&file).map_err(|error| bad(error.to_string()))?;
-    weights.sample(seed, n).map_err(|error| bad(error.to_string()))
+    sample_from(&bytes, &path.display().to_string(), seed, n)
+}
+
+/// Draws `n` samples from the bytes of a generator file; `name` is what a complaint calls it.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn sample_from(bytes: &[u8], name: &str, seed: u64, n: usize) -> Result<Samples, Error> {
+    let bad = |why: String| Error::input(format!("'{name}' is damaged: {why}"), "train it anew");
+    let file = Checkpoint::from_bytes(bytes).map_err(|error| bad(error.to_string()))?;
+    let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(|error| bad(error.to_string()))?;
+    match &spec.body {
+        Body::Mlp { hidden, depth } => {
+            let layers = mlp_layers(&file, &spec, *hidden, *depth).map_err(|error| bad(error.to_string()))?;
+            let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
+            let generator =
+                mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale));
+            draw(&spec, seed, n, generator.map_err(|error| bad(error.to_string()))?)
+        }
+        Body::Egnn(shape) => {
+            let layers = egnn_layers(&file, shape).map_err(|error| bad(error.to_string()))?;
+            let embedding =
+                layer(&file, "embedding", shape.node_inputs, shape.hidden).map_err(|error| bad(error.to_string()))?;
+            let own = (spec.latent - spec.dim) / shape.particles;
+            let generator = Egnn::new(egnn_shape(shape), embedding, &layers)
+                .and_then(|egnn| ParticleGenerator::new(egnn, own, &spec.thresholds, spec.skip, spec.scale));
+            draw(&spec, seed, n, generator.map_err(|error| bad(error.to_string()))?)
+        }
+    }
+    .map_err(|error| bad(error.to_string()))
+}
+
+/// What both kinds of generator offer.
+trait OneStep: Sync {
+    fn scratch(&self) -> usize;
+    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork>;
+}
+
+type Pack = Lanes<LANES>;
+
+impl OneStep for Generator<'_, f32> {
+    fn scratch(&self) -> usize {
+        self.scratch()
+    }
+    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork> {
+        self.sample(z, scratch, x)
+    }
+}
+
+impl OneStep for ParticleGenerator<'_, f32> {
+    fn scratch(&self) -> usize {
+        self.scratch()
+    }
+    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork> {
+        self.sample(z, scratch, x)
+    }
 }
 
 /// Samples whose latents are held at once.
 const SLAB: usize = 1 << 18;
 
-/// A generator's weights, borrowed from its file.
-struct Weights<'a> {
-    layers: Vec<Layer<'a, f32>>,
-    thresholds: &'a [f32],
-    dim: usize,
-    latent: usize,
-    skip: f32,
-    scale: f32,
+fn draw(spec: &GeneratorSpec, seed: u64, n: usize, generator: impl OneStep) -> Result<Samples, InvalidNetwork> {
+    let dim = spec.dim;
+    let mut data = vec![0.0; n * dim];
+    for (slab, out) in data.chunks_mut(SLAB * dim).enumerate() {
+        let z = normal_batch(seed, Purpose::Sample, slab as u64, out.len() / dim, spec.latent);
+        fill(spec, &generator, &z, out)?;
+    }
+    Ok(Samples { dim, data })
 }
 
-impl<'a> Weights<'a> {
-    fn read(file: &'a Checkpoint) -> Result<Self, CheckpointError> {
-        let (dim, latent): (usize, usize) = (file.parsed("dim")?, file.parsed("latent")?);
-        let (hidden, depth): (usize, usize) = (file.parsed("hidden")?, file.parsed("depth")?);
-        let thresholds = file.vector("thresholds")?;
-        let mut rows = latent * (1 + thresholds.len());
-        let mut layers = Vec::new();
-        for layer in 0..=depth {
-            let columns = if layer == depth { dim } else { hidden };
-            let weight = file.tensor(&format!("layers.{layer}.weight"), &[rows, columns])?;
-            let bias = file.tensor(&format!("layers.{layer}.bias"), &[columns])?;
-            layers.push(Layer { weight, bias });
-            rows = columns;
-        }
-        Ok(Self { layers, thresholds, dim, latent, skip: file.parsed("skip")?, scale: file.parsed("scale")? })
-    }
-
-    fn sample(&self, seed: u64, n: usize) -> Result<Samples, InvalidNetwork> {
-        let inputs = self.latent * (1 + self.thresholds.len());
-        let mlp = Mlp::new(inputs, &self.layers)?;
-        let generator = Generator::new(mlp, self.latent, self.thresholds, self.skip, self.scale)?;
-        let mut data = vec![0.0; n * self.dim];
-        for (slab, out) in data.chunks_mut(SLAB * self.dim).enumerate() {
-            let z = normal_batch(seed, Purpose::Sample, slab as u64, out.len() / self.dim, self.latent);
-            self.fill(&generator, &z, out)?;
-        }
-        Ok(Samples { dim: self.dim, data })
-    }
-
-    /// One slab of samples for its latents.
-    fn fill(&self, generator: &Generator<'_, f32>, z: &[f32], data: &mut [f32]) -> Result<(), InvalidNetwork> {
-        data.par_chunks_mut(LANES * self.dim).zip(z.par_chunks(LANES * self.latent)).try_for_each(|(out, z)| {
-            let zero = Lanes::<LANES>::constant(0.0);
-            let mut scratch = vec![zero; generator.scratch()];
-            let (mut latent, mut x) = (vec![zero; self.latent], vec![zero; self.dim]);
-            for (lane, row) in z.chunks_exact(self.latent).enumerate() {
-                for (pack, value) in latent.iter_mut().zip(row) {
-                    pack.0[lane] = *value;
-                }
+/// One slab of samples for its latents.
+fn fill(spec: &GeneratorSpec, generator: &impl OneStep, z: &[f32], data: &mut [f32]) -> Result<(), InvalidNetwork> {
+    let (dim, latent) = (spec.dim, spec.latent);
+    data.par_chunks_mut(LANES * dim).zip(z.par_chunks(LANES * latent)).try_for_each(|(out, rows)| {
+        let zero = Pack::constant(0.0);
+        let mut scratch = vec![zero; generator.scratch()];
+        let (mut z, mut x) = (vec![zero; latent], vec![zero; dim]);
+        for (lane, row) in rows.chunks_exact(latent).enumerate() {
+            for (pack, value) in z.iter_mut().zip(row) {
+                pack.0[lane] = *value;
             }
-            generator.sample(&latent, &mut scratch, &mut x)?;
-            for (lane, row) in out.chunks_exact_mut(self.dim).enumerate() {
-                for (value, pack) in row.iter_mut().zip(&x) {
-                    *value = pack.0[lane];
-                }
+        }
+        generator.image(&z, &mut scratch, &mut x)?;
+        for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
+            for (value, pack) in row.iter_mut().zip(&x) {
+                *value = pack.0[lane];
             }
-            Ok(())
+        }
+        Ok(())
+    })
+}
+
+/// The affine map of that name.
+fn layer<'a>(file: &'a Checkpoint, name: &str, rows: usize, columns: usize) -> Result<Layer<'a, f32>, CheckpointError> {
+    let weight = file.tensor(&format!("{name}.weight"), &[rows, columns])?;
+    Ok(Layer { weight, bias: file.tensor(&format!("{name}.bias"), &[columns])? })
+}
+
+fn mlp_layers<'a>(
+    file: &'a Checkpoint,
+    spec: &GeneratorSpec,
+    hidden: usize,
+    depth: usize,
+) -> Result<Vec<Layer<'a, f32>>, CheckpointError> {
+    let mut rows = spec.latent * (1 + spec.thresholds.len());
+    let mut layers = Vec::new();
+    for l in 0..=depth {
+        let columns = if l == depth { spec.dim } else { hidden };
+        layers.push(layer(file, &format!("layers.{l}"), rows, columns)?);
+        rows = columns;
+    }
+    Ok(layers)
+}
+
+fn egnn_shape(spec: &EgnnSpec) -> EgnnShape<f32> {
+    EgnnShape {
+        particles: spec.particles,
+        dimensions: spec.dimensions,
+        node_inputs: spec.node_inputs,
+        activation: spec.activation,
+        radial: spec.radial,
+        range: spec.range,
+    }
+}
+
+fn egnn_layers<'a>(file: &'a Checkpoint, spec: &EgnnSpec) -> Result<Vec<EgnnLayer<'a, f32>>, CheckpointError> {
+    let hidden = spec.hidden;
+    let one = |l: usize| {
+        let name = |part: &str| format!("layers.{l}.{part}");
+        let matrix = |part: &str, rows, columns| file.tensor(&name(&format!("{part}.weight")), &[rows, columns]);
+        let affine = |part: &str, rows, columns| layer(file, &name(part), rows, columns);
+        Ok(EgnnLayer {
+            source: matrix("source", hidden, hidden)?,
+            target: (spec.edges == Edges::Directed).then(|| matrix("target", hidden, hidden)).transpose()?,
+            radial: matrix("radial", 2 * spec.radial.count(), hidden)?,
+            edge_bias: file.tensor(&name("edge.bias"), &[hidden])?,
+            message: affine("message", hidden, hidden)?,
+            gate: spec.attention.then(|| affine("gate", hidden, 1)).transpose()?,
+            head: (spec.head == Head::Deep).then(|| affine("head", hidden, hidden)).transpose()?,
+            coordinate: matrix("coordinate", hidden, 1)?,
+            node: (l + 1 < spec.layers)
+                .then(|| {
+                    Ok::<_, CheckpointError>([affine("node", 2 * hidden, hidden)?, affine("update", hidden, hidden)?])
+                })
+                .transpose()?,
         })
-    }
+    };
+    (0..spec.layers).map(one).collect()
 }

@@ -1,8 +1,10 @@
 //! Targets: the ones that Kiln brings, and [`Problem`], which makes one of any energy.
 
+use crate::dynamics::Dynamics;
 use crate::target_api::{Structure, Target};
-use kiln_core::energy::{MOG40_STANDARD_DEVIATION, ManyWell, mog40};
+use kiln_core::energy::{DoubleWell, LennardJones, MOG40_STANDARD_DEVIATION, ManyWell, Pairs, mog40};
 use kiln_core::random::{Purpose, Stream};
+use kiln_core::symmetry::Symmetry;
 use kiln_core::{Energy, Lanes};
 use kiln_gpu::posterior::{self, EnergyTarget, LANES};
 
@@ -22,6 +24,8 @@ pub struct Problem<E, const N: usize> {
     summary: String,
     convention: String,
     energy: EnergyTarget<E, N>,
+    /// What training sees, where it is not the energy itself.
+    surrogate: Option<EnergyTarget<E, N>>,
     structure: Structure,
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
@@ -36,8 +40,9 @@ impl<E: TrainableEnergy<N>, const N: usize> Problem<E, N> {
             title: name.into(),
             summary: format!("{N} dimensions"),
             convention: "E as implemented".into(),
+            structure: structure(Energy::<f64, N>::symmetry(&energy)),
             energy: EnergyTarget(energy),
-            structure: Structure::Unknown,
+            surrogate: None,
             mean_energy: None,
             window: None,
             exact: None,
@@ -55,6 +60,13 @@ impl<E: TrainableEnergy<N>, const N: usize> Problem<E, N> {
     #[must_use]
     pub fn known(mut self, structure: Structure, mean_energy: f64) -> Self {
         (self.structure, self.mean_energy) = (structure, Some(mean_energy));
+        self
+    }
+
+    /// Trains on another energy, such as one with a softer core. Evaluation always uses the true one.
+    #[must_use]
+    pub fn trained_on(mut self, surrogate: E) -> Self {
+        self.surrogate = Some(EnergyTarget(surrogate));
         self
     }
 
@@ -108,6 +120,10 @@ impl<E: TrainableEnergy<N>, const N: usize> Target for Problem<E, N> {
         self.structure.clone()
     }
 
+    fn symmetry(&self) -> Symmetry {
+        Energy::<f64, N>::symmetry(&self.energy.0)
+    }
+
     fn mean_energy(&self) -> Option<f64> {
         self.mean_energy
     }
@@ -117,13 +133,32 @@ impl<E: TrainableEnergy<N>, const N: usize> Target for Problem<E, N> {
     }
 
     fn training(&self) -> Option<&dyn posterior::Target> {
+        Some(self.surrogate.as_ref().unwrap_or(&self.energy))
+    }
+
+    fn dynamics(&self) -> Option<&dyn Dynamics> {
         Some(&self.energy)
+    }
+}
+
+/// What a symmetry says of the modes.
+fn structure(symmetry: Symmetry) -> Structure {
+    match symmetry {
+        Symmetry::None => Structure::Unknown,
+        Symmetry::Particles { count, dimensions } => Structure::Particles { count, dimensions },
     }
 }
 
 /// The targets that Kiln brings, the default one first.
 pub fn builtin() -> Vec<Box<dyn Target>> {
-    vec![Box::new(mog_40()), Box::new(many_well_32())]
+    vec![
+        Box::new(mog_40()),
+        Box::new(many_well_32()),
+        Box::new(double_well_4()),
+        Box::new(lennard_jones_13("lj13", "LJ-13", Pairs::Twice)),
+        Box::new(lennard_jones_13("lj13-pairs-once", "LJ-13, pairs once", Pairs::Once)),
+        Box::new(lennard_jones::<55, 165>("lj55", "LJ-55", Pairs::Twice)),
+    ]
 }
 
 fn mog_40() -> Problem<kiln_core::energy::GaussianMixture<40, 2>, 2> {
@@ -156,4 +191,50 @@ fn many_well_32() -> Problem<ManyWell<32>, 32> {
         )
         .known(Structure::Wells { right }, MANY_WELL_32_MEAN_ENERGY)
         .sampled(|wells, stream| wells.sample(stream))
+}
+
+/// Mean energies of particles, from 2,000 states of each of 1,024 HMC chains (20 leapfrog steps apart) after 8,000
+/// evaluations from noise: standard errors 0.005, 0.016 and 0.013 over the chains' means, and E[x·∇E] within 0.06 ± 0.06 of
+/// the number of free coordinates.
+const DOUBLE_WELL_4_MEAN_ENERGY: f64 = -22.542;
+const LENNARD_JONES_13_MEAN_ENERGY: f64 = -42.97;
+const LENNARD_JONES_13_PAIRS_ONCE_MEAN_ENERGY: f64 = 0.53;
+
+fn double_well_4() -> Problem<DoubleWell<4, 2>, 8> {
+    Problem::new("dw4", DoubleWell)
+        .described(
+            "DW-4",
+            "4 particles in the plane, every pair in a double well of its distance",
+            "E = sum over 6 unordered pairs of 0.9 (r-4)^4 - 4 (r-4)^2; mean-free, 6 free coordinates",
+        )
+        .known(Structure::Particles { count: 4, dimensions: 2 }, DOUBLE_WELL_4_MEAN_ENERGY)
+}
+
+fn lennard_jones_13(name: &str, title: &str, pairs: Pairs) -> Problem<LennardJones<13, 3>, 39> {
+    let mean_energy = match pairs {
+        Pairs::Once => LENNARD_JONES_13_PAIRS_ONCE_MEAN_ENERGY,
+        Pairs::Twice => LENNARD_JONES_13_MEAN_ENERGY,
+    };
+    lennard_jones(name, title, pairs).known(Structure::Particles { count: 13, dimensions: 3 }, mean_energy)
+}
+
+/// N particles in space, M = 3 N coordinates; trained with a smooth core.
+fn lennard_jones<const N: usize, const M: usize>(
+    name: &str,
+    title: &str,
+    pairs: Pairs,
+) -> Problem<LennardJones<N, 3>, M> {
+    let energy = LennardJones::new(pairs);
+    let (counted, factor) = match pairs {
+        Pairs::Once => ("once", "1"),
+        Pairs::Twice => ("twice", "2"),
+    };
+    let convention = format!(
+        "pairs {counted}: E = {factor} sum over unordered pairs of (r^-12 - 2 r^-6) + 1/2 sum |x_i - mean|^2, \
+         r^2 = |x_i - x_j|^2 + 1e-6; mean-free, {} free coordinates",
+        M - 3
+    );
+    Problem::new(name, energy)
+        .described(title, &format!("{N} Lennard-Jones particles in a harmonic trap, pairs {counted}"), &convention)
+        .trained_on(energy.smooth())
 }

@@ -1,6 +1,8 @@
 //! What the commands, metrics and pictures need to know of a target. How it is trained is the [`crate::engine`]'s
 //! affair.
 
+use kiln_core::symmetry::Symmetry;
+
 /// A distribution p(x) ∝ exp(-E(x)) as the outside sees it.
 pub trait Target: Send + Sync {
     /// The short name used on the command line, such as `mog40`.
@@ -31,6 +33,11 @@ pub trait Target: Send + Sync {
         Structure::Unknown
     }
 
+    /// What leaves the energy unchanged.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::None
+    }
+
     /// The exact mean energy, if known.
     fn mean_energy(&self) -> Option<f64> {
         None
@@ -41,8 +48,14 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// What training asks of it; `None` for a distribution that is known by its samples only.
+    /// What training asks of it, which may differ from [`Target::energy`] where no sample should lie; `None` for a distribution that is known by its samples only.
     fn training(&self) -> Option<&dyn kiln_gpu::posterior::Target> {
+        None
+    }
+
+    /// Chains on [`Target::energy`], for references and polishing; `None` for a distribution that is known by its
+    /// samples only.
+    fn dynamics(&self) -> Option<&dyn crate::dynamics::Dynamics> {
         None
     }
 }
@@ -61,6 +74,13 @@ pub enum Structure {
     Wells {
         /// P(d > 0).
         right: f64,
+    },
+    /// Equal particles, whose mean is at the origin.
+    Particles {
+        /// How many.
+        count: usize,
+        /// Coordinates of each.
+        dimensions: usize,
     },
     /// Nothing.
     Unknown,

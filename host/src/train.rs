@@ -1,12 +1,12 @@
 //! The engine: trains as a configuration says, and samples from what was trained.
 
-use crate::config::{self, Config, Settings};
+use crate::config::{self, Config, NetworkKind, Select, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::Error;
-use crate::metric::suite;
+use crate::metric::{selection, suite};
 use crate::preset;
 use crate::progress::Progress;
-use crate::run::{CHECKPOINT, GENERATOR, Run};
+use crate::run::{BEST, CHECKPOINT, GENERATOR, Run};
 pub use crate::sample::sample;
 use crate::target;
 use crate::target_api::Target;
@@ -15,9 +15,11 @@ use kiln_core::dynamics::step_size;
 use kiln_core::posterior::{Params, Transition};
 use kiln_core::random::Purpose;
 use kiln_core::score::Estimator;
+use kiln_core::symmetry::Symmetry;
+use kiln_gpu::egnn::{Activation, Edges, EgnnSpec, Head, Radial};
 use kiln_gpu::posterior::{self, RowReport, normal_batch};
 use kiln_gpu::trainer::{Noising, Objective, StepReport, Trainer, TrainerSpec, Weight};
-use kiln_gpu::{AdamOptions, Backend, Checkpoint, GeneratorSpec, ScoreSpec};
+use kiln_gpu::{AdamOptions, Backend, Body, Checkpoint, GeneratorSpec, ScoreSpec};
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +27,10 @@ use std::time::Instant;
 
 /// Samples behind the live quality figure.
 const LIVE_SAMPLES: usize = 2000;
+/// Part of the training after which the best generator may be kept: before it, modes have no weights yet.
+const SELECT_FROM: f64 = 0.5;
+/// Key of its score.
+const STEIN: &str = "stein";
 /// Batches in a row with more than half of their samples lost, after which training gives up.
 const LOST_BATCHES: u32 = 50;
 
@@ -86,7 +92,7 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     let target = job.target.training().ok_or_else(|| {
         Error::input(format!("{} has no energy to train on", job.target.title()), "train one of `kiln targets`")
     })?;
-    let spec = trainer_spec(job.config, job.target.dim())?;
+    let spec = trainer_spec(job.config, job.target.dim(), target.symmetry())?;
     let mut trainer = Trainer::new(device, spec)
         .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
     if job.resume {
@@ -96,7 +102,8 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
         trainer.load(&Checkpoint::from_bytes(&bytes).map_err(bad)?).map_err(bad)?;
     }
     check_energy(job, target, &trainer)?;
-    let outcome = Session { job, target, trainer: &mut trainer, window: Window::default() }.run();
+    let best = if job.resume { best_so_far(job.run)? } else { f64::INFINITY };
+    let outcome = Session { job, target, trainer: &mut trainer, window: Window::default(), best }.run();
     let saved = save(job, &trainer);
     outcome.and_then(|outcome| saved.map(|()| outcome))
 }
@@ -123,15 +130,37 @@ fn check_energy<D: Backend>(job: &Job<'_>, target: &dyn posterior::Target, train
     Ok(())
 }
 
-/// Writes checkpoint and generator.
-fn save<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
+/// The score of the best generator that an earlier sitting left.
+fn best_so_far(run: &Run) -> Result<f64, Error> {
+    let path = run.file(BEST);
+    if !path.exists() {
+        return Ok(f64::INFINITY);
+    }
+    let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
+    let score = Checkpoint::from_bytes(&bytes).and_then(|file| file.parsed(STEIN));
+    score.map_err(|error| Error::input(format!("'{}' is damaged: {error}", path.display()), "remove it, or train anew"))
+}
+
+/// The generator as a file.
+fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Vec<u8> {
     let texts = [
         ("target", job.target.name().to_string()),
         ("convention", job.target.convention()),
         ("step", trainer.steps_done().to_string()),
         ("kiln", env!("CARGO_PKG_VERSION").to_string()),
     ];
-    job.run.write(GENERATOR, &trainer.generator().to_checkpoint(texts).to_bytes())?;
+    let stein = stein.map(|stein| (STEIN, stein.to_string()));
+    trainer.generator().to_checkpoint(texts.into_iter().chain(stein)).to_bytes()
+}
+
+/// Writes checkpoint and generator: the best one where there is one.
+fn save<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
+    let best = job.run.file(BEST);
+    let generator = match job.config.train.select {
+        Select::Stein if best.exists() => std::fs::read(&best).map_err(|error| Error::file("read", &best, error))?,
+        _ => generator_file(job, trainer, None),
+    };
+    job.run.write(GENERATOR, &generator)?;
     job.run.write(CHECKPOINT, &trainer.to_checkpoint().to_bytes())
 }
 
@@ -141,6 +170,8 @@ struct Session<'a, D: Backend> {
     target: &'a dyn posterior::Target,
     trainer: &'a mut Trainer<D>,
     window: Window,
+    /// The least [`selection::Stein::score`] of a generator that was kept.
+    best: f64,
 }
 
 impl<D: Backend> Session<'_, D> {
@@ -162,7 +193,7 @@ impl<D: Backend> Session<'_, D> {
                 () => None,
             };
             if ended.is_some() || (done > 0 && done.is_multiple_of(settings.evaluate_every as u64)) {
-                self.evaluate(done, start)?;
+                self.evaluate(done, progress, start)?;
             }
             if let Some(outcome) = ended {
                 return Ok(outcome);
@@ -191,17 +222,26 @@ impl<D: Backend> Session<'_, D> {
     }
 
     /// The live quality figure, and one line of metrics.
-    fn evaluate(&mut self, done: u64, start: Instant) -> Result<(), Error> {
+    fn evaluate(&mut self, done: u64, progress: f64, start: Instant) -> Result<(), Error> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
         let quality = suite::headline(self.job.target, &x);
         self.job.progress.quality(&quality);
+        let stein = (self.job.config.train.select == Select::Stein)
+            .then(|| selection::judge(self.job.target, &x))
+            .flatten()
+            .map(|stein| stein.score());
+        if let Some(stein) = stein.filter(|stein| progress >= SELECT_FROM && *stein < self.best) {
+            self.best = stein;
+            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(stein)))?;
+        }
         let window = std::mem::take(&mut self.window);
         self.job.run.append_metrics(&json!({
             "step": done,
             "seconds": start.elapsed().as_secs_f64(),
             "quality": quality,
+            "stein": stein,
             "mean_energy": mean(suite::energies(self.job.target, &x).into_iter()),
             "score_loss": window.score_loss,
             "gradient_norm": window.gradient_norm,
@@ -223,7 +263,8 @@ struct Window {
     dropped: usize,
     skipped: usize,
     evaluations: u64,
-    rows: Vec<(f32, RowReport)>,
+    /// v, residual and posterior sampling of each row.
+    rows: Vec<(f32, f32, RowReport)>,
 }
 
 impl Window {
@@ -242,23 +283,25 @@ impl Window {
         if self.rows.len() >= Self::ROWS {
             self.rows.clear();
         }
-        self.rows.extend(report.ratios.iter().copied().zip(report.posterior.iter().copied()));
+        let rows = report.ratios.iter().zip(&report.residuals).zip(&report.posterior);
+        self.rows.extend(rows.map(|((v, residual), posterior)| (*v, *residual, *posterior)));
     }
 
     /// Posterior sampling by noise level: equal parts of the rows, least noise first.
     fn levels(mut self) -> Vec<serde_json::Value> {
         self.rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let size = self.rows.len().div_ceil(Self::BANDS).max(1);
-        let band = |rows: &[(f32, RowReport)]| {
-            let of = |f: fn(&RowReport) -> f32| mean(rows.iter().map(|(_, row)| f64::from(f(row))));
-            let mut energies: Vec<f32> = rows.iter().map(|(_, row)| row.energy).collect();
+        let band = |rows: &[(f32, f32, RowReport)]| {
+            let of = |f: fn(&RowReport) -> f32| mean(rows.iter().map(|(_, _, row)| f64::from(f(row))));
+            let mut energies: Vec<f32> = rows.iter().map(|(_, _, row)| row.energy).collect();
             energies.sort_by(f32::total_cmp);
             json!({
                 "v": rows[rows.len() / 2].0,
+                "residual": mean(rows.iter().map(|(_, residual, _)| f64::from(*residual)).filter(|r| r.is_finite())),
                 "median_energy": energies[energies.len() / 2],
                 "effective_sample_size": of(|row| row.effective_sample_size),
                 "annealing_acceptance": of(|row| row.annealing_acceptance),
-                "mala_acceptance": of(|row| row.langevin_acceptance),
+                "chain_acceptance": of(|row| row.chain_acceptance),
                 "refresh_acceptance": of(|row| row.refresh_acceptance),
                 "divergences": of(|row| row.divergences),
                 "target_weight": of(|row| row.lambda),
@@ -277,11 +320,32 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 ///
 /// # Errors
 /// If the published schedule cannot be built.
-pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
+pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<TrainerSpec, Error> {
     let (generator, score, noise, train) = (&config.generator, &config.score, &config.noise, &config.train);
+    let thresholds = config.thresholds();
+    let own = match symmetry {
+        Symmetry::Particles { count, .. } => generator.latent.saturating_sub(dim) / count,
+        Symmetry::None => 0,
+    };
+    let generator_body = body(
+        symmetry,
+        generator.network,
+        (generator.hidden, generator.depth),
+        GeneratorSpec::node_inputs(own, thresholds.len()),
+        pairs(generator.radial, generator.radial_range, !thresholds.is_empty()),
+        generator.range,
+    )?;
+    let shape = |kind, node_inputs| {
+        let radial = pairs(score.radial, score.radial_range, false);
+        body(symmetry, kind, (score.hidden, score.depth), node_inputs, radial, score.range)
+    };
     let (score, noising) = match score.kind {
         config::ScoreKind::Preconditioned => (
-            ScoreSpec::Preconditioned { dim, hidden: score.hidden, depth: score.depth, data_sd: score.data_sd as f32 },
+            ScoreSpec::Preconditioned {
+                dim,
+                body: shape(score.network, ScoreSpec::NODE_INPUTS)?,
+                data_sd: score.data_sd as f32,
+            },
             Noising::Continuous { v_min: noise.v_min, v_max: noise.v_max, anneal: noise.anneal },
         ),
         config::ScoreKind::Published => {
@@ -289,8 +353,7 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
                 Error::input("no such noise schedule", "check noise.beta_start, noise.beta_end and noise.levels")
             })?;
             let levels: Vec<(f32, f32)> = schedule.levels().iter().map(|l| (l.alpha as f32, l.sigma as f32)).collect();
-            let network =
-                ScoreSpec::Published { dim, hidden: score.hidden, depth: score.depth, levels: levels.clone() };
+            let network = ScoreSpec::Published { dim, body: shape(score.network, 1)?, levels: levels.clone() };
             (network, Noising::Levels(levels))
         }
     };
@@ -310,11 +373,10 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
         generator: GeneratorSpec {
             dim,
             latent: generator.latent,
-            hidden: generator.hidden,
-            depth: generator.depth,
-            thresholds: config.thresholds().into_iter().map(|c| c as f32).collect(),
+            thresholds: thresholds.into_iter().map(|c| c as f32).collect(),
             skip: generator.skip as f32,
             scale: generator.scale as f32,
+            body: generator_body,
         },
         score,
         noising,
@@ -339,22 +401,68 @@ pub fn trainer_spec(config: &Config, dim: usize) -> Result<TrainerSpec, Error> {
     })
 }
 
+/// What a lean EGNN sees of distances. A generator with thresholds has them on the latent's distances too.
+fn pairs(count: usize, range: f64, steps: bool) -> Radial {
+    let range = range as f32;
+    if steps { Radial::Steps { count, range } } else { Radial::Basis { count, range } }
+}
+
+/// The network of a generator or score network; `radial` is what a lean EGNN sees of distances, `range` the bound of a pair's
+/// coordinate factor.
+fn body(
+    symmetry: Symmetry,
+    kind: NetworkKind,
+    (hidden, depth): (usize, usize),
+    node_inputs: usize,
+    radial: Radial,
+    range: f64,
+) -> Result<Body, Error> {
+    let Symmetry::Particles { count, dimensions } = symmetry else {
+        return match kind {
+            NetworkKind::Mlp => Ok(Body::Mlp { hidden, depth }),
+            _ => Err(Error::input(
+                "an egnn needs a target of particles",
+                "set generator.network and score.network to \"mlp\"",
+            )),
+        };
+    };
+    let lean = kind == NetworkKind::Egnn;
+    Ok(match kind {
+        NetworkKind::Mlp => Body::Mlp { hidden, depth },
+        NetworkKind::Egnn | NetworkKind::EgnnPublished => Body::Egnn(EgnnSpec {
+            particles: count,
+            dimensions,
+            node_inputs,
+            hidden,
+            layers: depth,
+            activation: if lean { Activation::Silu } else { Activation::Relu },
+            edges: if lean { Edges::Symmetric } else { Edges::Directed },
+            head: if lean { Head::Direct } else { Head::Deep },
+            attention: true,
+            radial: if lean { radial } else { Radial::Squared },
+            range: range as f32,
+        }),
+    })
+}
+
 fn posterior_params(settings: &config::Posterior) -> Params {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let kernel = |kind: config::Transition, leapfrog_steps: usize| match kind {
+        config::Transition::Hmc => Transition::Hmc { leapfrog_steps: count(leapfrog_steps) },
+        config::Transition::Mala => Transition::Mala,
+    };
     Params {
         particles: count(settings.particles),
         levels: count(settings.annealing),
-        transition: match settings.transition {
-            config::Transition::Hmc => Transition::Hmc { leapfrog_steps: count(settings.leapfrog_steps) },
-            config::Transition::Mala => Transition::Mala,
-        },
+        transition: kernel(settings.transition, settings.leapfrog_steps),
         transition_step: settings.step_size,
         min_effective_sample_size: if settings.min_ess < preset::NEVER { settings.min_ess } else { f64::INFINITY },
         cycles: count(settings.chain),
         refresh_sweeps: count(settings.refresh),
         refresh_block: 1,
-        langevin_steps: 1,
-        langevin_step: settings.chain_step_size,
+        chain: kernel(settings.chain_kernel, settings.chain_leapfrog_steps),
+        chain_steps: count(settings.chain_steps),
+        chain_step: settings.chain_step_size,
         keep: count(settings.keep),
         scale_steps: settings.adapt,
         adapt: settings.adapt.then(step_size::Params::default),

@@ -149,10 +149,95 @@ fn samples_go_only_where_they_can_and_may() {
     let sample = |n: &'static str, output: &'static str| ["sample", "absent", "-n", n, "-o", output];
     refused(&place, &sample("0", "x.npy"), "-n is 0", "-n 10000");
     refused(&place, &sample("-3", "x.npy"), "-n is -3", "-n 10000");
-    refused(&place, &sample("5", "x.txt"), "no extension that names a format", ".npy, .npz or .csv");
+    refused(&place, &sample("5", "x.txt"), "no extension that names a format", ".npy, .npz, .csv");
     refused(&place, &sample("5", "no/x.npy"), "the directory 'no' of 'no/x.npy' does not exist", "create it");
     fs::write(place.path().join("old.npy"), "mine").unwrap();
     refused(&place, &sample("5", "old.npy"), "'old.npy' already exists", "--force");
+}
+
+#[test]
+fn polishing_and_gates_are_checked_before_anything_is_drawn() {
+    let place = place();
+    let sample = |more: &[&'static str]| [&["sample", "run", "-n", "5", "-o", "x.npy"], more].concat();
+    refused(&place, &sample(&["--polish", "-1"]), "--polish is -1", "--polish 20");
+    refused(&place, &sample(&["--polish", "1000001"]), "at most 1000000 steps", "kiln reference");
+    refused(&place, &sample(&["--gate", "nan"]), "--gate is not a number", "--gate 0");
+    // A run of MoG-40 that was never trained: what it holds is not read before these are settled.
+    fs::create_dir(place.path().join("run")).unwrap();
+    fs::write(place.path().join("run/config.toml"), kiln(place.path(), &["presets", "mog40"]).stdout).unwrap();
+    fs::write(place.path().join("run/generator.safetensors"), "none").unwrap();
+    let with = |n: &'static str, output: &'static str| ["sample", "run", "-n", n, "-o", output];
+    refused(&place, &with("5", "x.extxyz"), "an .extxyz holds particles, and MoG-40 has none", ".npy");
+    refused(&place, &with("9000000000000000", "x.npy"), "holds at most 2000000000 samples of MoG-40", "--seed");
+    refused(&place, &with("5", "x.npy"), "is damaged", "train it anew");
+    // A run that is not there, where there is another.
+    fs::create_dir_all(place.path().join("runs")).unwrap();
+    fs::rename(place.path().join("run"), place.path().join("runs/mog40-kiln-seed0")).unwrap();
+    let absent = ["sample", "mog40-kiln-seed1", "-n", "5", "-o", "x.npy"];
+    refused(&place, &absent, "does not exist", "did you mean 'runs/mog40-kiln-seed0'?");
+}
+
+#[test]
+fn references_are_refused_before_anything_is_computed() {
+    let place = place();
+    let reference = |more: &[&'static str]| [&["reference", "dw4", "-o", "x.npy"], more].concat();
+    refused(&place, &["reference", "dw5"], "unknown target 'dw5'", "did you mean 'dw4'?");
+    refused(&place, &reference(&["-n", "0"]), "-n is 0", "-n 10000");
+    refused(&place, &reference(&["-n", "99999999999"]), "-n is 99999999999, but must be at most", "--seed");
+    refused(&place, &reference(&["--seed", "-1"]), "--seed is -1", "--seed");
+    for effort in ["0", "-1", "nan", "inf", "1e9"] {
+        refused(&place, &reference(&["--effort", effort]), "--effort is", "four times");
+    }
+    for ladders in ["0", "-16", "20", "5000"] {
+        refused(&place, &reference(&["--ladders", ladders]), "--ladders is", "--ladders 64");
+    }
+    refused(&place, &["reference", "mog40", "-o", "x.extxyz"], "an .extxyz holds particles", ".npy");
+    refused(&place, &["reference", "dw4", "-o", "x.json"], "no extension that names a format", ".npy");
+    fs::write(place.path().join("x.json"), "mine").unwrap();
+    refused(&place, &reference(&[]), "'x.json', where the manifest goes, already exists", "--force");
+    fs::write(place.path().join("dw4-reference.npy"), "mine").unwrap();
+    refused(&place, &["reference", "dw4"], "'dw4-reference.npy' already exists", "--force");
+}
+
+#[test]
+fn a_reference_that_has_not_converged_is_kept_only_when_asked_for() {
+    let place = place();
+    let hasty = ["-q", "reference", "lj13", "-n", "100", "--effort", "0.01", "--ladders", "16", "-o", "x.npy"];
+    refused(&place, &hasty, "not a reference of LJ-13: ", "nothing was written; try --effort 0.04");
+    let output = kiln(place.path(), &[&hasty[..], &["--accept-unconverged"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout, b"x.npy\n");
+    let manifest = fs::read(place.path().join("x.json")).unwrap();
+    let manifest: host::reference::Manifest = serde_json::from_slice(&manifest).unwrap();
+    assert!(!manifest.converged && manifest.command.ends_with("--accept-unconverged -o x.npy"), "{}", manifest.command);
+    assert_eq!(host::reference::hash(&fs::read(place.path().join("x.npy")).unwrap()), manifest.sha256);
+}
+
+#[test]
+fn a_file_of_samples_is_judged_only_as_what_it_is() {
+    let place = place();
+    fs::write(place.path().join("x.csv"), "x0,x1\n1,2\n3,4\n").unwrap();
+    fs::write(place.path().join("mine.html"), "mine").unwrap();
+    let evaluate = |more: &[&'static str]| [&["evaluate", "x.csv"], more].concat();
+    refused(&place, &evaluate(&[]), "'x.csv' does not say what its samples are of", "--target, one of mog40, mw32");
+    refused(&place, &evaluate(&["--target", "mog41"]), "--target: unknown target 'mog41'", "'mog40'");
+    refused(&place, &evaluate(&["--target", "dw4"]), "in 'x.csv' have 2 coordinates, DW-4 has 8", "--target");
+    refused(&place, &evaluate(&["--target", "mog40", "--polish", "-1"]), "--polish is -1", "--polish 0");
+    refused(&place, &evaluate(&["--target", "mog40", "--gate", "nan"]), "--gate is not a finite number", "--gate 0");
+    refused(&place, &evaluate(&["--target", "mog40", "--reference", "no.npy"]), "cannot read 'no.npy'", "path");
+    refused(&place, &evaluate(&["--target", "mog40", "--report", "no/x.html"]), "the directory 'no'", "create it");
+    refused(&place, &evaluate(&["--target", "mog40", "--report", "mine.html"]), "is not a report of Kiln", "another");
+    refused(&place, &["evaluate", "mine.html", "--target", "mog40"], "no extension that names a format", ".npy");
+
+    let output = kiln(place.path(), &evaluate(&["--target", "mog40", "--json", "--report", "x.html"]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for row in report["rows"].as_array().unwrap() {
+        for field in ["effective_sample_size", "r_hat", "acceptance", "energy_evaluations", "n", "floor", "sd"] {
+            assert!(row.get(field).is_some(), "{field} of {row}");
+        }
+    }
+    assert!(fs::read_to_string(place.path().join("x.html")).unwrap().contains("</html>"));
 }
 
 #[test]

@@ -1,20 +1,135 @@
-//! `kiln evaluate`: every figure of a trained run with its floor or truth.
+//! `kiln evaluate`: every figure of a run or a file of samples with its floor or truth.
 
 use super::{find_target, print, whole};
 use crate::cli::Evaluate;
-use crate::engine::Engine;
+use crate::config::Config;
+use crate::engine::{Engine, Samples};
 use crate::error::Error;
-use crate::metric::{Effort, evaluate};
-use crate::run::Run;
+use crate::format;
+use crate::html::{self, Page, Training};
+use crate::metric::comparison::{Comparison, manifest_mixing};
+use crate::metric::suite::{Effort, energies, judge};
+use crate::metric::{Mixing, Origin};
+use crate::polish::polish;
+use crate::reference::Manifest;
+use crate::run::{METRICS, REPORT, Run};
+use crate::target_api::Target;
+use std::path::Path;
 
-/// Prints the table or JSON.
-pub fn run(arguments: &Evaluate, engine: &dyn Engine) -> Result<(), Error> {
+/// Prints the table or JSON, and writes the report.
+pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
     let seed = whole(arguments.seed, 0, "--seed")?;
-    let (run, config) = Run::open(&arguments.run)?;
+    let steps = whole(arguments.polish, 0, "--polish")? as usize;
+    if arguments.gate.is_some_and(|gate| !gate.is_finite()) {
+        return Err(Error::input("--gate is not a finite number", "give an energy, for example --gate 0"));
+    }
+    let effort = Effort::default();
+    if let Some(path) = &arguments.report {
+        html::check_destination(path)?;
+    }
+    let Judged { target, mut samples, mut origin, run } = judged(arguments, engine, seed, effort)?;
+    let target = target.as_ref();
+    let comparison = match &arguments.reference {
+        Some(path) => {
+            let samples = format::read(path)?;
+            let manifest = manifest(path, &samples);
+            Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
+        }
+        None => Comparison::of(target, samples.len()),
+    };
+    if steps > 0 {
+        origin = origin.polished(&polish(target, &mut samples, steps, seed)?);
+    }
+    let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort)?;
+    print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
+
+    let training = run.as_ref().map(|(run, config)| Training::read(run, config, &target.convention()));
+    let place = arguments.report.clone().or_else(|| run.map(|(run, _)| run.file(REPORT)));
+    let Some(path) = place else { return Ok(()) };
+    let comparison = comparison.as_ref();
+    let page = Page { target, samples: &samples, comparison, report: &report, run: training.as_ref() };
+    match html::write(&path, &page) {
+        // A run may lie where nothing can be written; the figures have been told.
+        Err(error) if arguments.report.is_none() => eprintln!("note: no report: {error}"),
+        result => {
+            result?;
+            if !quiet {
+                eprintln!("report: {}", path.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is to be judged.
+struct Judged {
+    target: Box<dyn Target>,
+    samples: Samples,
+    origin: Origin,
+    run: Option<(Run, Config)>,
+}
+
+fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) -> Result<Judged, Error> {
+    let path = &arguments.what;
+    let source = path.display().to_string();
+    if path.is_file() {
+        let name = arguments.target.as_deref().ok_or_else(|| {
+            let names: Vec<String> = engine.targets().iter().map(|target| target.name().to_string()).collect();
+            let hint = format!("add --target, one of {}", names.join(", "));
+            Error::input(format!("'{source}' does not say what its samples are of"), hint)
+        })?;
+        let target = find_target(engine, name, "--target: ")?;
+        let samples = format::read(path)?;
+        check(&source, &samples, target.as_ref())?;
+        let manifest = manifest(path, &samples);
+        let mixing = match &manifest {
+            Some(manifest) => manifest_mixing(manifest),
+            None => Mixing::measured(&energies(target.as_ref(), &samples.data)),
+        };
+        let producing = manifest.map(|manifest| manifest.energy_evaluations);
+        let origin = Origin { seed: None, mixing, producing, ..Origin::draws(&source, seed) };
+        return Ok(Judged { target, samples, origin, run: None });
+    }
+    let (run, config) = Run::open(path)?;
+    if let Some(name) = arguments.target.as_deref().filter(|name| *name != config.run.target) {
+        let message = format!("--target is {name}, but the run '{source}' is of {}", config.run.target);
+        return Err(Error::input(message, "leave --target out: a run knows its target"));
+    }
     run.generator()?;
     let target = find_target(engine, &config.run.target, "")?;
-    let effort = Effort::default();
     let samples = engine.sample(&run, &config, seed, effort.samples())?;
-    let report = evaluate(target.as_ref(), &samples, seed, &arguments.run.display().to_string(), effort)?;
-    print(&if arguments.json { report.json() + "\n" } else { report.table() })
+    let origin = Origin { training: training_cost(&run), ..Origin::draws(&source, seed) };
+    Ok(Judged { target, samples, origin, run: Some((run, config)) })
+}
+
+/// Refuses a file that cannot be of this target before anything is computed.
+fn check(source: &str, samples: &Samples, target: &dyn Target) -> Result<(), Error> {
+    if samples.is_empty() {
+        return Err(Error::input(format!("'{source}' has no samples"), "draw some with `kiln sample`"));
+    }
+    if samples.dim != target.dim() {
+        let message = format!(
+            "the samples in '{source}' have {} coordinates, {} has {}",
+            samples.dim,
+            target.title(),
+            target.dim()
+        );
+        return Err(Error::input(message, "name the target they were drawn for with --target"));
+    }
+    Ok(())
+}
+
+/// The manifest beside a file of reference samples, if there is one that fits them; other JSON may lie there.
+fn manifest(path: &Path, samples: &Samples) -> Option<Manifest> {
+    let text = std::fs::read(path.with_extension("json")).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+    (manifest.n == samples.len() && manifest.dim == samples.dim).then_some(manifest)
+}
+
+/// Energy evaluations of the training: the sum over its metrics, if they are there.
+fn training_cost(run: &Run) -> Option<u64> {
+    let text = std::fs::read_to_string(run.file(METRICS)).ok()?;
+    let spent =
+        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).ok()?["energy_evaluations"].as_u64());
+    spent.sum()
 }

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 /// Lists the targets.
 pub fn run(engine: &dyn Engine) -> Result<(), Error> {
-    let mut text = format!("{:<8} {:>4}  what it is\n", "target", "dim");
+    let mut text = format!("{:<15} {:>4}  what it is\n", "target", "dim");
     for target in engine.targets() {
-        let _ = writeln!(text, "{:<8} {:>4}  {}", target.name(), target.dim(), target.summary());
+        let _ = writeln!(text, "{:<15} {:>4}  {}", target.name(), target.dim(), target.summary());
         for line in target.convention().lines() {
-            let _ = writeln!(text, "{:15}{line}", "");
+            let _ = writeln!(text, "{:22}{line}", "");
         }
     }
     super::print(&text)

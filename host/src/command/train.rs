@@ -153,7 +153,7 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
 /// Draws fresh samples into the run, pictures them and says how good they are.
 fn show(engine: &dyn Engine, run: &Run, config: &Config, target: &dyn Target, quiet: bool) -> Result<(), Error> {
     let samples = engine.sample(run, config, 0, SAMPLE_COUNT)?;
-    format::write(&run.file(SAMPLES), &samples, true)?;
+    format::write(&run.file(SAMPLES), &samples, target, true)?;
     let figures = suite::headline(target, &samples.data);
     if !quiet {
         eprintln!("{figures}");

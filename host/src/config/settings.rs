@@ -37,9 +37,13 @@ pub struct Run {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each key is described in config::KEYS")]
 pub struct Generator {
+    pub network: NetworkKind,
     pub latent: usize,
     pub hidden: usize,
     pub depth: usize,
+    pub radial: usize,
+    pub radial_range: f64,
+    pub range: f64,
     pub thresholds: usize,
     pub threshold_range: f64,
     pub skip: f64,
@@ -52,8 +56,12 @@ pub struct Generator {
 #[expect(missing_docs, reason = "each key is described in config::KEYS")]
 pub struct Score {
     pub kind: ScoreKind,
+    pub network: NetworkKind,
     pub hidden: usize,
     pub depth: usize,
+    pub radial: usize,
+    pub radial_range: f64,
+    pub range: f64,
     pub data_sd: f64,
 }
 
@@ -93,6 +101,7 @@ pub struct Train {
     pub sample_clip: f64,
     pub ema: f64,
     pub score_ema: f64,
+    pub select: Select,
     pub checkpoint_every: usize,
     pub evaluate_every: usize,
 }
@@ -107,13 +116,28 @@ pub struct Posterior {
     pub transition: Transition,
     pub leapfrog_steps: usize,
     pub step_size: f64,
-    pub chain_step_size: f64,
     pub refresh: usize,
     pub chain: usize,
+    pub chain_kernel: Transition,
+    pub chain_leapfrog_steps: usize,
+    pub chain_steps: usize,
+    pub chain_step_size: f64,
     pub keep: usize,
     pub min_ess: f64,
     pub estimator: Estimator,
     pub adapt: bool,
+}
+
+/// Which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkKind {
+    /// Layers of SiLU units.
+    Mlp,
+    /// Messages between particles, lean: one message a pair, SiLU, a radial basis, no layer before the coordinate factor.
+    Egnn,
+    /// Messages between particles, as published.
+    EgnnPublished,
 }
 
 /// How the score network is parametrised.
@@ -159,7 +183,17 @@ pub enum Decay {
     None,
 }
 
-/// Markov kernel of the annealing.
+/// Which generator of a training is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Select {
+    /// The last one.
+    Last,
+    /// Of the second half, the one that misses Stein's identity least: [`crate::metric::selection`].
+    Stein,
+}
+
+/// A Markov kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]

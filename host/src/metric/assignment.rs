@@ -23,6 +23,45 @@ pub fn solve(cost: &[f64], n: usize) -> Vec<usize> {
     State::solved(cost, n).column_of
 }
 
+/// Solves many small problems of one size, each from the prices of the one before: any prices are a valid start,
+/// and those of a similar problem leave few rows to search for.
+pub struct Warm {
+    price: Vec<f64>,
+    column_of: Vec<usize>,
+    row_of: Vec<usize>,
+    search: Search,
+}
+
+impl Warm {
+    /// For problems of that size.
+    pub fn new(n: usize) -> Self {
+        Self { price: vec![0.0; n], column_of: vec![FREE; n], row_of: vec![FREE; n], search: Search::new(n) }
+    }
+
+    /// The column of every row in the pairing of least total cost; `cost` is row by row, n × n, finite.
+    pub fn solve(&mut self, cost: &[f64]) -> &[usize] {
+        let price = std::mem::take(&mut self.price);
+        let (column_of, row_of) = (std::mem::take(&mut self.column_of), std::mem::take(&mut self.row_of));
+        let mut state = State { cost, n: price.len(), price, column_of, row_of };
+        state.column_of.fill(FREE);
+        state.row_of.fill(FREE);
+        // Cheapest columns first come, first served; a search for every row that came too late.
+        for row in 0..state.n {
+            let column = state.choose(row).column;
+            if state.row_of[column] == FREE {
+                (state.row_of[column], state.column_of[row]) = (row, column);
+            }
+        }
+        for row in 0..state.n {
+            if state.column_of[row] == FREE {
+                state.augment(row, &mut self.search);
+            }
+        }
+        (self.price, self.column_of, self.row_of) = (state.price, state.column_of, state.row_of);
+        &self.column_of
+    }
+}
+
 struct State<'a> {
     cost: &'a [f64],
     n: usize,
@@ -255,6 +294,24 @@ mod tests {
             assert_eq!(sorted, (0..n).collect::<Vec<_>>());
             let best = best_by_trying_all(&cost, n, 0, &mut vec![false; n]);
             assert!((total(&cost, n, &columns) - best).abs() < 1e-12, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_warm_start_changes_nothing() {
+        let n = 6;
+        let mut warm = Warm::new(n);
+        for seed in 0..300 {
+            let mut next = noise(seed);
+            // Problems of very different size and sign, with ties.
+            let scale = [1.0, -50.0, 1e-3][seed as usize % 3];
+            let cost: Vec<f64> = (0..n * n).map(|_| scale * (next() * 5.0).floor()).collect();
+            let columns = warm.solve(&cost).to_vec();
+            let mut sorted = columns.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..n).collect::<Vec<_>>());
+            let best = best_by_trying_all(&cost, n, 0, &mut vec![false; n]);
+            assert!((total(&cost, n, &columns) - best).abs() < 1e-9, "seed {seed}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! A table of figures, each with its floor or truth, the number of samples behind it and what it cost.
 
+use super::comparison::Facts;
+use super::origin::Mixing;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -12,16 +14,42 @@ pub struct Row {
     pub value: f64,
     /// Its standard error (one draw) or the standard deviation over repeats.
     pub sd: Option<f64>,
-    /// The same figure between two independent exact sets of the same n.
+    /// The same figure between two independent exact sets of the same n; of one such set where a figure needs no other.
     pub floor: Option<f64>,
+    /// The floor's standard error or deviation.
+    pub floor_sd: Option<f64>,
     /// The exact value.
     pub truth: Option<f64>,
     /// Samples per draw.
     pub n: usize,
-    /// Number of independent draws.
+    /// Number of disjoint draws.
     pub repeats: usize,
-    /// Energy evaluations spent on it.
+    /// Number of draws behind the floor.
+    pub floor_repeats: usize,
+    /// The share of samples that the figure leaves out, where it has a gate.
+    pub discarded: Option<f64>,
+    /// Effective sample size of a draw.
+    pub effective_sample_size: f64,
+    /// R-hat of the samples; none where each was drawn on its own.
+    pub r_hat: Option<f64>,
+    /// Acceptance rate of the chains behind the samples; none without chains.
+    pub acceptance: Option<f64>,
+    /// Known energy evaluations behind the figure: drawing and polishing its samples, and one for each energy it looks at. Figures share
+    /// samples, so that rows do not add up: [`Cost`] has the sum.
     pub energy_evaluations: u64,
+}
+
+/// Energy evaluations in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Of the training, once for all samples; none if unknown.
+    pub training: Option<u64>,
+    /// Of drawing the samples: 0 for one-step draws; none if unknown.
+    pub producing: Option<u64>,
+    /// Of polishing them.
+    pub polishing: u64,
+    /// Of judging them and their reference, one each.
+    pub judging: u64,
 }
 
 /// What the figures are about, and the figures.
@@ -33,13 +61,56 @@ pub struct Report {
     pub convention: String,
     /// Where the samples came from.
     pub source: String,
-    /// The seed of the samples.
-    pub seed: u64,
-    /// Independent draws divided by samples: 1 for a one-step generator, which has no chain (R-hat 1, no
-    /// acceptance).
-    pub effective_fraction: f64,
+    /// The seed of the samples, where they were drawn here.
+    pub seed: Option<u64>,
+    /// How independent the samples are.
+    pub mixing: Mixing,
+    /// MALA steps that polished each sample.
+    pub polish_steps: usize,
+    /// What it all cost.
+    pub cost: Cost,
+    /// What they are compared with.
+    pub reference: Option<Facts>,
+    /// The energy above which samples are counted, and left out where a row says so.
+    pub gate: Option<f64>,
+    /// What a reader has to know of single rows.
+    pub notes: Vec<String>,
     /// The figures.
     pub rows: Vec<Row>,
+}
+
+/// Heads of the table's columns.
+pub const COLUMNS: [&str; 11] =
+    ["metric", "value", "±", "floor", "±", "truth", "n", "ESS", "R-hat", "accepted", "energies"];
+
+impl Row {
+    /// The row as text, under [`COLUMNS`].
+    pub fn cells(&self) -> [String; COLUMNS.len()] {
+        let optional = |value: Option<f64>| value.map_or("-".into(), figure);
+        let name = match self.discarded {
+            Some(share) => format!("{} ({} left out)", self.metric, percent(share)),
+            None => self.metric.clone(),
+        };
+        let n = match (self.repeats, self.floor_repeats) {
+            (0 | 1, 0 | 1) => self.n.to_string(),
+            (draws, 0) => format!("{} x {draws}", self.n),
+            (draws, floor) if draws == floor => format!("{} x {draws}", self.n),
+            (draws, floor) => format!("{} x {draws} (floor {floor})", self.n),
+        };
+        [
+            name,
+            figure(self.value),
+            optional(self.sd),
+            optional(self.floor),
+            optional(self.floor_sd),
+            optional(self.truth),
+            n,
+            format!("{:.0}", self.effective_sample_size),
+            self.r_hat.map_or("-".into(), |r_hat| format!("{r_hat:.3}")),
+            self.acceptance.map_or("-".into(), |rate| format!("{rate:.2}")),
+            self.energy_evaluations.to_string(),
+        ]
+    }
 }
 
 impl Report {
@@ -50,28 +121,15 @@ impl Report {
 
     /// A table that reads without colour.
     pub fn table(&self) -> String {
-        let mut cells = vec![["metric", "value", "±", "floor", "truth", "n", "energies"].map(String::from)];
-        for row in &self.rows {
-            let n = if row.repeats > 1 { format!("{} x {}", row.n, row.repeats) } else { row.n.to_string() };
-            let optional = |value: Option<f64>| value.map_or("-".into(), figure);
-            let energies = row.energy_evaluations.to_string();
-            cells.push([
-                row.metric.clone(),
-                figure(row.value),
-                optional(row.sd),
-                optional(row.floor),
-                optional(row.truth),
-                n,
-                energies,
-            ]);
-        }
-        let mut widths = [0; 7];
+        let mut cells = vec![COLUMNS.map(String::from)];
+        cells.extend(self.rows.iter().map(Row::cells));
+        let mut widths = [0; COLUMNS.len()];
         for line in &cells {
             for (width, cell) in widths.iter_mut().zip(line) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let mut text = format!("{} from {}, seed {}\n{}\n\n", self.target, self.source, self.seed, self.convention);
+        let mut text = format!("{}\n{}\n\n", self.title(), self.convention);
         for (at, line) in cells.iter().enumerate() {
             let padded: Vec<String> = line
                 .iter()
@@ -85,14 +143,52 @@ impl Report {
                 .collect();
             let _ = writeln!(text, "{}", padded.join("  ").trim_end());
             if at == 0 {
-                let _ = writeln!(text, "{}", "-".repeat(widths.iter().sum::<usize>() + 12));
+                let _ = writeln!(text, "{}", "-".repeat(widths.iter().sum::<usize>() + 2 * (COLUMNS.len() - 1)));
             }
         }
-        text += "\nfloor: the same figure between two independent exact sets of the same n\n";
-        let share = self.effective_fraction;
-        let _ =
-            writeln!(text, "±: standard error, or standard deviation over repeats; effective sample size {share:.2} n");
+        text.push('\n');
+        for note in self.footnotes() {
+            let _ = writeln!(text, "{note}");
+        }
         text
+    }
+
+    /// What was judged.
+    pub fn title(&self) -> String {
+        let seed = self.seed.map_or(String::new(), |seed| format!(", seed {seed}"));
+        let polished = match self.polish_steps {
+            0 => String::new(),
+            steps => format!(", each polished by {steps} MALA steps"),
+        };
+        format!("{} from {}{seed}{polished}", self.target, self.source)
+    }
+
+    /// What the columns mean, where the reference comes from, and what it all cost.
+    pub fn footnotes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "floor: the same figure between two independent exact sets of the same n".to_string(),
+            "±: standard error of a mean, or standard deviation over draws".into(),
+            format!("ESS, R-hat, acceptance: {}; ESS is per draw", self.mixing.how),
+        ];
+        if let Some(Facts { source, n, mixing, energy_evaluations }) = &self.reference {
+            let r_hat = mixing.r_hat.map_or("-".into(), |r_hat| format!("{r_hat:.3}"));
+            let rate = mixing.acceptance.map_or("-".into(), |rate| format!("{rate:.2}"));
+            let cost = energy_evaluations.map_or("unknown".into(), |cost| cost.to_string());
+            notes.push(format!(
+                "reference: {source}, {n} samples, ESS {:.0}, R-hat {r_hat}, acceptance {rate} ({}); energy evaluations {cost}",
+                *n as f64 * mixing.effective_fraction,
+                mixing.how
+            ));
+        }
+        notes.extend(self.notes.iter().cloned());
+        let Cost { training, producing, polishing, judging } = self.cost;
+        let known = |count: Option<u64>| count.map_or("unknown".into(), |count| count.to_string());
+        notes.push(format!(
+            "energy evaluations: training {}, drawing these samples {}, polishing {polishing}, judging {judging}",
+            known(training),
+            known(producing)
+        ));
+        notes
     }
 
     /// JSON; a number that is not finite is `null`.
@@ -101,8 +197,14 @@ impl Report {
     }
 }
 
+/// 0.36 %, 12 %.
+pub fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent == 0.0 || percent >= 10.0 { format!("{percent:.0} %") } else { format!("{percent:.2} %") }
+}
+
 /// Four significant digits, whole numbers without a point.
-fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     if value == value.round() && value.abs() < 1e6 {
         return format!("{value:.0}");
     }
@@ -119,19 +221,35 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let row = |metric: &str, value, floor, repeats| Row {
+        let row = |metric: &str, value, floor: Option<f64>, repeats| Row {
             metric: metric.into(),
             value,
             sd: Some(0.0123),
             floor,
+            floor_sd: None,
             truth: None,
             n: 2000,
             repeats,
+            floor_repeats: if floor.is_some() { 5 } else { 0 },
+            discarded: None,
+            effective_sample_size: 2000.0,
+            r_hat: None,
+            acceptance: Some(0.574),
             energy_evaluations: 2000,
         };
-        let rows = vec![row("W2", 5.51234, Some(5.41), 10), row("modes covered", 40.0, None, 1)];
-        let (target, convention, source) = ("MoG-40".into(), "E = -log p".into(), "a run".into());
-        Report { target, convention, source, seed: 1, effective_fraction: 1.0, rows }
+        Report {
+            target: "MoG-40".into(),
+            convention: "E = -log p".into(),
+            source: "a run".into(),
+            seed: Some(1),
+            mixing: Mixing::independent(),
+            polish_steps: 0,
+            cost: Cost { training: Some(7), producing: None, polishing: 0, judging: 4000 },
+            reference: None,
+            gate: None,
+            notes: vec!["a note".into()],
+            rows: vec![row("W2", 5.51234, Some(5.41), 10), row("modes covered", 40.0, None, 1)],
+        }
     }
 
     #[test]
@@ -141,11 +259,22 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("metric") || line.starts_with("W2") || line.starts_with("modes"))
             .collect();
-        assert_eq!(lines[1], "W2             5.512  0.01230  5.410      -  2000 x 10      2000");
-        assert_eq!(
-            lines.iter().map(|line| line.chars().count()).max(),
-            lines.iter().map(|line| line.chars().count()).min()
+        let first =
+            "W2             5.512  0.01230  5.410  -      -  2000 x 10 (floor 5)  2000      -      0.57      2000";
+        assert_eq!(lines[1], first);
+        assert!(lines.iter().all(|line| line.chars().count() == first.chars().count()));
+        assert!(
+            table.contains("a note")
+                && table.contains("training 7, drawing these samples unknown, polishing 0, judging 4000")
         );
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let mut row = report().rows.remove(0);
+        row.discarded = Some(0.0036);
+        assert_eq!(row.cells()[0], "W2 (0.36 % left out)");
+        assert_eq!([0.0, 0.0036, 0.5, 1.0].map(percent), ["0 %", "0.36 %", "50 %", "100 %"]);
     }
 
     #[test]

@@ -1,0 +1,90 @@
+//! `kiln reference`: samples of a target that one may believe, with the evidence beside them.
+
+use super::{find_target, print, whole};
+use crate::cli::Reference;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::format;
+use crate::reference::{self, Order};
+use crate::run::write_whole;
+use crate::target_api::Target;
+use kiln_gpu::posterior::LANES;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Most frames of one reference: they are held in memory.
+const MOST_FRAMES: usize = 10_000_000;
+/// Most ladders: beyond, burn-in is all the work there is.
+const MOST_LADDERS: i64 = 4096;
+
+/// Makes, judges and writes. Everything that can be refused is refused before anything is drawn.
+pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+    let target = find_target(engine, &arguments.target, "")?;
+    let order = order(arguments)?;
+    let output = arguments.output.clone().unwrap_or_else(|| format!("{}-reference.npy", target.name()).into());
+    let format = format::check_destination(&output, arguments.force)?;
+    format.suits(target.as_ref())?;
+    let beside = output.with_extension("json");
+    if !arguments.force && beside.symlink_metadata().is_ok() {
+        let message = format!("'{}', where the manifest goes, already exists", beside.display());
+        return Err(Error::input(message, "nothing was overwritten; add --force to replace it"));
+    }
+    if !quiet {
+        eprintln!("reference of {}, {}", target.title(), target.convention().replace('\n', " "));
+    }
+    let mut made = reference::generate(target.as_ref(), &order, quiet)?;
+    made.manifest.command = command(target.as_ref(), &order, arguments, &output);
+    if !quiet {
+        eprint!("{}", made.manifest.table());
+    }
+    if let (Err(why), false) = (made.manifest.verdict(), arguments.accept_unconverged) {
+        let (title, more) = (target.title(), 4.0 * order.effort);
+        return Err(Error::numerics(
+            format!("not a reference of {title}: {why}"),
+            format!("nothing was written; try --effort {more}, or keep it with --accept-unconverged"),
+        ));
+    }
+    format::write(&output, &made.samples, target.as_ref(), arguments.force)?;
+    write_whole(&beside, |file| file.write_all(made.manifest.json().as_bytes()))?;
+    print(&format!("{}\n", output.display()))
+}
+
+fn order(arguments: &Reference) -> Result<Order, Error> {
+    let n = whole(arguments.n, 1, "-n")? as usize;
+    if n > MOST_FRAMES {
+        let message = format!("-n is {n}, but must be at most {MOST_FRAMES} frames");
+        return Err(Error::input(message, "make several references with different --seed"));
+    }
+    let seed = whole(arguments.seed, 0, "--seed")?;
+    let effort = arguments.effort;
+    if !(0.01..=1000.0).contains(&effort) {
+        let message = format!("--effort is {effort}, but must be a number from 0.01 to 1000");
+        return Err(Error::input(message, "1 gives nearly independent frames; 4 takes four times as long"));
+    }
+    let ladders = arguments.ladders;
+    if !(1..=MOST_LADDERS).contains(&ladders) || ladders % LANES as i64 != 0 {
+        let message =
+            format!("--ladders is {ladders}, but must be a multiple of {LANES} from {LANES} to {MOST_LADDERS}");
+        return Err(Error::input(message, "for example --ladders 64"));
+    }
+    Ok(Order { n, seed, effort, ladders: ladders as usize, exact: !arguments.chains })
+}
+
+/// The command that makes the same file; of the path, the file's name alone.
+fn command(target: &dyn Target, order: &Order, arguments: &Reference, output: &Path) -> String {
+    let mut text = format!("kiln reference {} -n {} --seed {}", target.name(), order.n, order.seed);
+    let default = Order::default();
+    if order.effort != default.effort {
+        text += &format!(" --effort {}", order.effort);
+    }
+    if order.ladders != default.ladders {
+        text += &format!(" --ladders {}", order.ladders);
+    }
+    if !order.exact {
+        text += " --chains";
+    }
+    if arguments.accept_unconverged {
+        text += " --accept-unconverged";
+    }
+    text + &format!(" -o {}", PathBuf::from(output.file_name().unwrap_or_default()).display())
+}

@@ -1,0 +1,215 @@
+//! A report of one evaluation as a single HTML file: no network, no script, light and dark, for a phone as for a desk.
+//!
+//! Charts are SVG in the page itself, so that they take its colours; one file is all there is.
+
+mod chart;
+mod curves;
+mod distributions;
+mod style;
+mod table;
+
+use crate::config::{Config, run_text};
+use crate::engine::Samples;
+use crate::error::Error;
+use crate::metric::{Comparison, Report};
+use crate::run::{METRICS, Run, write_whole};
+use crate::target_api::Target;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Marks a file as ours, so that it may be replaced.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"kiln";
+
+/// What a report shows.
+pub struct Page<'a> {
+    /// What was judged.
+    pub target: &'a dyn Target,
+    /// The samples.
+    pub samples: &'a Samples,
+    /// What they were compared with.
+    pub comparison: Option<&'a Comparison>,
+    /// The figures.
+    pub report: &'a Report,
+    /// The run they came from.
+    pub run: Option<&'a Training>,
+}
+
+/// What a run directory tells of the training.
+pub struct Training {
+    settings: String,
+    preset: String,
+    seed: u64,
+    metrics: Vec<serde_json::Value>,
+}
+
+impl Training {
+    /// Reads what there is; a line of metrics that cannot be read is left out.
+    pub fn read(run: &Run, config: &Config, convention: &str) -> Self {
+        let text = std::fs::read_to_string(run.file(METRICS)).unwrap_or_default();
+        Self {
+            settings: run_text(config, convention),
+            preset: config.run.preset.to_string(),
+            seed: config.run.seed,
+            metrics: text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+        }
+    }
+}
+
+/// Refuses a place where the report cannot go: no directory, or a file that is not one of ours.
+///
+/// # Errors
+/// As said.
+pub fn check_destination(path: &Path) -> Result<(), Error> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        let message = format!("the directory '{}' of '{}' does not exist", parent.display(), path.display());
+        return Err(Error::input(message, "create it first, or choose another place"));
+    }
+    if path.is_dir() {
+        return Err(Error::input(format!("'{}' is a directory", path.display()), "give the path of a file"));
+    }
+    let Ok(old) = std::fs::read(path) else { return Ok(()) };
+    let head = String::from_utf8_lossy(&old[..old.len().min(1000)]).into_owned();
+    if old.is_empty() || head.contains(GENERATOR) {
+        return Ok(());
+    }
+    let message = format!("'{}' already exists and is not a report of Kiln", path.display());
+    Err(Error::input(message, "nothing was overwritten; choose another place"))
+}
+
+/// Writes the report, in place of an older one.
+///
+/// # Errors
+/// If the place is taken by something else, or cannot be written.
+pub fn write(path: &Path, page: &Page<'_>) -> Result<(), Error> {
+    check_destination(path)?;
+    let text = page.render();
+    write_whole(path, |file| file.write_all(text.as_bytes()))
+}
+
+impl Page<'_> {
+    /// The whole file.
+    pub fn render(&self) -> String {
+        let report = self.report;
+        let title = format!("{}: {}", report.target, report.source);
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="generator" content={ "kiln " (env!("CARGO_PKG_VERSION")) };
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (title) }
+                    style { (PreEscaped(style::CSS)) }
+                }
+                body {
+                    header {
+                        p.eyebrow { "Kiln, quality of samples" }
+                        h1 { (report.target) }
+                        (self.facts())
+                    }
+                    main {
+                        (table::headlines(report))
+                        (table::quality(report))
+                        (distributions::section(self))
+                        @if let Some(training) = self.run {
+                            (curves::section(training))
+                            (settings(training))
+                        }
+                    }
+                    footer {
+                        p { "Written by kiln " (env!("CARGO_PKG_VERSION")) ". This file needs no network." }
+                    }
+                }
+            }
+        };
+        page.into_string()
+    }
+
+    fn facts(&self) -> Markup {
+        let report = self.report;
+        html! {
+            dl.facts {
+                div { dt { "Samples" } dd { (self.samples.len()) " from " code { (report.source) }
+                    @if let Some(seed) = report.seed { ", seed " (seed) }
+                    @if report.polish_steps > 0 { ", each polished by " (report.polish_steps) " MALA steps" } } }
+                @if let Some(training) = self.run {
+                    div { dt { "Training" } dd { "preset " (training.preset) ", seed " (training.seed) (curves::effort(training)) } }
+                }
+                @if let Some(reference) = &report.reference {
+                    div { dt { "Reference" } dd { (reference.source) ", " (reference.n) " samples" } }
+                }
+                div { dt { "Energy" } dd { (report.convention) } }
+            }
+        }
+    }
+}
+
+fn settings(training: &Training) -> Markup {
+    html! {
+        section aria-labelledby="settings" {
+            h2 #settings { "Settings" }
+            p { "Every setting of the run, with seed, versions and convention, as in its " code { "config.toml" } "." }
+            details {
+                summary { "Show all settings" }
+                pre tabindex="0" { code { (training.settings) } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Origin;
+    use crate::metric::suite::{Effort, judge};
+    use crate::target::builtin;
+
+    fn page(source: &str, training: Option<&Training>) -> String {
+        let target = builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
+        let target = target.as_ref();
+        let samples = Samples { dim: 32, data: target.exact_samples(1, 300).unwrap() };
+        let comparison = Comparison::of(target, 300).unwrap();
+        let effort = Effort { n: 300, distance_n: 100, repeats: 2 };
+        let report = judge(target, &samples, &Origin::draws(source, 1), Some(&comparison), None, effort).unwrap();
+        Page { target, samples: &samples, comparison: Some(&comparison), report: &report, run: training }.render()
+    }
+
+    #[test]
+    fn a_page_stands_on_its_own_and_escapes_what_it_is_given() {
+        let line = serde_json::json!({"step": 1, "seconds": 2.0, "mean_energy": null, "score_loss": 0.5,
+            "posterior": [{"v": 0.1, "median_energy": -3.0, "divergences": 0.0, "mala_acceptance": 0.5}]});
+        let mut second = line.clone();
+        second["step"] = 2.into();
+        let training = Training {
+            settings: "key = \"<value>\"".into(),
+            preset: "kiln".into(),
+            seed: 3,
+            metrics: vec![line, second],
+        };
+        let page = page("<script>alert(1)</script>", Some(&training));
+        for banned in ["<script", "http://", "https://", "@import", "url("] {
+            assert!(!page.contains(banned), "{banned}");
+        }
+        assert!(
+            page.contains("&lt;value&gt;") && page.contains("MALA accepted") && !page.contains("refreshes accepted")
+        );
+        assert!(page.contains("Loss of the score network") && !page.contains("Mean energy of the samples over"));
+        assert_eq!(page.matches("<svg").count(), page.matches("role=\"img\" aria-label=").count());
+        assert_eq!(page.matches("<svg").count(), 1 + 16 + 1, "energy, wells, loss");
+    }
+
+    #[test]
+    fn only_our_own_reports_are_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("report.html");
+        assert!(check_destination(&path).is_ok());
+        std::fs::write(&path, page("a run", None)).unwrap();
+        assert!(check_destination(&path).is_ok());
+        std::fs::write(&path, "<html>mine</html>").unwrap();
+        assert!(check_destination(&path).unwrap_err().to_string().contains("not a report of Kiln"));
+        assert!(check_destination(place.path()).is_err() && check_destination(&path.join("below")).is_err());
+    }
+}

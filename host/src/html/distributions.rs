@@ -1,0 +1,168 @@
+//! Histograms against the reference: energies; distances of particles, or marginals; in two dimensions the picture.
+
+use super::Page;
+use super::chart::Frame;
+use crate::metric::particles::distances;
+use crate::metric::report::percent;
+use crate::plot::{self, Caption};
+use crate::target_api::Structure;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use maud::{Markup, html};
+
+/// Most marginals shown.
+const MOST_MARGINALS: usize = 16;
+/// Samples whose marginals and distances are drawn.
+const DRAWN: usize = 10_000;
+const BINS: usize = 60;
+const SMALL_BINS: usize = 40;
+
+/// All that fits the target.
+pub fn section(page: &Page<'_>) -> Markup {
+    let (target, dim) = (page.target, page.target.dim());
+    let reference = page.comparison.map(|comparison| &comparison.reference);
+    let cut = |data: &[f32]| data[..data.len().min(DRAWN * dim)].to_vec();
+    let samples = cut(&page.samples.data);
+    let exact = reference.map(|set| cut(&set.data));
+    let energies = crate::metric::suite::energies(target, &samples);
+    let exact_energies = reference.map(|set| &set.energies[..set.len().min(DRAWN)]);
+    let column = |set: &[f32], at: usize| set.chunks_exact(dim).map(|x| f64::from(x[at])).collect::<Vec<f64>>();
+    html! {
+        section aria-labelledby="distributions" {
+            h2 #distributions { "Distributions" }
+            p.key {
+                span.model { (energies.len()) " samples" }
+                @if let Some(energies) = exact_energies { span.exact { (energies.len()) " reference samples" } }
+            }
+            div.charts.wide {
+                (histogram("Energy", "", &energies, exact_energies, true))
+                @if let Structure::Particles { dimensions, .. } = target.structure() {
+                    @let mine = distances(&samples, dim, dimensions);
+                    @let theirs = exact.as_ref().map(|set| distances(set, dim, dimensions));
+                    (histogram("Distances between particles", "", &mine, theirs.as_deref(), true))
+                } @else if dim == 2 {
+                    (picture(page))
+                }
+            }
+            @match target.structure() {
+                Structure::Particles { .. } => {}
+                Structure::Wells { right } => {
+                    h3 style="margin: 1.25rem 0 .5rem" { "The double wells, with P(d > 0); truth " (format!("{right:.3}")) }
+                    div.charts.small { @for at in (0..dim).step_by(2).take(MOST_MARGINALS) {
+                        @let values = column(&samples, at);
+                        @let share = values.iter().filter(|d| **d > 0.0).count() as f64 / values.len().max(1) as f64;
+                        @let theirs = exact.as_ref().map(|set| column(set, at));
+                        (histogram(&format!("d{}", at / 2), &format!("{share:.3}"), &values, theirs.as_deref(), false))
+                    } }
+                }
+                _ if dim == 2 => {}
+                _ => {
+                    h3 style="margin: 1.25rem 0 .5rem" { "Marginals" }
+                    div.charts.small { @for at in 0..dim.min(MOST_MARGINALS) {
+                        @let theirs = exact.as_ref().map(|set| column(set, at));
+                        (histogram(&format!("x{at}"), "", &column(&samples, at), theirs.as_deref(), false))
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// The samples over the density, as the run's picture shows them.
+fn picture(page: &Page<'_>) -> Markup {
+    let caption = Caption {
+        title: page.report.target.clone(),
+        figures: crate::metric::suite::headline(page.target, &page.samples.data),
+    };
+    let Ok(png) = plot::picture(page.target, page.samples, &caption) else { return html! {} };
+    let label = format!(
+        "{} samples of {} as dots over bands of its density. {}",
+        page.samples.len(),
+        caption.title,
+        caption.figures
+    );
+    html! {
+        figure {
+            img src={ "data:image/png;base64," (BASE64_STANDARD.encode(png)) } alt=(label) width="1000" height="1090";
+        }
+    }
+}
+
+/// One histogram, large or small.
+fn histogram(title: &str, note: &str, samples: &[f64], reference: Option<&[f64]>, large: bool) -> Markup {
+    let x = range(reference.unwrap_or(samples), samples);
+    let bins = if large { BINS } else { SMALL_BINS };
+    let densities = |values: &[f64]| densities(values, x, bins);
+    let (mine, theirs) = (densities(samples), reference.map(densities));
+    let top = mine.iter().chain(theirs.iter().flatten()).copied().fold(1e-300, f64::max) * 1.08;
+    let frame = if large {
+        Frame::new(380.0, 220.0, x, (0.0, top)).without_y()
+    } else {
+        Frame::new(180.0, 110.0, x, (0.0, top)).without_y()
+    };
+    let body = html! {
+        @if let Some(theirs) = &theirs { (frame.steps("area", theirs)) }
+        (frame.steps("line", &mine))
+    };
+    let outside =
+        samples.iter().filter(|value| !(**value >= x.0 && **value <= x.1)).count() as f64 / samples.len().max(1) as f64;
+    let compared = if reference.is_some() { " against the reference" } else { "" };
+    html! {
+        figure {
+            h3 { (title) @if !note.is_empty() { small { (note) } } }
+            (frame.draw(&format!("Histogram of the samples{compared}: {title} {note}"), if large { 6 } else { 3 }, &body))
+            @if large && outside > 0.0 { figcaption { (percent(outside)) " of the samples are outside this range" } }
+        }
+    }
+}
+
+/// Share of all values per bin and unit; values outside count in the total only.
+fn densities(values: &[f64], (low, high): (f64, f64), bins: usize) -> Vec<f64> {
+    let mut counts = vec![0_usize; bins];
+    for value in values {
+        let at = (value - low) / (high - low) * bins as f64;
+        if (0.0..bins as f64).contains(&at) {
+            counts[at as usize] += 1;
+        }
+    }
+    let unit = values.len().max(1) as f64 * (high - low) / bins as f64;
+    counts.iter().map(|count| *count as f64 / unit).collect()
+}
+
+/// The range of the reference but for its outermost thousandths, widened up to half where the inner 99 % of the samples
+/// go beyond it.
+fn range(reference: &[f64], samples: &[f64]) -> (f64, f64) {
+    let inner = |values: &[f64], tail: usize| {
+        let mut values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        match values.len() {
+            0 => (-1.0, 1.0),
+            n => (values[n / tail], values[n - 1 - n / tail]),
+        }
+    };
+    let (low, high) = inner(reference, 1000);
+    let (mine_low, mine_high) = inner(samples, 200);
+    let width = (high - low).max(1e-6);
+    let (low, high) = (low.min(mine_low.max(low - 0.5 * width)), high.max(mine_high.min(high + 0.5 * width)));
+    (low - 0.03 * width, high + 0.03 * width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outliers_do_not_squeeze_the_rest_and_are_told() {
+        let reference: Vec<f64> = (0..2000).map(|i| f64::from(i) / 2000.0).collect();
+        let mut samples = reference.clone();
+        samples.extend([1e9, f64::NAN]);
+        let (low, high) = range(&reference, &samples);
+        assert!(low > -0.2 && high < 1.2);
+        assert!(
+            histogram("Energy", "", &samples, Some(&reference), true).into_string().contains("0.10 % of the samples")
+        );
+        let area: f64 = densities(&reference, (0.0, 1.0), 10).iter().sum::<f64>() / 10.0;
+        assert!((area - 1.0).abs() < 1e-12);
+        assert!(histogram("E", "", &[f64::NAN], None, false).into_string().contains("svg"));
+    }
+}

@@ -1,0 +1,242 @@
+//! Convergence of Markov chains: split R-hat, effective sample size, autocorrelation.
+//!
+//! Chains of equal length stand one after another in one slice: `values.len() / length` chains of `length` draws.
+//! All are cut into halves, so that a drift within a chain shows as well as a difference between chains. R-hat and the
+//! bulk effective sample size are those of Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021, *Bayesian Analysis* 16,
+//! 667), computed on rank-normalised draws; the effective sample size of a *mean* uses the draws as they are.
+
+use super::statistic::{Mean, median};
+
+/// R-hat above which chains do not agree; Vehtari et al. (2021) recommend 1.01.
+pub const R_HAT_LIMIT: f64 = 1.01;
+
+/// Rank-normalised split R-hat (section 4.1): the larger of bulk and folded, so that neither a difference in location
+/// nor one in scale is missed. 1 for chains that agree; NaN for chains of fewer than four draws or a value that is not
+/// finite; infinite for chains that differ and do not move.
+pub fn r_hat(values: &[f64], length: usize) -> f64 {
+    if !usable(values, length) {
+        return f64::NAN;
+    }
+    let centre = median(values);
+    let folded: Vec<f64> = values.iter().map(|x| (x - centre).abs()).collect();
+    let plain = |values: &[f64]| split_r_hat(&normal_scores(values), length);
+    plain(values).max(plain(&folded))
+}
+
+/// Bulk effective sample size (section 4.3): of the rank-normalised draws of all chains together.
+pub fn bulk_effective_sample_size(values: &[f64], length: usize) -> f64 {
+    if !usable(values, length) {
+        return f64::NAN;
+    }
+    effective_sample_size(&normal_scores(values), length)
+}
+
+/// The effective sample size of the mean of all draws, n / τ (equations 9 to 11; Geyer's (1992) initial monotone
+/// sequence). At most n log₁₀ n, for chains that are better than independent draws.
+pub fn effective_sample_size(values: &[f64], length: usize) -> f64 {
+    if !usable(values, length) {
+        return f64::NAN;
+    }
+    let halves = halves(values, length);
+    let n = halves.iter().map(|half| half.len()).sum::<usize>() as f64;
+    let means: Vec<Mean> = halves.iter().map(|half| Mean::of(half)).collect();
+    let Spread { within, pooled } = Spread::of(&means);
+    if pooled == 0.0 {
+        return n;
+    }
+    // 1 - (W - mean autocovariance)/var⁺, equation 10.
+    let correlation = |lag: usize| {
+        let sum: f64 = halves.iter().zip(&means).map(|(half, mean)| autocovariance(half, mean.mean, lag)).sum();
+        1.0 - (within - sum / halves.len() as f64) / pooled
+    };
+    let (mut tau, mut last, mut lag) = (-1.0, f64::INFINITY, 0);
+    while lag + 1 < length / 2 {
+        let pair = (if lag == 0 { 1.0 } else { correlation(lag) }) + correlation(lag + 1);
+        if pair < 0.0 {
+            break;
+        }
+        last = pair.min(last);
+        tau += 2.0 * last;
+        lag += 2;
+    }
+    n / tau.max(1.0 / n.log10())
+}
+
+/// The mean of all draws with its standard error by the effective sample size.
+pub fn mean_with_error(values: &[f64], length: usize) -> (f64, f64) {
+    let mean = Mean::of(values);
+    (mean.mean, mean.sd / effective_sample_size(values, length).sqrt())
+}
+
+/// The correlation between draws `lag` apart within chains, the mean over chains taken out.
+pub fn autocorrelation(values: &[f64], length: usize, lag: usize) -> f64 {
+    let mean = Mean::of(values).mean;
+    let chains = values.chunks_exact(length.max(1));
+    let sum: f64 = chains.map(|chain| autocovariance(chain, mean, lag) / autocovariance(chain, mean, 0)).sum();
+    sum / (values.len() / length.max(1)) as f64
+}
+
+fn usable(values: &[f64], length: usize) -> bool {
+    length >= 4 && values.len() >= length && values.iter().all(|x| x.is_finite())
+}
+
+/// The halves of every chain; the middle draw of an odd number is left out.
+fn halves(values: &[f64], length: usize) -> Vec<&[f64]> {
+    let half = length / 2;
+    values.chunks_exact(length).flat_map(|chain| [&chain[..half], &chain[length - half..]]).collect()
+}
+
+/// W and var⁺ of chains of equal length (equations 1 to 3).
+struct Spread {
+    within: f64,
+    pooled: f64,
+}
+
+impl Spread {
+    fn of(chains: &[Mean]) -> Self {
+        let n = chains[0].n as f64;
+        let within = chains.iter().map(|chain| chain.sd * chain.sd).sum::<f64>() / chains.len() as f64;
+        let centres: Vec<f64> = chains.iter().map(|chain| chain.mean).collect();
+        let between = Mean::of(&centres).sd;
+        Self { within, pooled: (n - 1.0) / n * within + between * between }
+    }
+}
+
+/// √(var⁺/W), equation 4, of the halves.
+fn split_r_hat(values: &[f64], length: usize) -> f64 {
+    let means: Vec<Mean> = halves(values, length).into_iter().map(Mean::of).collect();
+    let Spread { within, pooled } = Spread::of(&means);
+    if pooled == 0.0 { 1.0 } else { (pooled / within).sqrt() }
+}
+
+/// Σ (x_i - mean)(x_{i+lag} - mean) / (n - 1).
+fn autocovariance(chain: &[f64], mean: f64, lag: usize) -> f64 {
+    let products: f64 = chain.iter().zip(chain.iter().skip(lag)).map(|(a, b)| (a - mean) * (b - mean)).sum();
+    products / (chain.len() as f64 - 1.0)
+}
+
+/// Normal scores of the ranks (equation 14): Φ⁻¹((r - 3/8)/(n + 1/4)), ties sharing their mean rank.
+fn normal_scores(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut scores = vec![0.0; values.len()];
+    let same = |a: &usize, b: &usize| values[*a] == values[*b];
+    let mut before = 0;
+    for tied in order.chunk_by(same) {
+        let rank = before as f64 + (tied.len() as f64 + 1.0) / 2.0;
+        let score = normal_quantile((rank - 0.375) / (values.len() as f64 + 0.25));
+        tied.iter().for_each(|at| scores[*at] = score);
+        before += tied.len();
+    }
+    scores
+}
+
+/// Φ⁻¹(p) by the rational approximations of Wichura's PPND7 (AS 241, 1988): seven digits, for 0 < p < 1.
+fn normal_quantile(p: f64) -> f64 {
+    let ratio = |r: f64, a: [f64; 4], b: [f64; 3]| {
+        (((a[3] * r + a[2]) * r + a[1]) * r + a[0]) / (((b[2] * r + b[1]) * r + b[0]) * r + 1.0)
+    };
+    let q = p - 0.5;
+    if q.abs() <= 0.425 {
+        let a = [3.387_132_719_4, 50.434_271_938, 159.291_132_02, 59.109_374_72];
+        return q * ratio(0.180_625 - q * q, a, [17.895_169_469, 78.757_757_664, 67.187_563_6]);
+    }
+    let r = (-p.min(1.0 - p).ln()).sqrt();
+    let tail = if r <= 5.0 {
+        let a = [1.423_437_277_7, 2.756_815_39, 1.306_728_481_6, 0.170_238_210_3];
+        ratio(r - 1.6, a, [0.737_001_640_4, 0.120_211_320_3, 0.0])
+    } else {
+        let a = [6.657_905_115, 3.081_226_386, 0.428_682_943_4, 0.017_337_203_9];
+        ratio(r - 5.0, a, [0.241_978_943_1, 0.012_258_202_6, 0.0])
+    };
+    tail.copysign(q)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_core::random::{Purpose, Randomness, Stream};
+
+    /// Chains of x' = ρ x + √(1 - ρ²) ξ from its stationary law N(0, 1).
+    fn autoregressive(chains: usize, length: usize, rho: f64) -> Vec<f64> {
+        let mut values = Vec::with_capacity(chains * length);
+        for chain in 0..chains {
+            let mut stream = Stream::new(11, Purpose::Test, chain as u64);
+            let mut x: f64 = stream.normal();
+            for _ in 0..length {
+                values.push(x);
+                let noise: f64 = stream.normal();
+                x = rho * x + (1.0 - rho * rho).sqrt() * noise;
+            }
+        }
+        values
+    }
+
+    #[test]
+    fn autoregressive_chains_have_their_effective_sample_size() {
+        // Var of the mean of AR(1) is (1 + ρ)/(1 - ρ)/n in closed form.
+        for rho in [-0.3, 0.0, 0.5, 0.9] {
+            let values = autoregressive(20, 5000, rho);
+            let exact = 1e5 * (1.0 - rho) / (1.0 + rho);
+            for found in [effective_sample_size(&values, 5000), bulk_effective_sample_size(&values, 5000)] {
+                assert!((found / exact - 1.0).abs() < 0.1, "{rho}: {found} for {exact}");
+            }
+            for lag in [1, 2] {
+                let found = autocorrelation(&values, 5000, lag);
+                assert!((found - rho.powi(lag as i32)).abs() < 0.02, "{rho}, lag {lag}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn independent_chains_agree_and_their_error_is_the_usual_one() {
+        let values = autoregressive(16, 1000, 0.0);
+        let found = r_hat(&values, 1000);
+        assert!((found - 1.0).abs() < 1e-3, "{found}");
+        let (mean, error) = mean_with_error(&values, 1000);
+        assert!((error * 16_000.0_f64.sqrt() - 1.0).abs() < 0.05 && mean.abs() < 4.0 * error, "{mean} ± {error}");
+    }
+
+    #[test]
+    fn chains_that_differ_in_place_in_width_or_in_time_do_not() {
+        let good = autoregressive(8, 1000, 0.0);
+        let with = |f: fn(usize, usize, f64) -> f64| -> Vec<f64> {
+            good.iter().enumerate().map(|(at, x)| f(at / 1000, at % 1000, *x)).collect()
+        };
+        assert!(r_hat(&with(|chain, _, x| if chain == 0 { x + 5.0 } else { x }), 1000) > 1.1);
+        assert!(r_hat(&with(|chain, _, x| if chain % 2 == 0 { 3.0 * x } else { x }), 1000) > 1.1);
+        assert!(r_hat(&with(|_, time, x| x + time as f64 / 250.0), 1000) > 1.1);
+        // Every chain somewhere else: R-hat far above 1 (ranks bound it), hardly one draw a chain.
+        let stuck = with(|chain, _, x| 0.01 * x + chain as f64);
+        assert!(r_hat(&stuck, 1000) > 3.0 && effective_sample_size(&stuck, 1000) < 20.0, "{}", r_hat(&stuck, 1000));
+    }
+
+    #[test]
+    fn heavy_tails_do_not_frighten_ranks() {
+        let cauchy: Vec<f64> = autoregressive(8, 1000, 0.0).chunks(2).flat_map(|pair| [pair[0] / pair[1]; 1]).collect();
+        assert!((r_hat(&cauchy, 500) - 1.0).abs() < 5e-3);
+    }
+
+    #[test]
+    fn degenerate_chains_are_named_not_hidden() {
+        assert!(r_hat(&[1.0, 2.0, 3.0], 3).is_nan());
+        assert!(r_hat(&[1.0, f64::NAN, 3.0, 4.0], 4).is_nan());
+        assert_eq!(r_hat(&[2.0; 16], 8), 1.0);
+        let constant: Vec<f64> = (0..16).map(|at| f64::from(at / 8)).collect();
+        assert!(r_hat(&constant, 8).is_infinite());
+    }
+
+    #[test]
+    fn the_normal_quantile_has_seven_digits() {
+        for (p, exact) in [
+            (0.5, 0.0),
+            (0.841_344_746_068_543, 1.0),
+            (0.975, 1.959_963_984_540_054),
+            (1e-3, -3.090_232_306_167_813_5),
+            (1e-12, -7.034_483_825_301_131),
+            (1e-20, -9.262_340_089_798_408),
+        ] {
+            assert!((normal_quantile(p) - exact).abs() < 1e-6 * exact.abs().max(1.0), "{p}: {}", normal_quantile(p));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The quality of a set of samples in one line: for progress bars and pictures, a few milliseconds of work.
+
+use super::histogram::{BINS, Outside, total_variation};
+use super::particles::{distances, share_above};
+use super::report::percent;
+use super::statistic::{Mean, median};
+use super::suite::energies;
+use super::{mixture, wells};
+use crate::reference::shipped;
+use crate::target_api::{Structure, Target};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Reference frames that distances are compared with, as many as the samples usually are.
+const FRAMES: usize = 2000;
+
+/// The figures that matter most for the target. For particles a median, since one contact can make any mean.
+pub fn headline(target: &dyn Target, samples: &[f32]) -> String {
+    let dim = target.dim();
+    let energies = energies(target, samples);
+    let mean = Mean::of(&energies).mean;
+    let truth = |value: Option<f64>| value.map_or(String::new(), |truth| format!(" (truth {truth:.2})"));
+    match target.structure() {
+        Structure::Mixture { means, sd } => {
+            let found = mixture::coverage(samples, dim, &means, sd);
+            let (covered, modes, variation) = (found.covered, found.modes, found.mass_variation);
+            let truth = truth(target.mean_energy().map(|energy| -energy));
+            format!("log p {:.2}{truth}, {covered} of {modes} modes, mass TV {variation:.3}", -mean)
+        }
+        Structure::Wells { right } => {
+            let worst = wells::worst_deviation(&wells::right_fractions(samples, dim), right);
+            format!("energy {mean:.2}{}, worst well {worst:.3} from its weight", truth(target.mean_energy()))
+        }
+        Structure::Particles { dimensions, .. } => {
+            let reference = summary(target, dimensions);
+            let gate = reference.as_deref().map_or(0.0, |reference| reference.gate);
+            let mut text = format!("median energy {:.2}", median(&energies));
+            if let Some(reference) = &reference {
+                let mine = distances(samples, dim, dimensions);
+                let variation = total_variation(&mine, &reference.distances, BINS, Outside::Counted);
+                text += &format!(" (reference {:.2}), distance TVD {variation:.3}", reference.median_energy);
+            }
+            text + &format!(", {} above {gate:.0}", percent(share_above(&energies, gate)))
+        }
+        Structure::Unknown => format!("energy {mean:.2}{}", truth(target.mean_energy())),
+    }
+}
+
+/// What the line needs of the shipped reference.
+struct Summary {
+    median_energy: f64,
+    distances: Vec<f64>,
+    gate: f64,
+}
+
+/// The summary of a target's shipped reference, made once.
+fn summary(target: &dyn Target, dimensions: usize) -> Option<Arc<Summary>> {
+    type Summaries = Mutex<HashMap<String, Option<Arc<Summary>>>>;
+    static SUMMARIES: OnceLock<Summaries> = OnceLock::new();
+    let mut summaries = SUMMARIES.get_or_init(Mutex::default).lock().ok()?;
+    let key = target.name().to_string();
+    summaries
+        .entry(key)
+        .or_insert_with(|| {
+            let samples = shipped(target.name())?.samples;
+            let energies = energies(target, &samples.data);
+            let frames = samples.len().min(FRAMES) * samples.dim;
+            Some(Arc::new(Summary {
+                median_energy: median(&energies),
+                distances: distances(&samples.data[..frames], samples.dim, dimensions),
+                gate: energies.iter().copied().fold(0.0, f64::max).ceil(),
+            }))
+        })
+        .clone()
+}

@@ -1,0 +1,246 @@
+//! One evaluation: the rows that fit a target, in their order.
+
+use super::alignment::Aligner;
+use super::comparison::{Block, Comparison, Set};
+use super::histogram::{BINS, Outside, total_variation};
+use super::origin::Origin;
+use super::particles::{gated, share_above};
+use super::report::Row;
+use super::statistic::{Mean, median};
+use super::suite::Effort;
+use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
+use super::{mixture, wells};
+use crate::target_api::{Structure, Target};
+use rayon::prelude::*;
+
+/// One evaluation under way.
+pub struct Trial<'a> {
+    /// What the samples are of.
+    pub target: &'a dyn Target,
+    /// Where they come from.
+    pub origin: &'a Origin,
+    /// The samples, measured.
+    pub set: &'a Set,
+    /// What they are compared with.
+    pub comparison: Option<&'a Comparison>,
+    /// The energy above which they are counted and left out.
+    pub gate: Option<f64>,
+    /// How much is spent.
+    pub effort: Effort,
+    /// The figures so far.
+    pub rows: Vec<Row>,
+    /// What has to be said of them.
+    pub notes: Vec<String>,
+}
+
+/// A figure of one set.
+#[derive(Default)]
+struct Figure {
+    value: f64,
+    sd: Option<f64>,
+    floor: Option<f64>,
+    floor_sd: Option<f64>,
+    truth: Option<f64>,
+    /// Whether it needs the energy of every sample.
+    energies: bool,
+}
+
+type Metric<'a> = &'a (dyn Fn(&Block<'_>, &Block<'_>) -> f64 + Sync);
+
+impl Trial<'_> {
+    /// Energy evaluations behind n samples: producing them, and one each if their energies are looked at.
+    fn cost(&self, n: usize, energies: bool) -> u64 {
+        self.origin.share(n, self.set.len()) + if energies { n as u64 } else { 0 }
+    }
+
+    fn row(&self, metric: &str, n: usize) -> Row {
+        let mixing = &self.origin.mixing;
+        Row {
+            metric: metric.into(),
+            value: f64::NAN,
+            sd: None,
+            floor: None,
+            floor_sd: None,
+            truth: None,
+            n,
+            repeats: 1,
+            floor_repeats: 0,
+            discarded: None,
+            effective_sample_size: n as f64 * mixing.effective_fraction,
+            r_hat: mixing.r_hat,
+            acceptance: mixing.acceptance,
+            energy_evaluations: 0,
+        }
+    }
+
+    fn add(&mut self, metric: &str, figure: Figure) {
+        let n = self.set.len().min(self.effort.n);
+        let Figure { value, sd, floor, floor_sd, truth, energies } = figure;
+        let energy_evaluations = self.cost(n, energies);
+        let floor_repeats = usize::from(floor.is_some());
+        let row = Row { value, sd, floor, floor_sd, truth, floor_repeats, energy_evaluations, ..self.row(metric, n) };
+        self.rows.push(row);
+    }
+
+    /// Figures of the samples alone, beside the same of a reference set.
+    pub fn plain(&mut self) {
+        let (dim, target) = (self.target.dim(), self.target);
+        let n = self.set.len().min(self.effort.n);
+        let judged = self.set.block(0, n);
+        let rival = self.comparison.map(|c| c.independent.as_ref().unwrap_or(&c.reference));
+        let rival = rival.map(|set| set.block(0, set.len().min(n)));
+        let of_energies = |f: &dyn Fn(&[f64]) -> f64| (f(judged.energies), rival.map(|r| f(r.energies)));
+        let energy = Mean::of(judged.energies);
+        let known = target.mean_energy();
+        // Where the mean is not known exactly, the reference's own is what a perfect sampler scores.
+        let reference = rival.map(|r| Mean::of(r.energies)).filter(|_| known.is_none());
+        match target.structure() {
+            Structure::Mixture { means, sd } => {
+                let of = |block: &Block<'_>| mixture::coverage(block.data, dim, &means, sd);
+                let (found, floor) = (of(&judged), rival.as_ref().map(of));
+                let truth = known.map(|energy| -energy);
+                let se = Some(energy.standard_error());
+                self.add(
+                    "mean log p",
+                    Figure { value: -energy.mean, sd: se, truth, energies: true, ..Figure::default() },
+                );
+                let mut add = |metric, value, floor, truth| {
+                    self.add(metric, Figure { value, floor, truth, ..Figure::default() });
+                };
+                let modes = Some(found.modes as f64);
+                add("modes covered", found.covered as f64, floor.map(|f| f.covered as f64), modes);
+                add("mode-mass total variation", found.mass_variation, floor.map(|f| f.mass_variation), None);
+                add("fraction within 4 sd of a mode", found.within, floor.map(|f| f.within), None);
+            }
+            structure => {
+                let (sd, truth) = (Some(energy.standard_error()), known);
+                let (floor, floor_sd) = (reference.map(|r| r.mean), reference.map(|r| r.standard_error()));
+                self.add("mean energy", Figure { value: energy.mean, sd, floor, floor_sd, truth, energies: true });
+                if let Structure::Wells { right } = structure {
+                    let worst = |b: &Block<'_>| wells::worst_deviation(&wells::right_fractions(b.data, dim), right);
+                    let (value, floor) = (worst(&judged), rival.as_ref().map(worst));
+                    self.add("worst well |P(d>0) - truth|", Figure { value, floor, ..Figure::default() });
+                }
+                if let Structure::Particles { .. } = structure {
+                    let (value, floor) = of_energies(&median);
+                    self.add("median energy", Figure { value, floor, energies: true, ..Figure::default() });
+                }
+            }
+        }
+        self.virials(n);
+        if let Some(gate) = self.gate {
+            let (value, floor) = of_energies(&|energies| share_above(energies, gate));
+            let name = format!("share with E > {gate}");
+            self.add(&name, Figure { value, floor, energies: true, ..Figure::default() });
+        }
+        let lost = judged.energies.iter().filter(|energy| !energy.is_finite()).count() as f64;
+        let figure = Figure { value: lost, truth: Some(0.0), energies: true, ..Figure::default() };
+        self.add("samples with non-finite energy", figure);
+    }
+
+    /// E[x·∇E] is the number of free coordinates for every density exp(-E) (integration by parts).
+    fn virials(&mut self, n: usize) {
+        let free = self.target.symmetry().free_coordinates(self.target.dim()) as f64;
+        let (set, rival) = (self.set, self.comparison.map(|c| c.independent.as_ref().unwrap_or(&c.reference)));
+        if set.virials.is_empty() {
+            return;
+        }
+        // Of the samples up to a gate.
+        let mean = |set: &Set, n: usize, gate: Option<f64>| {
+            let pairs = set.virials[..n]
+                .iter()
+                .zip(&set.energies)
+                .filter(|(_, energy)| gate.is_none_or(|gate| **energy <= gate));
+            Mean::of(&pairs.map(|(virial, _)| *virial).collect::<Vec<f64>>())
+        };
+        let figure = |gate: Option<f64>| {
+            let (mine, theirs) = (mean(set, n, gate), rival.map(|set| mean(set, set.len().min(n), gate)));
+            Figure {
+                value: mine.mean,
+                sd: Some(mine.standard_error()),
+                floor: theirs.map(|m| m.mean),
+                floor_sd: theirs.map(|m| m.standard_error()),
+                truth: Some(free),
+                energies: true,
+            }
+        };
+        self.add("virial E[x.grad E]", figure(None));
+        if let Some(gate) = self.gate {
+            self.add(&format!("virial, E <= {gate}"), figure(Some(gate)));
+            let discarded = share_above(&set.energies[..n], gate);
+            self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
+        }
+    }
+
+    /// Distances between the samples and the reference.
+    pub fn compared(&mut self, comparison: &Comparison) {
+        let (dim, effort) = (self.target.dim(), self.effort);
+        let (n, repeats) = (effort.distance_n, effort.repeats);
+        let outsides = [("", Outside::Counted), (", as published", Outside::Dropped)];
+        for (suffix, outside) in outsides {
+            self.repeated(comparison, &format!("energy TVD{suffix}"), (n, repeats), true, &|a, b| {
+                total_variation(a.energies, b.energies, BINS, outside)
+            });
+        }
+        let particles = match self.target.structure() {
+            Structure::Particles { count, dimensions } => Some((count, dimensions)),
+            _ => None,
+        };
+        if let Some((_, dimensions)) = particles {
+            for (suffix, outside) in outsides {
+                self.repeated(comparison, &format!("distance TVD{suffix}"), (n, repeats), false, &|a, b| {
+                    total_variation(&a.distances(dimensions), &b.distances(dimensions), BINS, outside)
+                });
+            }
+        }
+        let energy_w2 = |a: &Block<'_>, b: &Block<'_>| wasserstein2_line(a.energies, b.energies);
+        self.repeated(comparison, "energy W2", (n, repeats), true, &energy_w2);
+        if let Some(gate) = self.gate {
+            let name = format!("energy W2, E <= {gate}");
+            self.repeated(comparison, &name, (n, repeats), true, &|a, b| {
+                wasserstein2_line(&gated(a.energies, gate), &gated(b.energies, gate))
+            });
+            let pairs = comparison.pairs(self.set, n, repeats).values;
+            let discarded =
+                Mean::of(&pairs.iter().map(|(a, _)| share_above(a.energies, gate)).collect::<Vec<_>>()).mean;
+            self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
+        }
+        self.repeated(comparison, "W2", (n, repeats), false, &|a, b| wasserstein2(a.data, b.data, dim));
+        let aligner = particles.and_then(|(count, dimensions)| Aligner::new(count, dimensions));
+        if let Some(aligner) = aligner {
+            let size = effort.geometric(&aligner);
+            self.repeated(comparison, "W2, geometric", size, false, &|a, b| {
+                geometric_wasserstein2(a.data, b.data, dim, &aligner)
+            });
+            self.notes.push(format!("W2, geometric: {}", aligner.method()));
+        }
+    }
+
+    fn repeated(
+        &mut self,
+        comparison: &Comparison,
+        metric: &str,
+        (n, repeats): (usize, usize),
+        energies: bool,
+        f: Metric<'_>,
+    ) {
+        let pairs = comparison.pairs(self.set, n, repeats);
+        let of =
+            |pairs: &[(Block<'_>, Block<'_>)]| Mean::of(&pairs.par_iter().map(|(a, b)| f(a, b)).collect::<Vec<f64>>());
+        let (value, floor) = (of(&pairs.values), of(&pairs.floors));
+        let draws = value.n;
+        // The reference's energies are one evaluation each as well.
+        let judged = if energies { (pairs.size * draws) as u64 } else { 0 };
+        let row = Row {
+            value: value.mean,
+            sd: (draws > 1).then_some(value.sd),
+            floor: Some(floor.mean),
+            floor_sd: (floor.n > 1).then_some(floor.sd),
+            repeats: draws,
+            floor_repeats: floor.n,
+            energy_evaluations: self.cost(pairs.size * draws, energies) + judged,
+            ..self.row(metric, pairs.size)
+        };
+        self.rows.push(row);
+    }
+}

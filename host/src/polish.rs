@@ -1,0 +1,375 @@
+//! Polishing: a few MALA steps on the true energy after the one-step draw, which remove local strain but do not move
+//! weight between modes.
+//!
+//! Every sample is a chain of its own. Its step size starts at the one that suited a pilot, adapts during the first
+//! half of the steps and is frozen in the second half, whose kernel leaves the target invariant. Its equilibrium is an
+//! acceptance of 0.574. Row r of seed s draws from the stream (s, polish, r), so that a polished sample does not depend
+//! on how many are drawn.
+
+use crate::engine::Samples;
+use crate::error::Error;
+use crate::metric::statistic::median;
+use crate::target_api::Target;
+use kiln_core::dynamics::{self, langevin, step_size};
+use kiln_core::random::{Purpose, Streams};
+use kiln_core::symmetry::{MeanFree, Symmetry, remove_mean};
+use kiln_core::{Energy, Mask, Scalar};
+use kiln_gpu::posterior::{LANES, Pack, load, store};
+use rayon::prelude::*;
+
+/// Samples that the pilot moves.
+pub const PILOT_ROWS: usize = 256;
+/// Its steps, all of them adapting.
+const PILOT_STEPS: usize = 100;
+/// Streams of the pilot, apart from those of samples.
+const PILOT_STREAMS: u64 = 1 << 40;
+/// Where the pilot's step sizes start; they move by a factor of up to e±¹⁰.
+const FIRST_STEP: f64 = 0.01;
+/// Fast at first: few steps must do, and a sample with a contact needs a much smaller one.
+const ADAPTATION: step_size::Params = step_size::Params { target_acceptance: 0.574, rate: 1.0, half_life: 10.0 };
+
+/// What every chain does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Every random number follows from it.
+    pub seed: u64,
+    /// Index of the first row's stream.
+    pub first: u64,
+    /// MALA steps.
+    pub steps: usize,
+    /// How many of them adapt the step size.
+    pub adapting: usize,
+    /// Step size at first, in units of x².
+    pub step_size: f64,
+}
+
+/// What chains did, one value a row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows {
+    /// Mean acceptance.
+    pub acceptance: Vec<f32>,
+    /// Step size at the end.
+    pub step_size: Vec<f32>,
+    /// Energy at the start.
+    pub before: Vec<f32>,
+    /// Energy at the end.
+    pub after: Vec<f32>,
+    /// Proposals whose energy was not finite.
+    pub divergences: Vec<u32>,
+    /// Energy evaluations a row.
+    pub evaluations: u64,
+}
+
+impl Rows {
+    fn append(&mut self, more: Self) {
+        self.acceptance.extend(more.acceptance);
+        self.step_size.extend(more.step_size);
+        self.before.extend(more.before);
+        self.after.extend(more.after);
+        self.divergences.extend(more.divergences);
+        self.evaluations = more.evaluations;
+    }
+}
+
+/// What polishing did and cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PolishReport {
+    /// MALA steps a sample.
+    pub steps: usize,
+    /// Mean acceptance over samples and steps.
+    pub acceptance: f64,
+    /// Median step size at the end, in units of x².
+    pub step_size: f64,
+    /// Median energy before.
+    pub energy_before: f64,
+    /// Median energy after.
+    pub energy_after: f64,
+    /// Energy evaluations, the pilot's included.
+    pub energy_evaluations: u64,
+    /// Proposals whose energy was not finite: rejected.
+    pub divergences: u64,
+    /// Samples whose energy was not finite to begin with: they stay where they are.
+    pub immovable: usize,
+}
+
+impl std::fmt::Display for PolishReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "polished by {} MALA steps: acceptance {:.2}, step size {:.2e}, median energy {:.2}, before {:.2}; \
+             {} energy evaluations, {} divergences",
+            self.steps,
+            self.acceptance,
+            self.step_size,
+            self.energy_after,
+            self.energy_before,
+            self.energy_evaluations,
+            self.divergences
+        )?;
+        if self.immovable > 0 {
+            write!(f, "; {} samples have no finite energy and stay where they are", self.immovable)?;
+        }
+        Ok(())
+    }
+}
+
+/// Polishes samples in place by `steps` MALA steps each.
+///
+/// # Errors
+/// If the target has no dynamics or other coordinates than the samples.
+pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u64) -> Result<PolishReport, Error> {
+    let mut polisher = Polisher::tuned(target, samples, steps, seed)?;
+    polisher.polish(samples, 0)?;
+    Ok(polisher.report())
+}
+
+/// Polishing of one set of samples in several parts.
+pub struct Polisher<'a> {
+    target: &'a dyn Target,
+    settings: Settings,
+    rows: Rows,
+    pilot_evaluations: u64,
+}
+
+impl<'a> Polisher<'a> {
+    /// Finds the step size that suits the first [`PILOT_ROWS`] samples, on a copy of them.
+    ///
+    /// # Errors
+    /// If the target has no dynamics or other coordinates than the samples.
+    pub fn tuned(target: &'a dyn Target, samples: &Samples, steps: usize, seed: u64) -> Result<Self, Error> {
+        let settings = Settings { seed, first: 0, steps, adapting: steps / 2, step_size: FIRST_STEP };
+        let mut polisher = Self { target, settings, rows: Rows::default(), pilot_evaluations: 0 };
+        let rows = samples.len().min(PILOT_ROWS);
+        let mut pilot = samples.data[..rows * samples.dim].to_vec();
+        let settings = Settings { first: PILOT_STREAMS, steps: PILOT_STEPS, adapting: PILOT_STEPS, ..settings };
+        if rows > 0 && steps > 0 {
+            let found = polisher.chains(samples.dim, &mut pilot, &settings)?;
+            polisher.settings.step_size = median(&found.step_size.into_iter().map(f64::from).collect::<Vec<_>>());
+            polisher.pilot_evaluations = found.evaluations * rows as u64;
+        }
+        Ok(polisher)
+    }
+
+    /// Polishes samples in place, the first of which is number `first` of the whole set.
+    ///
+    /// # Errors
+    /// If the samples have other coordinates than the target.
+    pub fn polish(&mut self, samples: &mut Samples, first: u64) -> Result<(), Error> {
+        let settings = Settings { first, ..self.settings };
+        let rows = self.chains(samples.dim, &mut samples.data, &settings)?;
+        self.rows.append(rows);
+        Ok(())
+    }
+
+    fn chains(&self, dim: usize, x: &mut [f32], settings: &Settings) -> Result<Rows, Error> {
+        let title = self.target.title();
+        if dim != self.target.dim() {
+            let message = format!("the samples have {dim} coordinates, {title} has {}", self.target.dim());
+            return Err(Error::input(message, "polish samples of the target they were drawn for"));
+        }
+        let dynamics = self.target.dynamics().ok_or_else(|| {
+            Error::input(format!("{title} has no energy that chains can move on"), "leave --polish out")
+        })?;
+        Ok(dynamics.langevin(x, settings))
+    }
+
+    /// What was done so far.
+    pub fn report(&self) -> PolishReport {
+        let wide = |values: &[f32]| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let Rows { acceptance, step_size, before, after, divergences, evaluations } = &self.rows;
+        let rows = before.len();
+        PolishReport {
+            steps: self.settings.steps,
+            acceptance: wide(acceptance).iter().sum::<f64>() / rows.max(1) as f64,
+            step_size: median(&wide(step_size)),
+            energy_before: median(&wide(before)),
+            energy_after: median(&wide(after)),
+            energy_evaluations: self.pilot_evaluations + evaluations * rows as u64,
+            divergences: divergences.iter().map(|d| u64::from(*d)).sum(),
+            immovable: before.iter().filter(|energy| !energy.is_finite()).count(),
+        }
+    }
+}
+
+/// An energy that is called, not inlined.
+struct Called<'a, E>(&'a E);
+
+impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Called<'_, E> {
+    #[inline(never)]
+    fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
+        self.0.energy_and_gradient(x, gradient)
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
+    }
+}
+
+/// One MALA chain a row of `x` (rows, N), sixteen side by side, on all cores.
+pub(crate) fn chains<E: Energy<Pack, N> + Sync, const N: usize>(
+    energy: &E,
+    x: &mut [f32],
+    settings: &Settings,
+) -> Rows {
+    assert_eq!(x.len() % N, 0, "whole rows");
+    let blocks: Vec<Rows> = x
+        .par_chunks_mut(LANES * N)
+        .enumerate()
+        .map(|(block, rows)| pack_of_chains(&Called(energy), rows, settings, block * LANES))
+        .collect();
+    let mut all = Rows::default();
+    blocks.into_iter().for_each(|block| all.append(block));
+    all
+}
+
+fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
+    energy: &E,
+    rows: &mut [f32],
+    settings: &Settings,
+    at: usize,
+) -> Rows {
+    let symmetry = energy.symmetry();
+    let index = |lane| settings.first + (at + lane) as u64;
+    let streams = Streams::new(settings.seed, Purpose::Polish, std::array::from_fn(index));
+    let mut rng = MeanFree { rng: streams, symmetry };
+    let mut position = load(rows);
+    remove_mean(symmetry, &mut position);
+    let mut state = dynamics::init(energy, position);
+    let before = state.energy;
+    let mut step = step_size::init(Pack::constant(settings.step_size));
+    let (mut acceptance, mut divergences) = (Pack::constant(0.0), [0_u32; LANES]);
+    let mut evaluations = 1;
+    for k in 0..settings.steps {
+        if k == settings.adapting {
+            step.freeze();
+        }
+        let info = langevin::step(&mut rng, &mut state, &langevin::Params { step_size: step.step_size }, energy);
+        step_size::step(&mut step, &ADAPTATION, info.acceptance);
+        acceptance += info.acceptance;
+        divergences.iter_mut().enumerate().for_each(|(lane, d)| *d += u32::from(info.divergent.lane(lane)));
+        evaluations += u64::from(info.evaluations);
+    }
+    store(&state.position, rows);
+    let n = rows.len() / N;
+    let of = |pack: Pack| pack.0[..n].to_vec();
+    Rows {
+        acceptance: of(acceptance / Pack::constant(settings.steps.max(1) as f64)),
+        step_size: of(step.step_size),
+        before: of(before),
+        after: of(state.energy),
+        divergences: divergences[..n].to_vec(),
+        evaluations,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::statistic::Mean;
+    use crate::reference::{judge, shipped};
+    use crate::target::builtin;
+    use kiln_gpu::posterior::normal_batch;
+
+    fn named(name: &str) -> Box<dyn Target> {
+        builtin().into_iter().find(|target| target.name() == name).unwrap()
+    }
+
+    /// The first rows of a shipped reference, moved by noise of this width.
+    fn strained(name: &str, rows: usize, noise: f32) -> Samples {
+        let Samples { dim, mut data } = shipped(name).unwrap().samples;
+        data.truncate(rows * dim);
+        let xi = normal_batch(7, Purpose::Test, 0, rows, dim);
+        data.iter_mut().zip(xi).for_each(|(x, xi)| *x += noise * xi);
+        Samples { dim, data }
+    }
+
+    fn energies(target: &dyn Target, samples: &Samples) -> Vec<f64> {
+        let wide = |row: &[f32]| target.energy(&row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>());
+        samples.data.chunks_exact(samples.dim).map(wide).collect()
+    }
+
+    #[test]
+    fn equilibrium_stays_equilibrium() {
+        for name in ["lj13", "dw4", "mw32", "mog40"] {
+            let (target, mut samples) = (named(name), strained(name, 4000, 0.0));
+            let before = Mean::of(&energies(target.as_ref(), &samples));
+            let old = samples.clone();
+            let report = polish(target.as_ref(), &mut samples, 40, 3).unwrap();
+            let after = Mean::of(&energies(target.as_ref(), &samples));
+            let z = (after.mean - before.mean) / before.standard_error().hypot(after.standard_error());
+            assert!(z.abs() < 4.0, "{name}: {before:?} {after:?}");
+            assert!(judge::virial(target.as_ref(), &samples.data).unwrap().holds(), "{name}");
+            assert!((0.4..0.75).contains(&report.acceptance), "{name}: {report:?}");
+            // Chains moved, each evaluated once at the start and once a step; the pilot of 256 rows, 100 steps.
+            assert_ne!(old, samples);
+            assert_eq!(report.energy_evaluations, 4000 * 41 + 256 * 101, "{name}");
+        }
+    }
+
+    #[test]
+    fn strain_goes_and_the_mean_stays_at_the_origin() {
+        for (name, noise, gain) in [("lj13", 0.05, 10.0), ("dw4", 0.3, 1.0)] {
+            let (target, mut samples) = (named(name), strained(name, 500, noise));
+            let report = polish(target.as_ref(), &mut samples, 50, 3).unwrap();
+            assert!(report.energy_after < report.energy_before - gain, "{name}: {report:?}");
+            let found = median(&energies(target.as_ref(), &samples));
+            assert!((found - report.energy_after).abs() < 1e-3, "{name}: the reported energy is the samples'");
+            let d = if name == "dw4" { 2 } else { 3 };
+            for row in samples.data.chunks_exact(samples.dim) {
+                let mean: f32 = row.iter().step_by(d).sum();
+                assert!(mean.abs() < 1e-4, "{name}: {mean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_depends_on_neither_the_number_of_rows_nor_of_threads_nor_the_parts() {
+        let target = named("lj13");
+        let all = strained("lj13", 300, 0.02);
+        let with = |threads: usize, parts: &[usize]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut polisher = Polisher::tuned(target.as_ref(), &all, 6, 9).unwrap();
+                let (mut out, mut first) = (Vec::new(), 0);
+                for rows in parts {
+                    let mut part = Samples { dim: 39, data: all.data[first * 39..][..rows * 39].to_vec() };
+                    polisher.polish(&mut part, first as u64).unwrap();
+                    out.extend(part.data);
+                    first += rows;
+                }
+                (out, polisher.report())
+            })
+        };
+        let (whole, report) = with(1, &[300]);
+        assert_eq!(with(3, &[300]), (whole.clone(), report));
+        assert_eq!(with(2, &[100, 37, 163]), (whole.clone(), report));
+        assert_eq!(with(2, &[37]).0, whole[..37 * 39]);
+    }
+
+    #[test]
+    fn what_cannot_move_stays_and_is_counted() {
+        let (target, mut samples) = (named("dw4"), strained("dw4", 20, 0.0));
+        samples.data[8] = f32::INFINITY;
+        let report = polish(target.as_ref(), &mut samples, 10, 0).unwrap();
+        assert_eq!(report.immovable, 1);
+        assert!(report.divergences >= 10 && report.to_string().contains("1 samples have no finite energy"), "{report}");
+        let mut other = Samples { dim: 3, data: vec![0.0; 6] };
+        assert!(polish(target.as_ref(), &mut other, 10, 0).unwrap_err().to_string().contains("3 coordinates"));
+        assert_eq!(
+            polish(target.as_ref(), &mut Samples { dim: 8, data: vec![] }, 10, 0).unwrap().energy_evaluations,
+            0
+        );
+    }
+
+    #[test]
+    fn every_target_can_be_polished() {
+        for target in builtin() {
+            let dim = target.dim();
+            let mut samples = Samples { dim, data: normal_batch(1, Purpose::Test, 0, 40, dim) };
+            samples.data.iter_mut().for_each(|x| *x *= 2.0);
+            let report = polish(target.as_ref(), &mut samples, 200, 1).unwrap();
+            assert!(report.energy_after < report.energy_before, "{}: {report}", target.name());
+            assert!(report.acceptance > 0.2, "{}: {report}", target.name());
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Reference samples: the truth that samplers are judged by, with the evidence that it is one.
+//!
+//! Where a target has an exact sampler, references come from it. Elsewhere they come from replica exchange on the true
+//! energy ([`tempering`]): many independent ladders from scattered starts, step sizes adapted and then frozen, frames so
+//! far apart that they are nearly independent, each turned and relabelled at random where the energy does not mind, all
+//! in random order, so that any two halves are independent sets. The [`Manifest`] holds what was done and what came out.
+
+pub mod judge;
+mod manifest;
+mod symmetry;
+pub mod tempering;
+
+pub use manifest::{Manifest, Method, Observable, Virial, hash};
+
+use crate::engine::Samples;
+use crate::error::Error;
+use crate::format::npy;
+use crate::progress::Progress;
+use crate::target_api::Target;
+use kiln_core::random::{Purpose, Stream};
+use kiln_gpu::posterior::LANES;
+use rayon::prelude::*;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tempering::{Counts, Exchange};
+
+/// Samples with their manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// The frames, in random order.
+    pub samples: Samples,
+    /// Where they come from and how good they are.
+    pub manifest: Manifest,
+}
+
+/// What reference is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// Frames.
+    pub n: usize,
+    /// Every random number follows from it.
+    pub seed: u64,
+    /// Multiplies burn-in and the distance between frames; 1 gives nearly independent frames.
+    pub effort: f64,
+    /// Independent ladders, a multiple of 16.
+    pub ladders: usize,
+    /// Whether to use the target's exact sampler where it has one.
+    pub exact: bool,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { n: 10_000, seed: 0, effort: 1.0, ladders: 4 * LANES, exact: true }
+    }
+}
+
+/// The hottest temperature of a ladder.
+const HOTTEST: f64 = 3.0;
+/// Leapfrog steps of a trajectory, and trajectories between exchanges.
+const TRAJECTORY: (u32, u32) = (8, 2);
+/// Rounds of burn-in at effort 1, in which step sizes adapt.
+const WARMUP: f64 = 1000.0;
+/// Rounds of the first pilot at effort 1, which measures how long chains remember.
+const PILOT: f64 = 500.0;
+/// A pilot must be this many times as long as what it measures, or it is doubled, at most [`DOUBLINGS`] times.
+const PILOT_TIMES: f64 = 50.0;
+const DOUBLINGS: u32 = 6;
+/// Rounds between frames in units of the integrated autocorrelation time, at effort 1: neighbours of an exponential
+/// memory then correlate by e⁻¹⁰.
+const THINNING: f64 = 5.0;
+/// Frames' distances that are discarded before the first frame.
+const SETTLE: usize = 10;
+/// Frames a ladder has at least, so that diagnostics mean something; surplus ones are left out at random.
+const LEAST_FRAMES: usize = 100;
+/// Exact samples that are judged at least.
+const LEAST_JUDGED: usize = 1000;
+/// The part of the work that frames come from.
+const FRAMES: &str = "frames";
+/// Streams of frames' symmetries and of their order; see [`tempering::LADDER_STREAMS`].
+const SYMMETRY_STREAMS: u64 = 2 << 40;
+const ORDER_STREAM: u64 = 3 << 40;
+
+/// Makes a reference, with progress on stderr unless `quiet`. It is not judged: see [`Manifest::verdict`].
+///
+/// # Errors
+/// If the target has neither an exact sampler nor dynamics.
+pub fn generate(target: &dyn Target, order: &Order, quiet: bool) -> Result<Reference, Error> {
+    let start = Instant::now();
+    let dim = target.dim();
+    let judged = order.n.max(LEAST_JUDGED);
+    let exact = if order.exact { target.exact_samples(order.seed, judged) } else { None };
+    // Exact samples are judged as four chains.
+    let (frames, length, method, counts) = match exact {
+        Some(frames) => (frames, judged / 4, Method::Exact, Counts::default()),
+        None => exchange(target, order, quiet)?,
+    };
+    let chains = frames.len() / (dim * length);
+    let traces = judge::observe(target, &frames[..chains * length * dim])?;
+    let data = match method {
+        Method::Exact => frames[..order.n * dim].to_vec(),
+        Method::ReplicaExchange { .. } => shuffled(&frames, dim, order),
+    };
+    let samples = Samples { dim, data };
+    let mut bytes = Vec::new();
+    npy::write(&samples, &mut bytes)
+        .map_err(|error| Error::numerics(format!("cannot encode: {error}"), "report it"))?;
+    let manifest = Manifest {
+        kiln: env!("CARGO_PKG_VERSION").into(),
+        command: String::new(),
+        target: target.name().into(),
+        title: target.title(),
+        convention: target.convention(),
+        seed: order.seed,
+        n: samples.len(),
+        dim,
+        sha256: hash(&bytes),
+        method,
+        frames_judged: chains * length,
+        observables: traces.observables(length),
+        virial: traces.virial(length),
+        energy_evaluations: counts.evaluations + (chains * length) as u64,
+        divergences: counts.divergences,
+        seconds: start.elapsed().as_secs_f64(),
+        converged: true,
+    };
+    let converged = manifest.verdict().is_ok();
+    Ok(Reference { samples, manifest: Manifest { converged, ..manifest } })
+}
+
+/// The reference that Kiln ships for a target.
+pub fn shipped(target_name: &str) -> Option<Reference> {
+    let (_, npy, json) = SHIPPED.iter().find(|(name, ..)| *name == target_name)?;
+    Some(Reference { samples: npy::read(*npy).ok()?, manifest: serde_json::from_slice(json).ok()? })
+}
+
+/// Name, array and manifest of every shipped reference; `references/README.md` says how they were made.
+pub const SHIPPED: [(&str, &[u8], &[u8]); 5] = [
+    ("mog40", include_bytes!("../../references/mog40.npy"), include_bytes!("../../references/mog40.json")),
+    ("mw32", include_bytes!("../../references/mw32.npy"), include_bytes!("../../references/mw32.json")),
+    ("dw4", include_bytes!("../../references/dw4.npy"), include_bytes!("../../references/dw4.json")),
+    ("lj13", include_bytes!("../../references/lj13.npy"), include_bytes!("../../references/lj13.json")),
+    (
+        "lj13-pairs-once",
+        include_bytes!("../../references/lj13-pairs-once.npy"),
+        include_bytes!("../../references/lj13-pairs-once.json"),
+    ),
+];
+
+type Made = (Vec<f32>, usize, Method, Counts);
+
+/// Frames by replica exchange, ladder by ladder, the number a ladder has, and what it took.
+fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Error> {
+    let dynamics = target.dynamics().ok_or_else(|| {
+        let message = format!("{} has neither an exact sampler nor an energy that chains can move on", target.title());
+        Error::input(message, "choose one of `kiln targets`")
+    })?;
+    let free = target.symmetry().free_coordinates(target.dim());
+    let (leapfrog_steps, trajectories) = TRAJECTORY;
+    let settings = Exchange {
+        seed: order.seed,
+        ladders: order.ladders,
+        temperatures: Exchange::temperatures(HOTTEST, free),
+        leapfrog_steps,
+        trajectories,
+    };
+    let packs = order.ladders.div_ceil(LANES) as u64;
+    let watched = |label: &str, rounds: usize, work: &mut dyn FnMut(&(dyn Fn() + Sync))| {
+        // Where there is no bar, only the last and longest part is worth its lines.
+        let quiet = quiet || (label != FRAMES && !std::io::stderr().is_terminal());
+        let progress = Progress::new(target.name(), packs * rounds as u64, 0, quiet);
+        progress.quality(label);
+        let done = AtomicU64::new(0);
+        work(&|| progress.step(done.fetch_add(1, Ordering::Relaxed) + 1));
+        progress.finish();
+    };
+
+    let mut walk = dynamics.exchange(&settings);
+    let warmup = (WARMUP * order.effort).ceil() as usize;
+    watched("burn-in", warmup, &mut |tick| walk.adapt(warmup, tick));
+    let step_sizes = walk.freeze();
+    let mut counts = walk.counts();
+
+    let (mut pilot, mut discarded) = ((PILOT * order.effort).ceil() as usize, warmup);
+    let mut doublings = 0;
+    let memory = loop {
+        let mut frames = Vec::new();
+        watched("pilot", pilot, &mut |tick| frames = walk.record(pilot, 1, tick));
+        discarded += pilot;
+        let memory = judge::observe(target, &frames)?.memory(pilot);
+        doublings += 1;
+        if memory * PILOT_TIMES <= pilot as f64 || doublings > DOUBLINGS {
+            break memory;
+        }
+        pilot *= 2;
+    };
+    counts.add(&walk.counts());
+
+    let thinning = (THINNING * order.effort * memory).ceil().max(1.0) as usize;
+    let length = order.n.div_ceil(order.ladders).max(LEAST_FRAMES);
+    let mut frames = Vec::new();
+    watched(FRAMES, (SETTLE + length) * thinning, &mut |tick| {
+        walk.adapt(SETTLE * thinning, tick);
+        frames = walk.record(length, thinning, tick);
+    });
+    discarded += SETTLE * thinning;
+    let production = walk.counts();
+    counts.add(&production);
+    // Burn-in begins with step sizes that suit nobody: its divergences say nothing of the frames.
+    counts.divergences = production.divergences;
+
+    let dim = target.dim();
+    frames.par_chunks_exact_mut(dim).enumerate().for_each(|(frame, x)| {
+        let mut stream = Stream::new(order.seed, Purpose::Reference, SYMMETRY_STREAMS + frame as u64);
+        symmetry::apply_random(target.symmetry(), x, &mut stream);
+    });
+    let rate = |sum: &f64, n: u64| sum / n.max(1) as f64;
+    let exchanges = production.exchanged.iter().zip(&production.attempts);
+    let method = Method::ReplicaExchange {
+        kernel: "Hamiltonian Monte Carlo".into(),
+        precision: "f32".into(),
+        ladders: order.ladders,
+        frames_per_ladder: length,
+        rounds_between_frames: thinning,
+        rounds_discarded: discarded,
+        autocorrelation_rounds: memory,
+        leapfrog_steps,
+        trajectories_per_round: trajectories,
+        temperatures: settings.temperatures,
+        step_sizes,
+        acceptance: production.accepted.iter().map(|sum| rate(sum, production.trajectories)).collect(),
+        exchange_rates: exchanges.map(|(sum, n)| rate(sum, *n)).collect(),
+    };
+    Ok((frames, length, method, counts))
+}
+
+/// The first n of the frames in random order (Fisher, Yates).
+fn shuffled(frames: &[f32], dim: usize, order: &Order) -> Vec<f32> {
+    let mut stream = Stream::new(order.seed, Purpose::Reference, ORDER_STREAM);
+    let mut rows: Vec<usize> = (0..frames.len() / dim).collect();
+    symmetry::shuffle(&mut rows, &mut stream);
+    rows.iter().take(order.n).flat_map(|row| &frames[row * dim..][..dim]).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{Problem, builtin};
+    use kiln_core::energy::ManyWell;
+    use kiln_core::symmetry::Symmetry;
+
+    fn named(name: &str) -> Box<dyn Target> {
+        builtin().into_iter().find(|target| target.name() == name).unwrap()
+    }
+
+    #[test]
+    fn shipped_references_are_what_their_manifests_say() {
+        for (name, npy, _) in SHIPPED {
+            let Reference { samples, manifest } = shipped(name).unwrap();
+            let target = named(name);
+            assert_eq!(hash(npy), manifest.sha256, "{name}: the file is not the one that was judged");
+            let described = (manifest.target.as_str(), manifest.convention.clone(), manifest.n, manifest.dim);
+            assert_eq!(described, (name, target.convention(), 10_000, target.dim()));
+            assert_eq!((samples.len(), samples.dim), (10_000, target.dim()), "{name}");
+            assert!(manifest.converged && manifest.verdict().is_ok(), "{name}");
+            // The frames of the file, not only those behind the diagnostics.
+            let traces = judge::observe(target.as_ref(), &samples.data).unwrap();
+            for (ours, theirs) in traces.observables(samples.len() / 4).iter().zip(&manifest.observables) {
+                let error = ours.sd / 100.0;
+                assert!((ours.mean - theirs.mean).abs() < error, "{name}, {}: {}", ours.name, ours.mean);
+                assert!(ours.r_hat.unwrap() < 1.01, "{name}, {}: a quarter differs from the others", ours.name);
+            }
+        }
+        assert!(shipped("lj55").is_none());
+    }
+
+    #[test]
+    fn the_virial_tells_the_pair_conventions_apart() {
+        let z = |judge: &str, frames: &str| {
+            judge::virial(named(judge).as_ref(), &shipped(frames).unwrap().samples.data).unwrap()
+        };
+        for name in ["dw4", "lj13", "lj13-pairs-once"] {
+            assert!(z(name, name).holds(), "{name}: {:?}", z(name, name));
+        }
+        for (judge, frames) in [("lj13-pairs-once", "lj13"), ("lj13", "lj13-pairs-once")] {
+            let virial = z(judge, frames);
+            assert!(!virial.holds() && virial.z.abs() > 8.0, "{frames} by the energy of {judge}: {virial:?}");
+        }
+    }
+
+    #[test]
+    fn shipped_frames_have_no_orientation_no_labels_and_no_order() {
+        for name in ["dw4", "lj13", "lj13-pairs-once"] {
+            let data = shipped(name).unwrap().samples.data;
+            let dim = named(name).dim();
+            let Symmetry::Particles { count, dimensions } = named(name).symmetry() else { panic!() };
+            let moment = |f: &dyn Fn(&[f32]) -> f64| {
+                let values: Vec<f64> = data.chunks_exact(dim).map(f).collect();
+                let mean = crate::metric::statistic::Mean::of(&values);
+                mean.mean / mean.standard_error()
+            };
+            for i in 0..dim {
+                assert!(moment(&|x| f64::from(x[i])).abs() < 5.0, "{name}: coordinate {i} has a mean");
+            }
+            let square = |x: &[f32], i: usize| x[i * dimensions..][..dimensions].iter().map(|x| f64::from(x * x)).sum();
+            let difference = moment(&|x| {
+                let (a, b): (f64, f64) = (square(x, 0), square(x, count - 1));
+                a - b
+            });
+            assert!(difference.abs() < 5.0, "{name}: the first particle differs from the last");
+            assert!(moment(&|x| f64::from(x[0] * x[1])).abs() < 5.0, "{name}: axes are correlated");
+        }
+    }
+
+    /// Two wells: 4 coordinates, exact weights known, barrier 9.
+    fn wells() -> Problem<ManyWell<4>, 4> {
+        Problem::new("wells", ManyWell)
+    }
+
+    const SMALL: Order = Order { n: 3000, seed: 5, effort: 0.5, ladders: 32, exact: true };
+
+    #[test]
+    fn replica_exchange_crosses_barriers_and_meets_known_weights() {
+        let made = generate(&wells(), &SMALL, true).unwrap();
+        assert!(made.manifest.verdict().is_ok(), "{}", made.manifest.table());
+        let right = made.samples.data.chunks_exact(4).filter(|x| x[0] > 0.0).count() as f64 / 3000.0;
+        assert!((right - ManyWell::<4>::RIGHT_WELL).abs() < 4.0 * (0.15 * 0.85 / 3000.0_f64).sqrt(), "{right}");
+        let energy = &made.manifest.observables[0];
+        // 2/16 of Many-Well-32's mean energy.
+        assert!((energy.mean + 137.1985 / 8.0).abs() < 4.0 * energy.standard_error.unwrap(), "{energy:?}");
+    }
+
+    #[test]
+    fn one_seed_gives_one_reference_whatever_the_threads_and_another_seed_another() {
+        let with = |threads: usize, seed: u64| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let order = Order { n: 200, seed, effort: 0.1, ..SMALL };
+            pool.install(|| generate(named("dw4").as_ref(), &order, true).unwrap())
+        };
+        let (one, three, other) = (with(1, 5), with(3, 5), with(1, 6));
+        assert_eq!(one.samples, three.samples);
+        assert_eq!(one.manifest.observables, three.manifest.observables);
+        assert_ne!(one.samples, other.samples);
+        assert_eq!(one.samples.len(), 200);
+        // The outcome of this seed, pinned: a change of it makes the shipped references stale.
+        assert_eq!(one.manifest.sha256, "7c03e8cee4b6c77aeefe1055c387f6268553e87aafe18b398844f81061d3389c");
+    }
+
+    #[test]
+    fn exact_samples_are_taken_where_there_are_any() {
+        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, true).unwrap();
+        assert_eq!(made.manifest.method, Method::Exact);
+        assert_eq!(Some(made.samples.data), named("mw32").exact_samples(5, 5));
+        assert!(made.manifest.frames_judged >= 1000 && made.manifest.n == 5);
+    }
+
+    #[test]
+    fn a_manifest_reads_back_and_what_is_wrong_is_said() {
+        let good = shipped("lj13").unwrap().manifest;
+        assert_eq!(serde_json::from_str::<Manifest>(&good.json()).unwrap(), good);
+        let mut bad = good.clone();
+        bad.observables[1].r_hat = Some(1.034);
+        assert_eq!(bad.verdict().unwrap_err(), "R-hat of the smallest distance is 1.0340, above 1.01");
+        let mut bad = good.clone();
+        bad.virial.z = -8.0;
+        assert!(bad.verdict().unwrap_err().contains("8.0 standard errors from the 36 it must be"));
+        let mut bad = good;
+        bad.observables[0].r_hat = None;
+        assert_eq!(bad.verdict().unwrap_err(), "chains do not move in the energy");
+    }
+}

@@ -1,0 +1,104 @@
+//! What samples are drawn from: the generator of a run directory, or one that comes with Kiln. The one place that says
+//! what `RUN|NAME` can be.
+
+use crate::config::Config;
+use crate::engine::{Engine, Samples};
+use crate::error::{Error, nearest};
+use crate::pretrained::{self, PRETRAINED, Pretrained};
+use crate::run::{CONFIG, GENERATOR, Run};
+use crate::sample::sample_from;
+use std::path::{Path, PathBuf};
+
+/// Where runs lie unless `--out` says otherwise.
+const RUNS: &str = "runs";
+/// Runs that a hint names at most.
+const NAMED: usize = 5;
+
+/// A trained generator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// Of a run, with the settings it was trained with.
+    Run(Run, Box<Config>),
+    /// One that comes with Kiln.
+    Pretrained(&'static Pretrained),
+}
+
+impl Source {
+    /// The name of its target.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Run(_, config) => &config.run.target,
+            Self::Pretrained(pretrained) => pretrained.name,
+        }
+    }
+
+    /// The first `n` samples of a seed: sample r is the same whatever n is.
+    ///
+    /// # Errors
+    /// If the generator is damaged.
+    pub fn sample(&self, engine: &dyn Engine, seed: u64, n: usize) -> Result<Samples, Error> {
+        match self {
+            Self::Run(run, config) => engine.sample(run, config, seed, n),
+            Self::Pretrained(pretrained) => sample_from(pretrained.generator, pretrained.name, seed, n),
+        }
+    }
+}
+
+/// The generator that a person means by `place`: a run directory, or the name of one that comes with Kiln.
+///
+/// # Errors
+/// If there is no such run, or it has no generator yet; the hint says what there is.
+pub fn resolve(place: &Path) -> Result<Source, Error> {
+    if let Some(pretrained) = place.to_str().and_then(pretrained::find).filter(|_| !place.exists()) {
+        return Ok(Source::Pretrained(pretrained));
+    }
+    let (run, config) = Run::open(place).map_err(|error| match place.exists() {
+        true => error,
+        false => error.with_hint(what_there_is(place, Path::new(RUNS))),
+    })?;
+    run.generator()?;
+    Ok(Source::Run(run, Box::new(config)))
+}
+
+/// Names the trained runs below `runs`.
+fn what_there_is(place: &Path, runs: &Path) -> String {
+    let trained = |path: &PathBuf| path.join(CONFIG).is_file() && path.join(GENERATOR).is_file();
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.path()).filter(trained).map(|path| path.display().to_string()).collect();
+    names.sort();
+    let shipped = PRETRAINED.iter().map(|pretrained| pretrained.name).collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        return format!("{shipped} come with Kiln; `kiln train` makes others and prints the run's directory");
+    }
+    let word = place.display().to_string();
+    let inside = runs.join(place).display().to_string();
+    let near = nearest(&word, names.iter().map(String::as_str))
+        .or_else(|| nearest(&inside, names.iter().map(String::as_str)))
+        .map_or(String::new(), |near| format!("did you mean '{near}'? "));
+    let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+    names.truncate(NAMED);
+    format!("{near}`kiln train` left {}{more}; {shipped} come with Kiln", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_name_the_runs_there_are() {
+        let place = tempfile::tempdir().unwrap();
+        let runs = place.path().join("runs");
+        assert!(what_there_is(Path::new("x"), &runs).contains("kiln train"));
+        for (name, files) in
+            [("a-seed0", &[CONFIG, GENERATOR][..]), ("b-seed0", &[CONFIG, GENERATOR]), ("c", &[CONFIG])]
+        {
+            std::fs::create_dir_all(runs.join(name)).unwrap();
+            files.iter().for_each(|file| std::fs::write(runs.join(name).join(file), "").unwrap());
+        }
+        let hint = what_there_is(Path::new("b-seed1"), &runs);
+        let [a, b] = ["a-seed0", "b-seed0"].map(|name| runs.join(name).display().to_string());
+        assert!(hint.starts_with(&format!("did you mean '{b}'?")) && hint.contains(&a), "{hint}");
+        assert!(!hint.contains(&runs.join("c").display().to_string()), "{hint}");
+    }
+}
