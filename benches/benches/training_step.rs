@@ -18,9 +18,9 @@ fn outer_steps(c: &mut Criterion) {
     for target in target::builtin() {
         for preset in preset::PRESETS {
             let config = config(target.name(), preset, target.dim());
-            let spec = train::trainer_spec(&config, target.dim()).expect("presets are valid");
-            let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
             let training = target.training().expect("an energy");
+            let spec = train::trainer_spec(&config, target.dim(), training.symmetry()).expect("presets are valid");
+            let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
             c.bench_function(&format!("{} preset {preset}, one outer step, 1 thread", target.name()), |b| {
                 b.iter(|| black_box(trainer.step(training, 0.5)));
             });

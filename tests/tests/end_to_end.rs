@@ -8,6 +8,7 @@ use host::target_api::{Structure, Target};
 use host::{preset, train};
 use kiln_core::posterior::Params;
 use kiln_core::random::Purpose;
+use kiln_core::symmetry::Symmetry;
 use kiln_gpu::posterior::{self, RowReport, normal_batch};
 use kiln_gpu::trainer::Trainer;
 use kiln_gpu::{Checkpoint, Cpu};
@@ -29,7 +30,7 @@ fn config(steps: usize, objective: Objective) -> Config {
 
 /// Trains and samples.
 fn trained(config: &Config, target: &dyn posterior::Target) -> Vec<f32> {
-    let spec = train::trainer_spec(config, 2).unwrap();
+    let spec = train::trainer_spec(config, 2, Symmetry::None).unwrap();
     let mut trainer = Trainer::new(&Cpu::default(), spec).unwrap();
     let steps = config.train.steps;
     for step in 0..steps {
@@ -130,7 +131,7 @@ fn one_seed_gives_the_same_bits_for_any_number_of_threads() {
 fn a_saved_and_resumed_training_gives_the_same_bits() {
     let target = mog40();
     let target = target.training().unwrap();
-    let spec = train::trainer_spec(&config(20, Objective::Dikl), 2).unwrap();
+    let spec = train::trainer_spec(&config(20, Objective::Dikl), 2, Symmetry::None).unwrap();
     let advance = |trainer: &mut Trainer<Cpu>, steps: std::ops::Range<usize>| {
         for step in steps {
             trainer.step(target, step as f64 / 20.0).unwrap();

@@ -7,10 +7,11 @@ use kiln_core::random::Purpose;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::{Checkpoint, Cpu, Generator};
 
-/// A run of a few steps.
+/// A run of a few steps, with short posterior chains.
 fn run(target: &dyn host::target_api::Target, out: &std::path::Path) -> Run {
     let mut settings = preset::settings(target.name(), "kiln", target.dim());
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
+    (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
     train::fit(target, settings, Some(out)).unwrap()
 }
 
