@@ -27,6 +27,7 @@ pub mod reference;
 pub mod run;
 mod sample;
 pub mod source;
+mod spec;
 pub mod target;
 pub mod target_api;
 pub mod train;
