@@ -1,12 +1,18 @@
-//! Particles through the batch sampler: the mean-free subspace, and a target of 165 dimensions on a worker's stack.
+//! Particles through the batch sampler (the mean-free subspace, and a target of 165 dimensions on a worker's stack), the
+//! generator and the score network.
 
+mod common;
+
+use common::uniform;
 use kiln_core::dynamics::step_size;
 use kiln_core::energy::{DoubleWell, LennardJones, ManyWell, Pairs};
 use kiln_core::posterior::{Params, Transition};
 use kiln_core::random::Purpose;
 use kiln_core::score::Estimator;
 use kiln_core::symmetry::Symmetry;
+use kiln_gpu::egnn::{Activation, Edges, EgnnSpec, Head, Radial};
 use kiln_gpu::posterior::{EnergyTarget, Target, mean_free, normal_batch};
+use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError};
 
 const ROWS: usize = 40;
 
@@ -78,4 +84,117 @@ fn without_symmetry_nothing_is_moved() {
     let before = rows.clone();
     mean_free(target.symmetry(), &mut rows);
     assert_eq!((target.symmetry(), rows), (Symmetry::None, before));
+}
+
+/// A quarter turn with a reflection (exact in floating point), and a relabelling that moves every particle.
+struct Motion {
+    count: usize,
+    dimensions: usize,
+}
+
+impl Motion {
+    /// Of coordinates (rows, count × dimensions).
+    fn turned(&self, rows: &[f32]) -> Vec<f32> {
+        rows.chunks_exact(self.dimensions)
+            .flat_map(|x| {
+                let mut y = x.to_vec();
+                (y[0], y[1]) = (x[1], x[0]);
+                y[0] = -y[0];
+                y
+            })
+            .collect()
+    }
+
+    /// Of what belongs to particles in equal parts, one row after the other.
+    fn relabelled(&self, rows: &[f32], row: usize) -> Vec<f32> {
+        let own = row / self.count;
+        rows.chunks_exact(row)
+            .flat_map(|x| (0..self.count).flat_map(|i| &x[(i + 1) % self.count * own..][..own]))
+            .copied()
+            .collect()
+    }
+
+    fn moved(&self, rows: &[f32]) -> Vec<f32> {
+        self.relabelled(&self.turned(rows), self.count * self.dimensions)
+    }
+}
+
+fn egnn(node_inputs: usize, radial: Radial) -> Body {
+    Body::Egnn(EgnnSpec {
+        particles: 5,
+        dimensions: 3,
+        node_inputs,
+        hidden: 16,
+        layers: 3,
+        activation: Activation::Silu,
+        edges: Edges::Symmetric,
+        head: Head::Direct,
+        attention: true,
+        radial,
+        range: 2.0,
+    })
+}
+
+/// Turning the latent's coordinates turns the sample; relabelling coordinates and own latents relabels it; a common shift of
+/// the coordinates does nothing. With that, the distribution of samples is invariant. Another latent gives another sample.
+#[test]
+fn generators_of_particles_are_equivariant() {
+    let (dim, own) = (15, 2);
+    let radial = Radial::Steps { count: 8, range: 4.0 };
+    for (skip, thresholds) in [(0.7, vec![-0.5, 0.5]), (0.0, vec![])] {
+        let body = egnn(GeneratorSpec::node_inputs(own, thresholds.len()), radial);
+        let spec = GeneratorSpec { dim, latent: dim + 5 * own, thresholds, skip, scale: 40.0, body };
+        let generator = Generator::new(&Cpu::default(), spec, &mut uniform(3)).expect("a spec");
+        let motion = Motion { count: 5, dimensions: 3 };
+        let (z, u) = (normal_batch(1, Purpose::Test, 0, ROWS, dim), normal_batch(1, Purpose::Test, 1, ROWS, 5 * own));
+        let sample = |z: &[f32], u: &[f32]| {
+            let rows = z.chunks_exact(dim).zip(u.chunks_exact(5 * own));
+            generator.sample(&rows.flat_map(|(z, u)| [z, u].concat()).collect::<Vec<_>>())
+        };
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        let x = sample(&z, &u);
+        assert!(close(&sample(&motion.moved(&z), &motion.relabelled(&u, 5 * own)), &motion.moved(&x)));
+        let shifted: Vec<f32> = z.iter().map(|z| z + 0.5).collect();
+        assert!(close(&sample(&shifted, &u), &x));
+        let other: Vec<f32> = u.iter().map(|u| -u).collect();
+        assert!(!close(&sample(&z, &other), &x), "own latents matter");
+        assert!(largest_mean(Symmetry::Particles { count: 5, dimensions: 3 }, &x) < 1e-5);
+    }
+}
+
+/// D(y, v) moves with y, and depends on v.
+#[test]
+fn score_networks_of_particles_are_equivariant() {
+    let body = egnn(ScoreSpec::NODE_INPUTS, Radial::Basis { count: 8, range: 4.0 });
+    let spec = ScoreSpec::Preconditioned { dim: 15, body, data_sd: 0.7 };
+    let net = ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(4)).expect("a spec");
+    let motion = Motion { count: 5, dimensions: 3 };
+    let mut y = normal_batch(1, Purpose::Test, 2, ROWS, 15);
+    mean_free(Symmetry::Particles { count: 5, dimensions: 3 }, &mut y);
+    let noise = NoiseBatch::from_ratios((0..ROWS).map(|i| 0.05 * (i + 1) as f32).collect());
+    let d = net.denoise(&y, &noise);
+    let moved = net.denoise(&motion.moved(&y), &noise);
+    assert!(moved.iter().zip(motion.moved(&d)).all(|(a, b)| (a - b).abs() < 1e-5));
+    assert!(d.iter().zip(&y).any(|(d, y)| (d - y).abs() > 0.1));
+}
+
+/// Shapes that do not fit are refused: node inputs, coordinates, and latents that the particles cannot share.
+#[test]
+fn shapes_of_particles_that_do_not_fit_are_refused() {
+    let radial = Radial::Squared;
+    let spec = |latent, node_inputs| GeneratorSpec {
+        dim: 15,
+        latent,
+        thresholds: vec![0.0],
+        skip: 1.0,
+        scale: 1.0,
+        body: egnn(node_inputs, radial),
+    };
+    assert_eq!(spec(15, 1).check(), Ok(()));
+    assert_eq!(spec(25, 4).check(), Ok(()));
+    for wrong in [spec(26, 4), spec(25, 5), spec(15, 2), GeneratorSpec { dim: 12, ..spec(15, 1) }] {
+        assert_eq!(wrong.check(), Err(SpecError::Particles), "{wrong:?}");
+    }
+    let score = ScoreSpec::Preconditioned { dim: 15, body: egnn(3, radial), data_sd: 1.0 };
+    assert_eq!(ScoreNetwork::new(&Cpu::default(), score, &mut uniform(1)).err(), Some(SpecError::Particles));
 }
