@@ -214,8 +214,8 @@ pub struct Reference {
 #[derive(Debug, Args)]
 #[command(after_help = EVALUATE_EXAMPLES)]
 pub struct Evaluate {
-    /// The run directory, or a file of samples (.npy, .npz, .csv, .extxyz)
-    #[arg(value_name = "RUN|FILE")]
+    /// A run directory, the name of a generator that comes with Kiln, or a file of samples (.npy, .npz, .csv, .extxyz)
+    #[arg(value_name = "RUN|NAME|FILE")]
     pub what: PathBuf,
 
     /// What the samples of a file are of; see `kiln targets`

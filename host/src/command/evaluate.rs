@@ -1,4 +1,4 @@
-//! `kiln evaluate`: every figure of a run or a file of samples with its floor or truth.
+//! `kiln evaluate`: every figure of a run, a generator that comes with Kiln, or a file of samples, with its floor or truth.
 
 use super::{find_target, print, whole};
 use crate::cli::Evaluate;
@@ -13,6 +13,7 @@ use crate::metric::{Mixing, Origin};
 use crate::polish::polish;
 use crate::reference::Manifest;
 use crate::run::{METRICS, REPORT, Run};
+use crate::source::{Source, resolve};
 use crate::target_api::Target;
 use std::path::Path;
 
@@ -90,16 +91,21 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
         let origin = Origin { seed: None, mixing, producing, ..Origin::draws(&source, seed) };
         return Ok(Judged { target, samples, origin, run: None });
     }
-    let (run, config) = Run::open(path)?;
-    if let Some(name) = arguments.target.as_deref().filter(|name| *name != config.run.target) {
-        let message = format!("--target is {name}, but the run '{source}' is of {}", config.run.target);
-        return Err(Error::input(message, "leave --target out: a run knows its target"));
+    let generator = resolve(path)?;
+    if let Some(name) = arguments.target.as_deref().filter(|name| *name != generator.target()) {
+        let message = format!("--target is {name}, but '{source}' is of {}", generator.target());
+        return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
-    run.generator()?;
-    let target = find_target(engine, &config.run.target, "")?;
-    let samples = engine.sample(&run, &config, seed, effort.samples())?;
-    let origin = Origin { training: training_cost(&run), ..Origin::draws(&source, seed) };
-    Ok(Judged { target, samples, origin, run: Some((run, config)) })
+    let target = find_target(engine, generator.target(), "")?;
+    let samples = generator.sample(engine, seed, effort.samples())?;
+    let draws = Origin::draws(&source, seed);
+    Ok(match generator {
+        Source::Run(run, config) => {
+            let origin = Origin { training: training_cost(&run), ..draws };
+            Judged { target, samples, origin, run: Some((run, *config)) }
+        }
+        Source::Pretrained(_) => Judged { target, samples, origin: draws, run: None },
+    })
 }
 
 /// Refuses a file that cannot be of this target before anything is computed.
