@@ -15,7 +15,7 @@ use kiln_gpu::{AdamOptions, Body, GeneratorSpec, ScoreSpec};
 /// The trainer's settings from a configuration.
 ///
 /// # Errors
-/// If the published schedule cannot be built.
+/// If the published schedule cannot be built, or no network has this shape.
 pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<TrainerSpec, Error> {
     let (generator, score, noise, train) = (&config.generator, &config.score, &config.noise, &config.train);
     let thresholds = config.thresholds();
@@ -60,7 +60,7 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
         clip: clip.map(|clip| clip as f32),
         ..AdamOptions::default()
     };
-    Ok(TrainerSpec {
+    let spec = TrainerSpec {
         seed: config.run.seed,
         steps: train.steps as u64,
         batch: train.batch,
@@ -94,7 +94,11 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
         ema: train.ema as f32,
         score_ema: train.score_ema as f32,
         posterior: posterior_params(&config.posterior),
-    })
+    };
+    spec.generator
+        .check()
+        .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
+    Ok(spec)
 }
 
 /// What a lean EGNN sees of distances. A generator with thresholds has them on the latent's distances too.

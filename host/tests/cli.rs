@@ -105,6 +105,14 @@ fn sizes_that_are_zero_negative_or_not_numbers_are_refused() {
 }
 
 #[test]
+fn networks_that_do_not_fit_the_target_are_refused() {
+    let place = place();
+    refused(&place, &["train", "--set", "generator.network=egnn"], "an egnn needs a target of particles", "\"mlp\"");
+    let odd = ["train", "dw4", "--set", "generator.latent=9"];
+    refused(&place, &odd, "equally many for each particle", "[generator]");
+}
+
+#[test]
 fn a_used_or_unwritable_place_is_left_alone() {
     let place = place();
     fs::create_dir(place.path().join("used")).unwrap();

@@ -10,6 +10,7 @@ use crate::plot::Caption;
 use crate::progress::{Progress, parse_budget};
 use crate::run::{PICTURE, Run, SAMPLES};
 use crate::target_api::Target;
+use crate::train::trainer_spec;
 use crate::{format, plot, preset};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -93,6 +94,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
             format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {}", target.title());
         return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
     }
+    trainer_spec(&config, target.dim(), target.symmetry())?;
     let run = Run::create(arguments.out.as_deref(), &config, &target.convention())?;
     Ok((run, config, target))
 }
