@@ -10,10 +10,8 @@ use super::scratch::{self, Buffer};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Most rows of a chunk: its activations fill the cache.
-const LARGEST_CHUNK: usize = 512;
-/// Batches with more rows than this are cut in two at least.
-const WORTH_CUTTING: usize = 256;
+/// Most rows of a chunk: its activations fill the second-level cache.
+const LARGEST_CHUNK: usize = 256;
 /// At most this many groups, each with a set of parameter gradients of its own, which bounds the memory.
 const GROUPS: usize = 16;
 /// Numbers a task when gradients of groups are added up.
@@ -30,7 +28,7 @@ pub(crate) struct Plan {
 /// Rows a chunk. Part of the definition of the result, since sums over rows are cut here: it depends on the batch
 /// and on nothing else.
 fn chunk_size(batch: usize) -> usize {
-    let pieces = batch.div_ceil(LARGEST_CHUNK).max(batch.div_ceil(WORTH_CUTTING).min(2)).max(1);
+    let pieces = batch.div_ceil(LARGEST_CHUNK).max(1);
     batch.div_ceil(pieces).next_multiple_of(16).max(16)
 }
 
