@@ -83,10 +83,16 @@ pub(crate) fn add(source: &[f32], target: &mut [f32]) {
     }
 }
 
-/// `target *= source`, element by element.
-pub(crate) fn multiply(source: &[f32], target: &mut [f32]) {
-    for (t, s) in target.iter_mut().zip(source) {
-        *t *= s;
+/// `target += source` for several sources, each element in the order of the sources; four of them in one pass.
+pub(crate) fn add_sums(sources: &[&[f32]], target: &mut [f32]) {
+    let (fours, rest) = sources.as_chunks::<4>();
+    for [a, b, c, d] in fours {
+        for ((((t, a), b), c), d) in target.iter_mut().zip(*a).zip(*b).zip(*c).zip(*d) {
+            *t = *t + a + b + c + d;
+        }
+    }
+    for source in rest {
+        add(source, target);
     }
 }
 
@@ -143,7 +149,8 @@ mod tests {
         let mut s = [1.0, 0.0, 0.0];
         add_column_sums(&m, &mut s);
         assert_eq!(s, [26.0, 47.0, 69.0]);
-        multiply(&[0.5, 1.0, 2.0], &mut s);
-        assert_eq!(s, [13.0, 47.0, 138.0]);
+        let rows: Vec<&[f32]> = vec![&[1.0, 2.0, 3.0]; 6];
+        add_sums(&rows, &mut s);
+        assert_eq!(s, [32.0, 59.0, 87.0]);
     }
 }

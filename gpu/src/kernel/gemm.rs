@@ -5,22 +5,22 @@
 //! | C = A B, B packed | [`product`] | forward: activations by weights; backward: gradients by [`Packed::transposed`] weights |
 //! | C = Aᵀ B | [`gram`] | gradients of the weights |
 //!
-//! B is packed once and used for many A; A is never copied. A tile of C stays in registers while one number of each of
+//! B is packed once and used for many A. A tile of C stays in registers while one number of each of
 //! its rows meets one to three vectors of B. Vectors are the machine's ([`pulp`] picks them when the program runs), the code
-//! is safe. Every number of C is a sum over the inner index in its order, cut at [`INNER`] or [`DEPTH`]: a row of a product
-//! does not depend on the other rows of the call.
+//! is safe. Every number of C is a sum over the inner index in its order, cut at fixed places: a row of a product does not
+//! depend on the other rows of the call.
+
+mod gram;
+mod tile;
 
 use super::scratch::{self, Buffer};
 use pulp::{Arch, Simd, WithSimd};
+use tile::{ROWS, VECTORS, Write, store};
 
-/// Rows of a tile: with three vectors a row, 24 sums stay in 32 registers.
-const ROWS: usize = 8;
-/// Vectors in a row of a tile.
-const VECTORS: usize = 3;
+pub(crate) use gram::gram;
+
 /// Most rows of B that [`product`] takes at a time: a strip of them stays in the first-level cache for all rows of A.
 const INNER: usize = 160;
-/// Rows of A and B that [`gram`] takes at a time: what a tile reads of them stays in the first-level cache.
-const DEPTH: usize = 128;
 
 /// Numbers of a vector on this machine.
 fn lanes() -> usize {
@@ -103,57 +103,26 @@ impl Packed {
 /// # Panics
 /// If the shapes do not fit together.
 pub(crate) fn product(a: &[f32], b: &Packed, add: bool, c: &mut [f32]) {
+    dispatch(a, b, add, None, c);
+}
+
+/// `c = (a b) * factors`, element by element, for `factors` of the shape of `c`.
+///
+/// # Panics
+/// As [`product`], and if there are not as many factors as numbers in `c`.
+pub(crate) fn scaled_product(a: &[f32], b: &Packed, factors: &[f32], c: &mut [f32]) {
+    assert_eq!(factors.len(), c.len(), "factors");
+    dispatch(a, b, false, Some(factors), c);
+}
+
+fn dispatch(a: &[f32], b: &Packed, add: bool, factors: Option<&[f32]>, c: &mut [f32]) {
     let (k, n) = (b.rows, b.columns);
     if n == 0 {
         return assert!(c.is_empty(), "product without columns");
     }
     let m = c.len() / n;
     assert_eq!((a.len(), c.len()), (m * k, m * n), "product of {m} x {k} and {k} x {n}");
-    Arch::new().dispatch(Product { m, k, n, a, b: &b.values, add, c });
-}
-
-/// `c = aᵀ b`, or `c += aᵀ b` with `add`, for row-major `a` (rows, m), `b` (rows, n) and `c` (m, n).
-///
-/// # Panics
-/// If the shapes do not fit together.
-pub(crate) fn gram(rows: usize, a: &[f32], b: &[f32], add: bool, c: &mut [f32]) {
-    if rows == 0 {
-        if !add {
-            c.fill(0.0);
-        }
-        return assert!(a.is_empty() && b.is_empty(), "product without rows");
-    }
-    let (m, n) = (a.len() / rows, b.len() / rows);
-    assert_eq!((a.len(), b.len(), c.len()), (rows * m, rows * n, m * n), "product of {m} x {rows} and {rows} x {n}");
-    if m * n > 0 {
-        Arch::new().dispatch(Gram { m, n, a, b, add, c });
-    }
-}
-
-/// A tile of sums: rows of vectors.
-type Tile<V, const R: usize, const W: usize> = [[V; W]; R];
-
-/// Writes or adds a tile to rows of C that begin `stride` apart; a last vector may be cut off by the row's end.
-#[inline(always)]
-fn store<S: Simd, const R: usize, const W: usize>(
-    simd: S,
-    tile: &Tile<S::f32s, R, W>,
-    width: usize,
-    stride: usize,
-    add: bool,
-    c: &mut [f32],
-) {
-    for (i, sums) in tile.iter().enumerate() {
-        let (whole, rest) = S::as_mut_simd_f32s(&mut c[i * stride..][..width]);
-        let (first, last) = sums.split_at(whole.len());
-        for (vector, sum) in whole.iter_mut().zip(first) {
-            *vector = if add { simd.add_f32s(*vector, *sum) } else { *sum };
-        }
-        if let [sum, ..] = last {
-            let old = if add { simd.partial_load_f32s(rest) } else { simd.splat_f32s(0.0) };
-            simd.partial_store_f32s(rest, if add { simd.add_f32s(old, *sum) } else { *sum });
-        }
-    }
+    Arch::new().dispatch(Product { m, k, n, a, b: &b.values, add, factors, c });
 }
 
 struct Product<'a> {
@@ -163,6 +132,7 @@ struct Product<'a> {
     a: &'a [f32],
     b: &'a [f32],
     add: bool,
+    factors: Option<&'a [f32]>,
     c: &'a mut [f32],
 }
 
@@ -170,31 +140,36 @@ impl Product<'_> {
     /// The columns from `at` on that a strip of `W` vectors covers, for all rows, from the part of the inner index that
     /// begins at `from`.
     #[inline(always)]
-    fn columns<S: Simd, const W: usize>(&mut self, simd: S, at: usize, strip: &[f32], from: usize, add: bool) {
+    fn columns<S: Simd, const W: usize>(&mut self, simd: S, at: usize, strip: &[f32], from: usize, write: Write<'_>) {
+        let whole = self.n - at >= W * S::F32_LANES;
         let mut i = 0;
         while i + ROWS <= self.m {
-            self.tile::<S, ROWS, W>(simd, i, at, strip, from, add);
+            if whole {
+                self.tile::<S, ROWS, W, true>(simd, i, at, strip, from, write);
+            } else {
+                self.tile::<S, ROWS, W, false>(simd, i, at, strip, from, write);
+            }
             i += ROWS;
         }
         if i + 4 <= self.m {
-            self.tile::<S, 4, W>(simd, i, at, strip, from, add);
+            self.tile::<S, 4, W, false>(simd, i, at, strip, from, write);
             i += 4;
         }
         while i < self.m {
-            self.tile::<S, 1, W>(simd, i, at, strip, from, add);
+            self.tile::<S, 1, W, false>(simd, i, at, strip, from, write);
             i += 1;
         }
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const W: usize>(
+    fn tile<S: Simd, const R: usize, const W: usize, const WHOLE: bool>(
         &mut self,
         simd: S,
         i: usize,
         at: usize,
         strip: &[f32],
         from: usize,
-        add: bool,
+        write: Write<'_>,
     ) {
         let (strip, _) = S::as_simd_f32s(strip);
         let (strip, _) = strip.as_chunks::<W>();
@@ -211,7 +186,7 @@ impl Product<'_> {
             }
         }
         let width = (self.n - at).min(W * S::F32_LANES);
-        store::<S, R, W>(simd, &sums, width, self.n, add, &mut self.c[i * self.n + at..]);
+        store::<S, R, W, WHOLE>(simd, &sums, (i * self.n + at, width, self.n), write, self.c);
     }
 }
 
@@ -223,6 +198,7 @@ impl WithSimd for Product<'_> {
         if self.k == 0 && !self.add {
             return self.c.fill(0.0);
         }
+        let factors = self.factors;
         let depth = self.k.div_ceil(self.k.div_ceil(INNER).max(1)).max(1);
         let (mut at, mut strips) = (0, self.b);
         while at < self.n {
@@ -231,98 +207,20 @@ impl WithSimd for Product<'_> {
             let (strip, rest) = strips.split_at(self.k * width);
             strips = rest;
             for (part, strip) in strip.chunks(depth * width).enumerate() {
-                let (from, add) = (part * depth, self.add || part > 0);
+                let from = part * depth;
+                let add = self.add || part > 0;
+                let write = match factors.filter(|_| (part + 1) * depth >= self.k) {
+                    Some(factors) => Write::Scale { factors, add },
+                    None if add => Write::Add,
+                    None => Write::Set,
+                };
                 match vectors {
-                    1 => self.columns::<S, 1>(simd, at, strip, from, add),
-                    2 => self.columns::<S, 2>(simd, at, strip, from, add),
-                    _ => self.columns::<S, VECTORS>(simd, at, strip, from, add),
+                    1 => self.columns::<S, 1>(simd, at, strip, from, write),
+                    2 => self.columns::<S, 2>(simd, at, strip, from, write),
+                    _ => self.columns::<S, VECTORS>(simd, at, strip, from, write),
                 }
             }
             at += width;
-        }
-    }
-}
-
-struct Gram<'a> {
-    m: usize,
-    n: usize,
-    a: &'a [f32],
-    b: &'a [f32],
-    add: bool,
-    c: &'a mut [f32],
-}
-
-impl Gram<'_> {
-    /// The columns from `at` on that a tile of `W` vectors covers, for all rows of C, from the rows of one block.
-    #[inline(always)]
-    fn columns<S: Simd, const W: usize>(&mut self, simd: S, at: usize, a: &[f32], b: &[f32], add: bool) {
-        let width = (self.n - at).min(W * S::F32_LANES);
-        let mut i = 0;
-        while i + ROWS <= self.m {
-            if width == W * S::F32_LANES {
-                self.tile::<S, ROWS, W, true>(simd, i, at, a, b, add);
-            } else {
-                self.tile::<S, ROWS, W, false>(simd, i, at, a, b, add);
-            }
-            i += ROWS;
-        }
-        while i < self.m {
-            self.tile::<S, 1, W, false>(simd, i, at, a, b, add);
-            i += 1;
-        }
-    }
-
-    /// `WHOLE` promises that the tile does not reach beyond the last column.
-    #[inline(always)]
-    fn tile<S: Simd, const R: usize, const W: usize, const WHOLE: bool>(
-        &mut self,
-        simd: S,
-        i: usize,
-        at: usize,
-        a: &[f32],
-        b: &[f32],
-        add: bool,
-    ) {
-        let width = if WHOLE { W * S::F32_LANES } else { (self.n - at).min(W * S::F32_LANES) };
-        let mut sums = [[simd.splat_f32s(0.0); W]; R];
-        for (a, b) in a.chunks_exact(self.m).zip(b.chunks_exact(self.n)) {
-            let (a, b) = (&a[i..i + R], &b[at..at + width]);
-            let vectors: [S::f32s; W] = if WHOLE {
-                let (b, _) = S::as_simd_f32s(b);
-                std::array::from_fn(|w| b[w])
-            } else {
-                std::array::from_fn(|w| simd.partial_load_f32s(&b[w * S::F32_LANES..width.min((w + 1) * S::F32_LANES)]))
-            };
-            for r in 0..R {
-                let a = simd.splat_f32s(a[r]);
-                for w in 0..W {
-                    sums[r][w] = simd.mul_add_e_f32s(a, vectors[w], sums[r][w]);
-                }
-            }
-        }
-        store::<S, R, W>(simd, &sums, width, self.n, add, &mut self.c[i * self.n + at..]);
-    }
-}
-
-impl WithSimd for Gram<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let (a, b) = (self.a, self.b);
-        let blocks = a.chunks(DEPTH * self.m).zip(b.chunks(DEPTH * self.n));
-        for (block, (a, b)) in blocks.enumerate() {
-            let add = self.add || block > 0;
-            let mut at = 0;
-            while at < self.n {
-                let left = (self.n - at).div_ceil(S::F32_LANES);
-                match left {
-                    1 => self.columns::<S, 1>(simd, at, a, b, add),
-                    2 => self.columns::<S, 2>(simd, at, a, b, add),
-                    _ => self.columns::<S, VECTORS>(simd, at, a, b, add),
-                }
-                at += left.min(VECTORS) * S::F32_LANES;
-            }
         }
     }
 }
@@ -383,6 +281,11 @@ mod tests {
                 c.copy_from_slice(&old);
                 product(&a, &packed, true, &mut c);
                 check(&c, &old, k, n, |i, l| a[i * k + l], |l, j| b[l * n + j]);
+                let mut scaled = vec![f32::NAN; m * n];
+                scaled_product(&a, &packed, &old, &mut scaled);
+                product(&a, &packed, false, &mut c);
+                c.iter_mut().zip(&old).for_each(|(c, old)| *c *= old);
+                assert_eq!(scaled, c, "{m} x {k} x {n}");
             }
         }
     }

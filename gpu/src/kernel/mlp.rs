@@ -4,8 +4,8 @@
 //! A chunk of rows runs through all layers before the next one starts, so its numbers stay in the cache.
 //! Each group of chunks adds up its own parameter gradients; groups are then added in their order.
 
-use super::activation::{add, add_column_sums, add_row, multiply, silu, silu_with_derivative};
-use super::gemm::{Packed, gram, product};
+use super::activation::{add_column_sums, add_row, add_sums, silu, silu_with_derivative};
+use super::gemm::{Packed, gram, product, scaled_product};
 use super::scratch::{self, Buffer};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -208,9 +208,8 @@ impl Gradients {
     pub(crate) fn add_to(&self, range: Range<usize>, target: &mut [f32]) {
         target.par_chunks_mut(BLOCK).enumerate().for_each(|(block, target)| {
             let start = range.start + block * BLOCK;
-            for group in &self.0 {
-                add(&group[start..start + target.len()], target);
-            }
+            let parts = self.0.iter().map(|group| &group[start..start + target.len()]);
+            add_sums(&parts.collect::<Vec<_>>(), target);
         });
     }
 }
@@ -278,8 +277,7 @@ fn backward_chunk(
         let Some(weight) = &factors[l] else { continue };
         if l > 0 {
             let mut below = scratch::take(m * layer.input);
-            product(values, weight, false, &mut below);
-            multiply(&hidden[l - 1].slope, &mut below);
+            scaled_product(values, weight, &hidden[l - 1].slope, &mut below);
             current = Some(below);
         } else if let Some(target) = input_gradient.take() {
             product(values, weight, false, target);
