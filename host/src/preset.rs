@@ -268,8 +268,8 @@ fn kiln_dw4() -> Settings {
             network: NetworkKind::Egnn,
             latent: 8 + 4 * OWN_LATENTS,
             hidden: 64,
-            depth: 5,
-            radial: 16,
+            depth: 8,
+            radial: 32,
             radial_range: 8.0,
             range: 3.0,
             thresholds: 7,
@@ -287,9 +287,9 @@ fn kiln_dw4() -> Settings {
             data_sd: 1.8,
             ..base.score
         },
-        noise: Noise { v_min: 0.05, v_max: 3.0, anneal: 0.4, ..base.noise },
+        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.1, ..base.noise },
         train: Train {
-            steps: 24_000,
+            steps: 30_000,
             batch: 256,
             weight: Weight::SigmaOverAlpha,
             generator_lr: 1e-3,

@@ -23,7 +23,10 @@ use std::time::Instant;
 const LIVE_SAMPLES: usize = 2000;
 /// Part of the training after which the best generator may be kept: before it, modes have no weights yet.
 const SELECT_FROM: f64 = 0.5;
-/// Key of its score.
+/// How much worse than the best score so far a later generator may score and yet be kept: the spread of the scores of
+/// exact samples. Within it the longer training decides, not chance.
+const SPREAD: f64 = 0.02;
+/// Key of the best score so far.
 const STEIN: &str = "stein";
 /// Batches in a row with more than half of their samples lost, after which training gives up.
 const LOST_BATCHES: u32 = 50;
@@ -124,7 +127,7 @@ fn check_energy<D: Backend>(job: &Job<'_>, target: &dyn posterior::Target, train
     Ok(())
 }
 
-/// The score of the best generator that an earlier sitting left.
+/// The best score of an earlier sitting.
 fn best_so_far(run: &Run) -> Result<f64, Error> {
     let path = run.file(BEST);
     if !path.exists() {
@@ -164,7 +167,7 @@ struct Session<'a, D: Backend> {
     target: &'a dyn posterior::Target,
     trainer: &'a mut Trainer<D>,
     window: Window,
-    /// The least [`selection::Stein::score`] of a generator that was kept.
+    /// The least [`selection::Stein::score`] so far.
     best: f64,
 }
 
@@ -226,9 +229,9 @@ impl<D: Backend> Session<'_, D> {
             .then(|| selection::judge(self.job.target, &x))
             .flatten()
             .map(|stein| stein.score());
-        if let Some(stein) = stein.filter(|stein| progress >= SELECT_FROM && *stein < self.best) {
-            self.best = stein;
-            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(stein)))?;
+        if let Some(stein) = stein.filter(|stein| progress >= SELECT_FROM && *stein <= self.best + SPREAD) {
+            self.best = self.best.min(stein);
+            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(self.best)))?;
         }
         let window = std::mem::take(&mut self.window);
         self.job.run.append_metrics(&json!({

@@ -128,7 +128,7 @@ pub const KEYS: &[Key] = &[
     key(
         "train.select",
         Domain::Choice(&["last", "stein"]),
-        "which generator is kept: the last, or the one of the second half that misses Stein's identity least",
+        "which generator is kept: the last, or the latest of the second half about as near to Stein's identity as the best",
     ),
     key("train.checkpoint_every", count(1, 100_000_000), "outer steps between checkpoints"),
     key("train.evaluate_every", count(1, 100_000_000), "outer steps between quality figures"),

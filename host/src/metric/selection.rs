@@ -264,6 +264,9 @@ const NEIGHBOURS: usize = 2000;
 /// The entropy is that of Kozachenko & Leonenko (1987), from the distance of every sample to its nearest neighbour in
 /// the first 2000; repeated samples drive it to -∞. Its error grows with the dimension, so that it compares samplers of
 /// one target, not targets. In nats; NaN for fewer than two samples.
+///
+/// **Misleading on clusters** such as LJ-13: frames lie turned and relabelled, so that no neighbour is near and the entropy
+/// hardly depends on the samples; the least energy wins.
 pub fn free_energy(symmetry: Symmetry, samples: &[f32], energies: &[f64]) -> f64 {
     let dim = (samples.len() / energies.len().max(1)).max(1);
     let free = symmetry.free_coordinates(dim) as f64;
