@@ -27,9 +27,11 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod artifact;
 pub mod diffusion;
 pub mod dynamics;
 pub mod energy;
+pub mod fixed;
 mod lanes;
 pub mod math;
 pub mod network;

@@ -10,6 +10,7 @@ Examples:
   kiln train mw32 --budget 15m        Many-Well-32, at most 15 minutes
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln evaluate runs/mog40-kiln-seed0
+  kiln export mog40 --format i8w16a -o mog40.kiln
   kiln targets                        what can be sampled
   kiln presets                        the recipes side by side
 
@@ -57,6 +58,22 @@ Every figure stands beside its floor, the same figure between two independent ex
 References: --reference, else the target's exact sampler, else the one shipped with Kiln.
 A run gets its report.html into its directory.";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  kiln export runs/mog40-kiln-seed0 -o mog40.kiln
+  kiln export mog40 --format i8w16a -o mog40.kiln --rust mog40.rs --c mog40.h
+  kiln evaluate mog40.kiln            the deployed generator, judged like any other
+  kiln inspect mog40.kiln
+
+Formats: i16w16a (16-bit weights and activations), i8w16a (8-bit weights, half the size), f32.
+The integer formats compute without floats: every machine draws the same samples, bit for bit. Weights are
+rounded by what 4,096 samples of a fixed seed show of the activations.";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  kiln export mog40 -o mog40.kiln
+  kiln inspect mog40.kiln";
+
 const PRESETS_EXAMPLES: &str = "\
 Examples:
   kiln presets                        all presets side by side
@@ -87,6 +104,10 @@ pub enum Command {
     Reference(Reference),
     /// Judge a run or a file of samples: every figure with its floor or truth
     Evaluate(Evaluate),
+    /// Write a generator as one file that runs anywhere, and compare it with the float one
+    Export(Export),
+    /// Explain a file that `kiln export` wrote
+    Inspect(Inspect),
     /// List the targets
     Targets,
     /// Show the presets side by side, or one as TOML
@@ -141,8 +162,8 @@ pub struct Train {
 #[derive(Debug, Args)]
 #[command(after_help = SAMPLE_EXAMPLES)]
 pub struct Sample {
-    /// A run directory
-    #[arg(value_name = "RUN|NAME")]
+    /// A run directory, the name of a generator that comes with Kiln, or a file that `kiln export` wrote
+    #[arg(value_name = "RUN|NAME|MODEL")]
     pub run: PathBuf,
 
     /// How many samples
@@ -214,8 +235,9 @@ pub struct Reference {
 #[derive(Debug, Args)]
 #[command(after_help = EVALUATE_EXAMPLES)]
 pub struct Evaluate {
-    /// A run directory, the name of a generator that comes with Kiln, or a file of samples (.npy, .npz, .csv, .extxyz)
-    #[arg(value_name = "RUN|NAME|FILE")]
+    /// A run directory, the name of a generator that comes with Kiln, a model (.kiln), or a file of samples (.npy, .npz, .csv,
+    /// .extxyz)
+    #[arg(value_name = "RUN|NAME|MODEL|FILE")]
     pub what: PathBuf,
 
     /// What the samples of a file are of; see `kiln targets`
@@ -245,6 +267,52 @@ pub struct Evaluate {
     /// Seed of the samples that are drawn from a run, and of polishing
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub seed: i64,
+}
+
+/// `kiln export`
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct Export {
+    /// A run directory, the name of a generator that comes with Kiln, or a model in f32
+    #[arg(value_name = "RUN|NAME")]
+    pub run: PathBuf,
+
+    /// The numbers it computes with: i16w16a, i8w16a or f32
+    #[arg(long, value_name = "FORMAT", default_value = "i16w16a")]
+    pub format: String,
+
+    /// Where to
+    #[arg(short, long, value_name = "FILE.kiln")]
+    pub output: PathBuf,
+
+    /// Write the same bytes as Rust source too, to link them into flash
+    #[arg(long, value_name = "FILE.rs")]
+    pub rust: Option<PathBuf>,
+
+    /// Write the same bytes as a C header too
+    #[arg(long, value_name = "FILE.h")]
+    pub c: Option<PathBuf>,
+
+    /// Do not judge: the file then has no figures of its quality
+    #[arg(long)]
+    pub no_quality: bool,
+
+    /// Seed of the samples that are judged
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `kiln inspect`
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub struct Inspect {
+    /// A file that `kiln export` wrote
+    #[arg(value_name = "FILE.kiln")]
+    pub model: PathBuf,
 }
 
 /// `kiln presets`

@@ -1,6 +1,8 @@
 //! The commands, one a file, and what they share.
 
 pub mod evaluate;
+pub mod export;
+pub mod inspect;
 pub mod presets;
 pub mod reference;
 pub mod sample;
@@ -20,6 +22,8 @@ pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
         Command::Sample(arguments) => sample::run(arguments, engine, cli.quiet),
         Command::Reference(arguments) => reference::run(arguments, engine, cli.quiet),
         Command::Evaluate(arguments) => evaluate::run(arguments, engine, cli.quiet),
+        Command::Export(arguments) => export::run(arguments, engine, cli.quiet),
+        Command::Inspect(arguments) => inspect::run(arguments),
         Command::Targets => targets::run(engine),
         Command::Presets(arguments) => presets::run(arguments, engine),
     }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod dynamics;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod format;
 pub mod html;
 pub mod metric;

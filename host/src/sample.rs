@@ -3,7 +3,10 @@
 
 use crate::engine::Samples;
 use crate::error::Error;
+use crate::export::bytes::Bytes;
+use crate::export::unfit;
 use crate::run::Run;
+use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
 use kiln_core::network::{Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator};
 use kiln_core::random::Purpose;
 use kiln_core::{Lanes, Scalar};
@@ -49,6 +52,29 @@ pub fn sample_from(bytes: &[u8], name: &str, seed: u64, n: usize) -> Result<Samp
         }
     }
     .map_err(|error| bad(error.to_string()))
+}
+
+/// The generator of a file as a model in floats.
+///
+/// # Errors
+/// If the file is damaged, or no model can hold its layers.
+pub fn float_model(bytes: &[u8], name: &str, target: &str) -> Result<Bytes, Error> {
+    let bad = |error: CheckpointError| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
+    let file = Checkpoint::from_bytes(bytes).map_err(bad)?;
+    let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(bad)?;
+    let network = match &spec.body {
+        Body::Mlp { hidden, depth } => {
+            let layers = mlp_layers(&file, &spec, *hidden, *depth).map_err(bad)?;
+            FloatMlp::new(&layers, spec.latent, &spec.thresholds, spec.skip, spec.scale).map(Network::Mlp)
+        }
+        Body::Egnn(shape) => {
+            let layers = egnn_layers(&file, shape).map_err(bad)?;
+            let embedding = layer(&file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
+            let (own, factors) = ((spec.latent - spec.dim) / shape.particles, [spec.skip, spec.scale]);
+            FloatEgnn::new(egnn_shape(shape), embedding, &layers, own, &spec.thresholds, factors).map(Network::Egnn)
+        }
+    };
+    network.and_then(|network| Model::new(target, "", network)).and_then(|model| Bytes::of(&model)).map_err(unfit)
 }
 
 /// What both kinds of generator offer.

@@ -1,12 +1,14 @@
-//! What samples are drawn from: the generator of a run directory, or one that comes with Kiln. The one place that says
-//! what `RUN|NAME` can be.
+//! What samples are drawn from: the generator of a run directory, one that comes with Kiln, or a model that `kiln export`
+//! wrote. The one place that says what `RUN|NAME|MODEL` can be.
 
 use crate::config::Config;
 use crate::engine::{Engine, Samples};
 use crate::error::{Error, nearest};
+use crate::export::bytes::{Bytes, ModelFile, is_model};
+use crate::export::draw;
 use crate::pretrained::{self, PRETRAINED, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
-use crate::sample::sample_from;
+use crate::sample::{float_model, sample_from};
 use std::path::{Path, PathBuf};
 
 /// Where runs lie unless `--out` says otherwise.
@@ -21,6 +23,8 @@ pub enum Source {
     Run(Run, Box<Config>),
     /// One that comes with Kiln.
     Pretrained(&'static Pretrained),
+    /// A file of a deployed model.
+    Model(ModelFile),
 }
 
 impl Source {
@@ -29,6 +33,34 @@ impl Source {
         match self {
             Self::Run(_, config) => &config.run.target,
             Self::Pretrained(pretrained) => pretrained.name,
+            Self::Model(file) => file.target(),
+        }
+    }
+
+    /// Its name without the way there.
+    pub fn name(&self) -> String {
+        let path = match self {
+            Self::Run(run, _) => run.path(),
+            Self::Pretrained(pretrained) => Path::new(pretrained.name),
+            Self::Model(file) => file.path(),
+        };
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        whole.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Its generator as a file in floats.
+    ///
+    /// # Errors
+    /// If it is damaged, or no file can hold it.
+    pub fn float_model(&self) -> Result<Bytes, Error> {
+        match self {
+            Self::Run(run, config) => {
+                let path = run.generator()?;
+                let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
+                float_model(&bytes, &path.display().to_string(), &config.run.target)
+            }
+            Self::Pretrained(pretrained) => float_model(pretrained.generator, pretrained.name, pretrained.name),
+            Self::Model(file) => Ok(Bytes::copied(file.bytes())),
         }
     }
 
@@ -40,15 +72,19 @@ impl Source {
         match self {
             Self::Run(run, config) => engine.sample(run, config, seed, n),
             Self::Pretrained(pretrained) => sample_from(pretrained.generator, pretrained.name, seed, n),
+            Self::Model(file) => draw::sample(&file.model()?, seed, n),
         }
     }
 }
 
-/// The generator that a person means by `place`: a run directory, or the name of one that comes with Kiln.
+/// The generator that a person means by `place`: a run directory, the name of one that comes with Kiln, or a model's file.
 ///
 /// # Errors
-/// If there is no such run, or it has no generator yet; the hint says what there is.
+/// If there is no such run, it has no generator yet, or the file is no model; the hint says what there is.
 pub fn resolve(place: &Path) -> Result<Source, Error> {
+    if is_model(place) {
+        return Ok(Source::Model(ModelFile::open(place)?));
+    }
     if let Some(pretrained) = place.to_str().and_then(pretrained::find).filter(|_| !place.exists()) {
         return Ok(Source::Pretrained(pretrained));
     }

@@ -4,10 +4,14 @@
 // Each test binary compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub mod artifacts;
 pub mod exact;
+pub mod fixed;
 pub mod golden;
 pub mod group;
 pub mod kernels;
+pub mod particles;
+pub mod quantised;
 pub mod statistics;
 pub mod targets;
 
@@ -67,4 +71,29 @@ pub mod tolerance {
     pub const CHAIN_RIGHT: f64 = 0.02;
     /// Root of the mean squared error of D from the same chains, in units of the posterior's width.
     pub const CHAIN_ERROR: f64 = 0.8;
+
+    /// Fixed-point SiLU, in units of 2^−16.
+    pub const FIXED_SILU: f64 = 1.7;
+    /// Fixed-point sigmoid, in units of 2^−16.
+    pub const FIXED_SIGMOID: f64 = 1.15;
+    /// Fixed-point tanh, in units of 2^−16.
+    pub const FIXED_TANH: f64 = 1.8;
+    /// Fixed-point Gaussian, in units of 2^−14.
+    pub const FIXED_GAUSSIAN: f64 = 1.15;
+    /// Integer Gaussian latents against the exact quantile, in units of 2^−16.
+    pub const FIXED_NORMAL: f64 = 0.65;
+    /// Random MLP generators with `i16` weights against the float ones: root of the mean squared error, relative to that
+    /// of the output, and the largest error for outputs of order 3.
+    pub const FIXED_MLP_I16: f64 = 3e-4;
+    pub const FIXED_MLP_I16_LARGEST: f64 = 7e-3;
+    /// The same with `i8` weights.
+    pub const FIXED_MLP_I8: f64 = 0.015;
+    pub const FIXED_MLP_I8_LARGEST: f64 = 0.35;
+    /// Random particle generators with `i16` weights against the float ones: root of the mean squared error, relative to
+    /// that of the output, and the largest error for outputs of order 1.
+    pub const FIXED_EGNN_I16: f64 = 2e-3;
+    pub const FIXED_EGNN_I16_LARGEST: f64 = 0.02;
+    /// The same with `i8` weights.
+    pub const FIXED_EGNN_I8: f64 = 0.1;
+    pub const FIXED_EGNN_I8_LARGEST: f64 = 0.8;
 }

@@ -1,10 +1,12 @@
-//! `kiln evaluate`: every figure of a run, a generator that comes with Kiln, or a file of samples, with its floor or truth.
+//! `kiln evaluate`: every figure of a run, a generator that comes with Kiln, a deployed model, or a file of samples, with its
+//! floor or truth.
 
 use super::{find_target, print, whole};
 use crate::cli::Evaluate;
 use crate::config::Config;
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
+use crate::export::bytes::is_model;
 use crate::format;
 use crate::html::{self, Page, Training};
 use crate::metric::comparison::{Comparison, manifest_mixing};
@@ -73,7 +75,7 @@ struct Judged {
 fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) -> Result<Judged, Error> {
     let path = &arguments.what;
     let source = path.display().to_string();
-    if path.is_file() {
+    if path.is_file() && !is_model(path) {
         let name = arguments.target.as_deref().ok_or_else(|| {
             let names: Vec<String> = engine.targets().iter().map(|target| target.name().to_string()).collect();
             let hint = format!("add --target, one of {}", names.join(", "));
@@ -104,7 +106,7 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
             let origin = Origin { training: training_cost(&run), ..draws };
             Judged { target, samples, origin, run: Some((run, *config)) }
         }
-        Source::Pretrained(_) => Judged { target, samples, origin: draws, run: None },
+        Source::Pretrained(_) | Source::Model(_) => Judged { target, samples, origin: draws, run: None },
     })
 }
 

@@ -206,7 +206,8 @@ impl Trial<'_> {
             self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
         }
         self.repeated(comparison, "W2", (n, repeats), false, &|a, b| wasserstein2(a.data, b.data, dim));
-        let aligner = particles.and_then(|(count, dimensions)| Aligner::new(count, dimensions));
+        let aligner = particles.filter(|_| effort.geometric);
+        let aligner = aligner.and_then(|(count, dimensions)| Aligner::new(count, dimensions));
         if let Some(aligner) = aligner {
             let size = effort.geometric(&aligner);
             self.repeated(comparison, "W2, geometric", size, false, &|a, b| {

@@ -1,0 +1,187 @@
+//! The deployable model: one file of bytes that becomes a checked view once, after which nothing can panic.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), kiln_core::artifact::ArtifactError> {
+//! # static BYTES: kiln_core::artifact::Aligned<[u8; 0]> = kiln_core::artifact::Aligned([]);
+//! // static BYTES: Aligned<[u8; include_bytes!("model.kiln").len()]> = Aligned(*include_bytes!("model.kiln"));
+//! let model = kiln_core::artifact::Artifact::check(&BYTES.0)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Version 1
+//! Little-endian. A header of 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
+//!
+//! | at | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | `KILN` |
+//! | 4 | 2 | version: 1 |
+//! | 6 | 1 | network: 0 layers of units, 1 messages between particles |
+//! | 7 | 1 | numbers: 0 `f32`, 1 `i16w16a`, 2 `i8w16a` |
+//! | 8 | 4 | length of the file in bytes |
+//! | 12 | 4 | CRC-32 (ISO-HDLC, that of zip and PNG) of all other bytes |
+//! | 16 | 4 | coordinates of a sample |
+//! | 20 | 4 | numbers of a latent |
+//! | 24 | 4 | thresholds of each latent number |
+//! | 28 | 4 | layers |
+//! | 32 | 4 | factor on the latent: `f32`, or Q16 |
+//! | 36 | 4 | factor on the network: `f32`, or Q16; 0 where it is folded into the last layer (units in integers) |
+//! | 40 | 4 | bytes of the target's name |
+//! | 44 | 4 | bytes of the metadata |
+//!
+//! Sections: the target's name; the metadata, a text for people (JSON, never parsed here); the thresholds (`f32`, or `i32` in
+//! Q16); then for
+//!
+//! - layers of units: for each layer the width of its outputs (u32), in integers followed by its binary point (u32); then the
+//!   layers;
+//! - messages: eight words: particles; dimensions; hidden width; radial functions (0 r², 1 basis, 2 steps); their number;
+//!   their range (`f32`), or centres in a unit of distance (Q16); bound of a coordinate factor (`f32`, or Q16); flags (1 ReLU,
+//!   2 target, 4 gate, 8 head; in integers 4 or 0); then the embedding, and for each layer what
+//!   [`network::EgnnLayer`](crate::network::EgnnLayer) or [`fixed::EgnnLayer`](crate::fixed::EgnnLayer) lists, in its order,
+//!   in integers after a section of eight bytes: binary points of state, edge, message, sum, value, gate, and two zeros. All
+//!   layers but the last change the nodes.
+//!
+//! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
+//! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).
+//!
+//! ## Samples
+//! Sample `index` of a seed is the image of the latent that fills the stream (seed, [`Purpose::Sample`](crate::random::Purpose), index):
+//! with [`fill_normal`](crate::random::Randomness) in `f32`, with [`fixed::fill_normal`](crate::fixed::fill_normal) in
+//! integers. A file gives the same samples on every machine.
+
+mod bytes;
+mod error;
+mod fixed;
+mod float;
+mod header;
+mod model;
+
+use bytes::Reader;
+use header::{Header, size};
+use heapless::Vec;
+
+pub use error::{ArtifactError, SampleError};
+pub use fixed::{FixedEgnn, FixedMlp};
+pub use float::{FloatEgnn, FloatMlp};
+pub use model::{Model, Network};
+
+/// What files begin with.
+pub const MAGIC: [u8; 4] = *b"KILN";
+/// The version that this build reads and writes.
+pub const VERSION: u16 = 1;
+/// Layers that a view of a multilayer perceptron holds.
+pub const MLP_LAYERS: usize = 16;
+/// Layers that a view of an equivariant network holds.
+pub const EGNN_LAYERS: usize = 8;
+
+/// Length of the header.
+const HEADER: usize = 48;
+/// Where the checksum stands.
+const CHECKSUM: usize = 12;
+/// One table of 256 words: a model is checked once, and flash is scarce.
+const CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+
+/// Puts bytes where a model can be read in place: at a multiple of 8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// What numbers a model computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Format {
+    /// Floats.
+    F32,
+    /// 16-bit weights and activations.
+    I16W16A,
+    /// 8-bit weights, 16-bit activations.
+    I8W16A,
+}
+
+impl Format {
+    /// All of them, each at the place that its byte in a file says.
+    pub const ALL: [Self; 3] = [Self::F32, Self::I16W16A, Self::I8W16A];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::I16W16A => "i16w16a",
+            Self::I8W16A => "i8w16a",
+        }
+    }
+}
+
+/// What turns the bytes of a file into a [`Model`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Artifact;
+
+impl Artifact {
+    /// Checks bytes, once: afterwards nothing about the model can fail but buffers that are too short.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] says what is wrong.
+    pub fn check(bytes: &[u8]) -> Result<Model<'_>, ArtifactError> {
+        let header: &[u8; HEADER] = bytes.first_chunk().ok_or(ArtifactError::NotAModel)?;
+        let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| header[at + i]));
+        if header[..4] != MAGIC {
+            return Err(ArtifactError::NotAModel);
+        }
+        let version = u16::from_le_bytes([header[4], header[5]]);
+        if version != VERSION {
+            return Err(ArtifactError::Version { found: version });
+        }
+        let (stated, found) = (word(8), bytes.len());
+        if usize::try_from(stated) != Ok(found) {
+            return Err(ArtifactError::Length { stated, found });
+        }
+        let (stated, computed) = (word(CHECKSUM), checksum(bytes));
+        if stated != computed {
+            return Err(ArtifactError::Checksum { stated, computed });
+        }
+        if cfg!(target_endian = "big") {
+            return Err(ArtifactError::BigEndian);
+        }
+        bytemuck::try_cast_slice::<u8, u64>(&bytes[..HEADER]).map_err(|_| ArtifactError::Misaligned)?;
+        let (kind, format) = (header[6], header[7]);
+        let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
+        let mut rest = Reader(&bytes[HEADER..]);
+        let target = rest.text(size(word(40))?)?;
+        let metadata = rest.text(size(word(44))?)?;
+        let network = Network::read(kind, format, &header, &mut rest)?;
+        if !rest.0.is_empty() {
+            return Err(ArtifactError::Sizes);
+        }
+        let model = Model::new(target, metadata, network)?;
+        // What the header says of the network and what its parts say is the same.
+        if model.network().header() == header { Ok(model) } else { Err(ArtifactError::Sizes) }
+    }
+}
+
+/// The checksum of a file: CRC-32 of all bytes but those where it stands.
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(&bytes[..CHECKSUM.min(bytes.len())]);
+    digest.update(bytes.get(CHECKSUM + 4..).unwrap_or_default());
+    digest.finalize()
+}
+
+/// Writes the checksum that fits into the header of a file whose bytes were changed on purpose. Shorter slices stay as
+/// they are.
+pub fn repair_checksum(bytes: &mut [u8]) {
+    let sum = checksum(bytes);
+    if let Some(place) = bytes.get_mut(CHECKSUM..CHECKSUM + 4) {
+        place.copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+/// A Q16 number, to the nearest `f32`.
+pub fn from_fixed(x: i32) -> f32 {
+    x as f32 * (1.0 / 65_536.0)
+}
+
+/// Descriptors in a place of their own.
+fn collect<T: Clone, const N: usize>(layers: &[T], most: usize) -> Result<Vec<T, N>, ArtifactError> {
+    Vec::from_slice(layers).map_err(|_| ArtifactError::Layers { found: layers.len() as u32, most })
+}

@@ -1,0 +1,308 @@
+//! Generators in `f32`, in views and in bytes.
+
+use heapless::Vec;
+
+use super::bytes::{Reader, Writer};
+use super::header::{BASIS, GATE, Header, SQUARED, STEPS, Sizes, width};
+use super::{ArtifactError, EGNN_LAYERS, MLP_LAYERS, collect};
+use crate::network::{
+    Activation, Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator, Radial,
+};
+
+/// A checked [`Generator`] with a place for the descriptors of its layers.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FloatMlp<'a> {
+    layers: Vec<Layer<'a, f32>, MLP_LAYERS>,
+    thresholds: &'a [f32],
+    latent: usize,
+    skip: f32,
+    scale: f32,
+}
+
+impl<'a> FloatMlp<'a> {
+    /// The generator x = skip z + scale mlp(features(z)).
+    ///
+    /// # Errors
+    /// If there are more layers than [`MLP_LAYERS`], or they do not fit together.
+    pub fn new(
+        layers: &[Layer<'a, f32>],
+        latent: usize,
+        thresholds: &'a [f32],
+        skip: f32,
+        scale: f32,
+    ) -> Result<Self, ArtifactError> {
+        let layers = collect(layers, MLP_LAYERS)?;
+        latent.checked_mul(1 + thresholds.len()).ok_or(ArtifactError::Sizes)?;
+        let model = Self { layers, thresholds, latent, skip, scale };
+        let generator = model.generator()?;
+        generator.scratch().checked_add(latent).ok_or(ArtifactError::Sizes)?;
+        Ok(model)
+    }
+
+    /// The generator; its parts were checked.
+    ///
+    /// # Errors
+    /// None after [`FloatMlp::new`].
+    pub fn generator(&self) -> Result<Generator<'_, f32>, InvalidNetwork> {
+        let mlp = Mlp::new(self.latent * (1 + self.thresholds.len()), &self.layers)?;
+        Generator::new(mlp, self.latent, self.thresholds, self.skip, self.scale)
+    }
+
+    /// Its layers.
+    pub fn layers(&self) -> &[Layer<'a, f32>] {
+        &self.layers
+    }
+
+    /// Where sign features jump.
+    pub fn thresholds(&self) -> &'a [f32] {
+        self.thresholds
+    }
+
+    /// The factors of the latent and of the network.
+    pub fn factors(&self) -> (f32, f32) {
+        (self.skip, self.scale)
+    }
+
+    pub(super) fn header(&self) -> Header {
+        let dim = self.layers.last().map_or(0, |layer| layer.bias.len());
+        Header {
+            dim,
+            latent: self.latent,
+            thresholds: self.thresholds.len(),
+            layers: self.layers.len(),
+            factors: [self.skip, self.scale].map(f32::to_bits),
+        }
+    }
+
+    pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
+        let thresholds = rest.floats(1, header.thresholds)?;
+        let widths: &[u32] = rest.slice(header.layers_within(MLP_LAYERS)?)?;
+        let mut layers = Vec::<_, MLP_LAYERS>::new();
+        let mut rows = header.latent.checked_mul(1 + header.thresholds).ok_or(ArtifactError::Sizes)?;
+        for word in widths {
+            let columns = width(*word)?;
+            let layer = affine(rest, rows, columns)?;
+            layers.push(layer).map_err(|_| ArtifactError::Sizes)?;
+            rows = columns;
+        }
+        if rows != header.dim {
+            return Err(ArtifactError::Sizes);
+        }
+        let [skip, scale] = header.float_factors()?;
+        Self::new(&layers, header.latent, thresholds, skip, scale)
+    }
+
+    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
+        out.slice(self.thresholds)?;
+        let widths: Vec<u32, MLP_LAYERS> = self.layers.iter().map(|layer| layer.bias.len() as u32).collect();
+        out.slice(&widths)?;
+        for layer in &self.layers {
+            write_affine(layer, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// A checked [`ParticleGenerator`] with a place for the descriptors of its layers.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FloatEgnn<'a> {
+    shape: EgnnShape<f32>,
+    embedding: Layer<'a, f32>,
+    layers: Vec<EgnnLayer<'a, f32>, EGNN_LAYERS>,
+    own: usize,
+    thresholds: &'a [f32],
+    skip: f32,
+    scale: f32,
+}
+
+impl<'a> FloatEgnn<'a> {
+    /// The generator x = c p + scale egnn(h, c p) whose particles have `own` latent numbers each.
+    ///
+    /// # Errors
+    /// If there are more layers than [`EGNN_LAYERS`], they do not fit together, or not all layers but the last change
+    /// the nodes.
+    pub fn new(
+        shape: EgnnShape<f32>,
+        embedding: Layer<'a, f32>,
+        layers: &[EgnnLayer<'a, f32>],
+        own: usize,
+        thresholds: &'a [f32],
+        [skip, scale]: [f32; 2],
+    ) -> Result<Self, ArtifactError> {
+        let model = Self { shape, embedding, layers: collect(layers, EGNN_LAYERS)?, own, thresholds, skip, scale };
+        if model.layers.iter().rev().enumerate().any(|(l, layer)| layer.node.is_some() != (l > 0)) {
+            return Err(ArtifactError::Sizes);
+        }
+        // What the generator adds up must fit: coordinates, latents and scratch.
+        let EgnnShape { particles, dimensions, .. } = shape;
+        let dim = particles.checked_mul(dimensions).ok_or(ArtifactError::Sizes)?;
+        let latent = particles.checked_mul(own).and_then(|own| own.checked_add(dim)).ok_or(ArtifactError::Sizes)?;
+        let network = Egnn::new(shape, embedding, &model.layers)?;
+        let buffers = [network.inputs(), dim, network.scratch(), latent];
+        buffers.iter().try_fold(0_usize, |sum, n| sum.checked_add(*n)).ok_or(ArtifactError::Sizes)?;
+        model.generator()?;
+        Ok(model)
+    }
+
+    /// The generator; its parts were checked.
+    ///
+    /// # Errors
+    /// None after [`FloatEgnn::new`].
+    pub fn generator(&self) -> Result<ParticleGenerator<'_, f32>, InvalidNetwork> {
+        let network = Egnn::new(self.shape, self.embedding, &self.layers)?;
+        ParticleGenerator::new(network, self.own, self.thresholds, self.skip, self.scale)
+    }
+
+    /// The sizes of its network.
+    pub fn shape(&self) -> &EgnnShape<f32> {
+        &self.shape
+    }
+
+    /// What makes h of a particle's inputs.
+    pub fn embedding(&self) -> &Layer<'a, f32> {
+        &self.embedding
+    }
+
+    /// Its layers.
+    pub fn layers(&self) -> &[EgnnLayer<'a, f32>] {
+        &self.layers
+    }
+
+    /// Latent numbers of each particle beside its coordinates.
+    pub fn own(&self) -> usize {
+        self.own
+    }
+
+    /// Where sign features jump.
+    pub fn thresholds(&self) -> &'a [f32] {
+        self.thresholds
+    }
+
+    /// The factors of the latent and of the network.
+    pub fn factors(&self) -> (f32, f32) {
+        (self.skip, self.scale)
+    }
+
+    pub(super) fn header(&self) -> Header {
+        let dim = self.shape.particles * self.shape.dimensions;
+        Header {
+            dim,
+            latent: dim + self.shape.particles * self.own,
+            thresholds: self.thresholds.len(),
+            layers: self.layers.len(),
+            factors: [self.skip, self.scale].map(f32::to_bits),
+        }
+    }
+
+    pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
+        let count = header.layers_within(EGNN_LAYERS)?;
+        let thresholds = rest.floats(1, header.thresholds)?;
+        let sizes = Sizes::read(header, RELU | TARGET | GATE | HEAD, rest)?;
+        let Sizes { hidden, functions, flags, node_inputs, .. } = sizes;
+        let shape = EgnnShape {
+            particles: sizes.particles,
+            dimensions: sizes.dimensions,
+            node_inputs,
+            activation: if flags & RELU == 0 { Activation::Silu } else { Activation::Relu },
+            radial: radial(&sizes)?,
+            range: f32::from_bits(sizes.range),
+        };
+        let embedding = affine(rest, node_inputs, hidden)?;
+        let mut layers: Vec<EgnnLayer<'a, f32>, EGNN_LAYERS> = Vec::new();
+        for l in 0..count {
+            let has = |flag: u32| flags & flag != 0;
+            let layer = EgnnLayer {
+                source: rest.floats(hidden, hidden)?,
+                target: if has(TARGET) { Some(rest.floats(hidden, hidden)?) } else { None },
+                radial: rest.floats(2 * functions, hidden)?,
+                edge_bias: rest.floats(1, hidden)?,
+                message: affine(rest, hidden, hidden)?,
+                gate: if has(GATE) { Some(affine(rest, hidden, 1)?) } else { None },
+                head: if has(HEAD) { Some(affine(rest, hidden, hidden)?) } else { None },
+                coordinate: rest.floats(1, hidden)?,
+                node: if l + 1 < count {
+                    let double = hidden.checked_mul(2).ok_or(ArtifactError::Sizes)?;
+                    Some([affine(rest, double, hidden)?, affine(rest, hidden, hidden)?])
+                } else {
+                    None
+                },
+            };
+            layers.push(layer).map_err(|_| ArtifactError::Sizes)?;
+        }
+        Self::new(shape, embedding, &layers, sizes.own, thresholds, header.float_factors()?)
+    }
+
+    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
+        out.slice(self.thresholds)?;
+        let first = self.layers.first().ok_or(ArtifactError::Sizes)?;
+        let flag = |on: bool, flag: u32| if on { flag } else { 0 };
+        let flags = flag(self.shape.activation == Activation::Relu, RELU)
+            | flag(first.target.is_some(), TARGET)
+            | flag(first.gate.is_some(), GATE)
+            | flag(first.head.is_some(), HEAD);
+        let (radial, radial_range) = match self.shape.radial {
+            Radial::Squared => (SQUARED, 0.0),
+            Radial::Basis { range, .. } => (BASIS, range),
+            Radial::Steps { range, .. } => (STEPS, range),
+        };
+        Sizes {
+            particles: self.shape.particles,
+            dimensions: self.shape.dimensions,
+            hidden: self.embedding.bias.len(),
+            radial,
+            functions: self.shape.radial.count(),
+            radial_range: radial_range.to_bits(),
+            range: self.shape.range.to_bits(),
+            flags,
+            own: self.own,
+            node_inputs: self.shape.node_inputs,
+        }
+        .write(out)?;
+        write_affine(&self.embedding, out)?;
+        for layer in &self.layers {
+            let EgnnLayer { source, target, radial, edge_bias, message, gate, head, coordinate, node } = layer;
+            let same = |part: bool, of_first: bool| if part == of_first { Ok(()) } else { Err(ArtifactError::Sizes) };
+            same(target.is_some(), first.target.is_some())?;
+            same(gate.is_some(), first.gate.is_some())?;
+            same(head.is_some(), first.head.is_some())?;
+            out.slice(source)?;
+            target.map_or(Ok(()), |target| out.slice(target))?;
+            out.slice(radial)?;
+            out.slice(edge_bias)?;
+            write_affine(message, out)?;
+            gate.as_ref().map_or(Ok(()), |gate| write_affine(gate, out))?;
+            head.as_ref().map_or(Ok(()), |head| write_affine(head, out))?;
+            out.slice(coordinate)?;
+            for layer in node.iter().flatten() {
+                write_affine(layer, out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const RELU: u32 = 1;
+const TARGET: u32 = 2;
+const HEAD: u32 = 8;
+
+/// The radial functions that the words of a file name.
+fn radial(sizes: &Sizes) -> Result<Radial<f32>, ArtifactError> {
+    let (count, range) = (sizes.functions, f32::from_bits(sizes.radial_range));
+    match sizes.radial {
+        SQUARED if count == 1 && range == 0.0 => Ok(Radial::Squared),
+        BASIS => Ok(Radial::Basis { count, range }),
+        STEPS => Ok(Radial::Steps { count, range }),
+        _ => Err(ArtifactError::Reserved),
+    }
+}
+
+fn affine<'a>(rest: &mut Reader<'a>, rows: usize, columns: usize) -> Result<Layer<'a, f32>, ArtifactError> {
+    Ok(Layer { weight: rest.floats(rows, columns)?, bias: rest.floats(1, columns)? })
+}
+
+fn write_affine(layer: &Layer<'_, f32>, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
+    out.slice(layer.weight)?;
+    out.slice(layer.bias)
+}

@@ -1,0 +1,300 @@
+//! Files of models: what is written is read back, what is damaged is refused, and nothing panics.
+//!
+//! The fuzz test changes valid files, repairs their checksums and samples what is accepted: 20,000 inputs, or as many as
+//! `KILN_FUZZ` says. Ten million with checked arithmetic:
+//! `CARGO_PROFILE_DEV_OVERFLOW_CHECKS=true KILN_FUZZ=10000000 cargo test -p kiln-core --test artifact fuzz`
+//! (in a target folder of its own, to keep the other builds).
+
+mod common;
+
+use common::artifacts::{Bytes, DIM, LATENT, encoded, fixed_egnn, fixed_mlp, float_egnn, float_mlp, models};
+use kiln_core::artifact::{
+    Aligned, Artifact, ArtifactError, Format, MLP_LAYERS, Model, Network, SampleError, from_fixed, repair_checksum,
+};
+use kiln_core::fixed::{Portable, Scratch, fill_normal};
+use kiln_core::random::{Purpose, Randomness, Stream};
+use std::path::PathBuf;
+
+fn error(bytes: &[u8]) -> ArtifactError {
+    Artifact::check(Bytes::of(bytes).get()).expect_err("damage is found")
+}
+
+/// Sample `index` of seed 5.
+fn sample(model: &Model<'_>, index: u64) -> Vec<f32> {
+    let (mut scratch, mut x) = (vec![7; model.scratch()], vec![f32::NAN; model.dim()]);
+    model.sample(5, index, &mut scratch, &mut x).expect("long enough buffers");
+    x
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for (name, model) in models() {
+        let bytes = encoded(&model);
+        let read = Artifact::check(bytes.get()).expect(name);
+        assert_eq!(read, model, "{name}");
+        assert_eq!((read.target(), read.metadata()), ("test", r#"{"target":"test"}"#));
+        assert!(name.ends_with(read.format().name()) && name.starts_with("egnn") == read.network().of_particles());
+        assert_eq!(encoded(&read), bytes, "{name}");
+        assert_eq!(sample(&read, 0), sample(&model, 0));
+        assert_ne!(sample(&read, 0), sample(&model, 1));
+        assert!(model.encode(&mut vec![0; bytes.get().len() - 1]) == Err(ArtifactError::Buffer));
+    }
+}
+
+/// Files of version 1 stay readable and give the same samples; `KILN_WRITE_CORPUS=1` writes what is missing.
+#[test]
+fn the_corpus_is_read_and_written_to_the_byte() {
+    let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/artifacts");
+    for (name, model) in models() {
+        let path = place.join(name).with_extension("kiln");
+        if std::env::var_os("KILN_WRITE_CORPUS").is_some() && !path.exists() {
+            std::fs::write(&path, encoded(&model).get()).expect("a place");
+        }
+        let file = Bytes::of(&std::fs::read(&path).expect("the corpus"));
+        assert_eq!(file, encoded(&model), "{name}");
+    }
+}
+
+#[test]
+fn samples_of_float_models_are_those_of_the_networks() {
+    let latent = |n: usize| {
+        let mut z = vec![0.0_f32; n];
+        Stream::new(5, Purpose::Sample, 3).fill_normal(&mut z);
+        z
+    };
+    let (mlp, egnn) = (float_mlp(), float_egnn(false));
+    let (generator, mut x) = (mlp.generator().expect("checked"), [0.0; DIM]);
+    generator.sample(&latent(LATENT), &mut vec![0.0; generator.scratch()], &mut x).expect("buffers");
+    assert_eq!(sample(&models()[0].1, 3), x);
+    let (generator, mut x) = (egnn.generator().expect("checked"), [0.0; 6]);
+    generator.sample(&latent(generator.latent()), &mut vec![0.0; generator.scratch()], &mut x).expect("buffers");
+    assert_eq!(sample(&models()[3].1, 3), x);
+}
+
+#[test]
+fn samples_of_integer_models_are_those_of_the_networks() {
+    let latent = |n: usize| {
+        let mut z = vec![0; n];
+        fill_normal(&mut Stream::new(5, Purpose::Sample, 3), &mut z);
+        z
+    };
+    let all = models();
+    let (mlp, egnn) = (fixed_mlp::<i8>(), fixed_egnn::<i16>(false));
+    let (generator, mut x) = (mlp.generator().expect("checked"), [0; DIM]);
+    generator.sample(&latent(LATENT), &mut vec![0; generator.scratch()], &mut x).expect("buffers");
+    assert_eq!(sample(&all[2].1, 3), x.map(from_fixed));
+    let (mut scratch, mut same) = (vec![0; all[2].1.scratch()], [0; DIM]);
+    all[2].1.sample_fixed(&Portable, 5, 3, &mut scratch, &mut same).expect("buffers");
+    assert_eq!(same, x);
+
+    let (generator, mut x) = (egnn.generator().expect("checked"), [0; 6]);
+    let length = generator.scratch();
+    let (mut narrow, mut wide) = (vec![0; length.narrow], vec![0; length.wide]);
+    let scratch = Scratch { narrow: &mut narrow, wide: &mut wide };
+    generator.sample(&latent(generator.latent()), scratch, &mut x).expect("buffers");
+    assert_eq!(sample(&all[5].1, 3), x.map(from_fixed));
+}
+
+#[test]
+fn short_buffers_and_wrong_numbers_are_errors() {
+    for (name, model) in models() {
+        let (mut scratch, mut x) = (vec![0; model.scratch()], vec![0.0; model.dim()]);
+        let short = scratch.len() - 1;
+        assert_eq!(model.sample(0, 0, &mut scratch[..short], &mut x), Err(SampleError::Buffer), "{name}");
+        assert_eq!(model.sample(0, 0, &mut [], &mut x), Err(SampleError::Buffer));
+        assert_eq!(model.sample(0, 0, &mut scratch, &mut x[1..]), Err(SampleError::Buffer));
+        let fixed = model.sample_fixed(&Portable, 0, 0, &mut scratch, &mut vec![0; model.dim()]);
+        assert_eq!(fixed.is_ok(), model.format() != Format::F32);
+        assert!(fixed.is_ok() || fixed == Err(SampleError::NotIntegers));
+    }
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_found() {
+    for (name, model) in models() {
+        let bytes = encoded(&model);
+        for at in 0..bytes.get().len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed.get_mut()[at] ^= change;
+                let found = Artifact::check(changed.get()).expect_err(name);
+                match at {
+                    0..4 => assert_eq!(found, ArtifactError::NotAModel),
+                    4..6 => assert!(matches!(found, ArtifactError::Version { .. })),
+                    8..12 => assert!(matches!(found, ArtifactError::Length { .. })),
+                    _ => assert!(matches!(found, ArtifactError::Checksum { .. }), "{name} {at}: {found}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_other_length_is_found() {
+    for (_, model) in models() {
+        let bytes = encoded(&model);
+        for length in (0..bytes.get().len()).chain([bytes.get().len() + 1, bytes.get().len() + 8]) {
+            let mut other = bytes.clone();
+            other.resize(length);
+            let found = Artifact::check(other.get()).expect_err("another length");
+            match length {
+                0..48 => assert_eq!(found, ArtifactError::NotAModel),
+                _ => assert!(matches!(found, ArtifactError::Length { .. })),
+            }
+            // Even if it says so itself, and its checksum holds.
+            if length >= 48 {
+                other.get_mut()[8..12].copy_from_slice(&(length as u32).to_le_bytes());
+                repair_checksum(other.get_mut());
+                assert!(Artifact::check(other.get()).is_err(), "{length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fields_that_do_not_fit_have_typed_errors() {
+    let bytes = encoded(&models()[0].1);
+    let with = |at: usize, value: &[u8]| {
+        let mut changed = bytes.clone();
+        changed.get_mut()[at..at + value.len()].copy_from_slice(value);
+        repair_checksum(changed.get_mut());
+        error(changed.get())
+    };
+    let word = |at: usize, value: u32| with(at, &value.to_le_bytes());
+    assert_eq!(with(4, &[2, 0]), ArtifactError::Version { found: 2 });
+    assert_eq!(with(6, &[2]), ArtifactError::Kind { found: 2 });
+    assert_eq!(with(7, &[3]), ArtifactError::Format { found: 3 });
+    for at in [16, 20, 24, 40, 44] {
+        for value in [u32::MAX, 1 << 31, 1 << 24, 1 << 20] {
+            assert_eq!(word(at, value), ArtifactError::Sizes, "{at} {value}");
+        }
+    }
+    assert_eq!(word(16, 0), ArtifactError::Sizes);
+    assert_eq!(word(28, 1000), ArtifactError::Layers { found: 1000, most: MLP_LAYERS });
+    assert_eq!(word(32, f32::NAN.to_bits()), ArtifactError::NotFinite);
+    // "test" is filled up with four zeros, the metadata follows at 56, the thresholds at 80, the widths at 88.
+    assert_eq!(with(48, &[0xff]), ArtifactError::Text);
+    assert_eq!(with(53, &[1]), ArtifactError::Reserved);
+    assert_eq!(word(80, f32::INFINITY.to_bits()), ArtifactError::NotFinite);
+    assert_eq!(word(88, u32::MAX), ArtifactError::Sizes);
+    assert_eq!(word(88, 0), ArtifactError::Sizes);
+
+    let fixed = encoded(&models()[2].1);
+    let mut changed = fixed.clone();
+    changed.get_mut()[36] = 1;
+    repair_checksum(changed.get_mut());
+    assert_eq!(error(changed.get()), ArtifactError::Reserved);
+    // The binary point of the first layer.
+    let mut changed = fixed.clone();
+    changed.get_mut()[92] = 16;
+    repair_checksum(changed.get_mut());
+    assert!(matches!(error(changed.get()), ArtifactError::Fixed(_)));
+    assert!(error(b"KIL").to_string().contains("does not begin"));
+}
+
+#[test]
+fn bytes_in_the_wrong_place_are_refused() {
+    let bytes = encoded(&models()[1].1);
+    let shifted = Bytes::of(&[&[0; 4], bytes.get()].concat());
+    assert_eq!(Artifact::check(&shifted.get()[4..]), Err(ArtifactError::Misaligned));
+    let array: Aligned<[u8; 3]> = Aligned([1, 2, 3]);
+    let slice: &Aligned<[u8]> = &array;
+    assert_eq!(slice.0.as_ptr().align_offset(8), 0);
+}
+
+/// Draws of one fuzz input.
+struct Dice(Stream);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        (self.0.next_bits() >> 32) as usize % n.max(1)
+    }
+
+    fn word(&mut self) -> u32 {
+        const WORDS: [u32; 16] =
+            [0, 1, 2, 3, 4, 8, 15, 16, 17, 255, 1 << 15, 1 << 16, 1 << 24, i32::MAX as u32, 1 << 31, u32::MAX];
+        match self.below(3) {
+            0 => self.below(64) as u32,
+            1 => WORDS[self.below(WORDS.len())],
+            _ => self.0.next_bits() as u32,
+        }
+    }
+}
+
+/// A damaged file.
+fn damaged(dice: &mut Dice, corpus: &[Bytes]) -> Bytes {
+    let mut bytes = corpus[dice.below(corpus.len())].clone();
+    for _ in 0..=dice.below(4) {
+        let length = bytes.get().len();
+        // Half of the changes go to where the sizes are.
+        let at = if dice.below(2) == 0 { dice.below(length.min(160)) } else { dice.below(length) };
+        match dice.below(8) {
+            0 => bytes.get_mut()[at..].iter_mut().take(1).for_each(|byte| *byte ^= 1 << (length % 8)),
+            1 => bytes.resize(length + dice.below(64)),
+            2 => bytes.resize(at),
+            3 => {
+                let other = &corpus[dice.below(corpus.len())];
+                let from = &other.get()[dice.below(other.get().len())..];
+                let count = dice.below(64);
+                bytes.get_mut()[at..].iter_mut().zip(from).take(count).for_each(|(to, from)| *to = *from);
+            }
+            4 => {
+                let value = dice.word() as u8;
+                bytes.get_mut()[at..].iter_mut().take(1).for_each(|byte| *byte = value);
+            }
+            _ => {
+                let value = dice.word().to_le_bytes();
+                bytes.get_mut()[at / 4 * 4..].iter_mut().zip(value).for_each(|(byte, value)| *byte = value);
+            }
+        }
+        if bytes.get().len() < 48 {
+            return bytes;
+        }
+    }
+    if dice.below(16) > 0 {
+        let length = bytes.get().len() as u32;
+        bytes.get_mut()[..4].copy_from_slice(b"KILN");
+        bytes.get_mut()[4..6].copy_from_slice(&[1, 0]);
+        bytes.get_mut()[8..12].copy_from_slice(&length.to_le_bytes());
+    }
+    if dice.below(16) > 0 {
+        repair_checksum(bytes.get_mut());
+    }
+    bytes
+}
+
+/// Whether a sample takes less than about a millisecond.
+fn quick(model: &Model<'_>) -> bool {
+    let particles = match model.network() {
+        Network::Egnn(network) => network.shape().particles,
+        Network::Egnn16(network) => network.shape().particles,
+        Network::Egnn8(network) => network.shape().particles,
+        _ => 0,
+    };
+    model.scratch() < 2000 && particles < 20
+}
+
+#[test]
+fn fuzzed_files_are_refused_or_can_be_sampled() {
+    let inputs = std::env::var("KILN_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000_u64);
+    let corpus: Vec<Bytes> = models().iter().map(|(_, model)| encoded(model)).collect();
+    let (mut accepted, mut sampled, mut deep) = (0_u64, 0_u64, 0_u64);
+    let (mut scratch, mut x) = (vec![0; 2000], vec![0.0; 4000]);
+    for input in 0..inputs {
+        let bytes = damaged(&mut Dice(Stream::new(11, Purpose::Test, input)), &corpus);
+        match Artifact::check(bytes.get()) {
+            Ok(model) => {
+                accepted += 1;
+                if quick(&model) {
+                    sampled += 1;
+                    let x = &mut x[..model.dim()];
+                    model.sample(input, 0, &mut scratch[..model.scratch()], x).expect("long enough buffers");
+                }
+            }
+            Err(ArtifactError::Checksum { .. } | ArtifactError::Length { .. } | ArtifactError::NotAModel) => {}
+            Err(_) => deep += 1,
+        }
+    }
+    println!("{inputs} inputs: {accepted} accepted, {sampled} of them sampled, {deep} refused after the checksum held");
+    assert!(10 * accepted > inputs && 10 * sampled > inputs && 10 * deep > inputs);
+}

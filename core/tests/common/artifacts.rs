@@ -1,0 +1,190 @@
+//! Small models of every kind and format, made of random numbers, as files.
+
+use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, Network};
+use kiln_core::fixed::{self, Affine, Gate, Matrix, NodeLayer, Scale, Weight};
+use kiln_core::network::{Activation, EgnnLayer, EgnnShape, Layer, Radial};
+use kiln_core::random::{Purpose, Randomness, Stream};
+
+/// Bytes at a multiple of 8.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    words: Vec<u64>,
+    length: usize,
+}
+
+impl Bytes {
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut words = vec![0; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self { words, length: bytes.len() }
+    }
+    pub fn get(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.length]
+    }
+    pub fn get_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.length]
+    }
+    /// The same with another length: cut off, or zeros after it.
+    pub fn resize(&mut self, length: usize) {
+        self.words.resize(length.div_ceil(8), 0);
+        let kept = self.length.min(length);
+        self.length = length;
+        self.get_mut()[kept..].fill(0);
+    }
+}
+
+/// Random numbers, each drawn where the model needs it.
+pub struct Numbers(Stream);
+
+impl Numbers {
+    pub fn new(index: u64) -> Self {
+        Self(Stream::new(7, Purpose::Test, index))
+    }
+    pub fn float(&mut self, n: usize) -> &'static [f32] {
+        let mut numbers = vec![0.0; n];
+        self.0.fill_normal(&mut numbers);
+        // Leaked: a test's few kilobytes, so that models can be returned.
+        Vec::leak(numbers)
+    }
+    fn layer(&mut self, inputs: usize, outputs: usize) -> Layer<'static, f32> {
+        Layer { weight: self.float(inputs * outputs), bias: self.float(outputs) }
+    }
+    fn below(&mut self, n: i32) -> i32 {
+        (self.0.next_bits() >> 33) as i32 % n
+    }
+    fn wide(&mut self, n: usize) -> &'static [i32] {
+        Vec::leak((0..n).map(|_| self.below(1 << 17) - (1 << 16)).collect())
+    }
+    fn matrix<W: Small>(&mut self, outputs: usize, inputs: usize) -> Matrix<'static, W> {
+        let weights = (0..outputs * inputs).map(|_| W::small(self.below(255) - 127)).collect();
+        // Steps of about 2^-7 for activations of binary point 12.
+        let scale = |_| Scale::new(40_000 + self.below(20_000) as u16, 19).expect("a scale").pack();
+        Matrix { weights: Vec::leak(weights), scales: Vec::leak((0..outputs).map(scale).collect()) }
+    }
+    fn affine<W: Small>(&mut self, outputs: usize, inputs: usize) -> Affine<'static, W> {
+        Affine { matrix: self.matrix(outputs, inputs), bias: self.wide(outputs) }
+    }
+}
+
+/// Weights that hold whole numbers up to 127.
+pub trait Small: Weight + bytemuck::Pod {
+    fn small(value: i32) -> Self;
+}
+impl Small for i8 {
+    fn small(value: i32) -> Self {
+        value as Self
+    }
+}
+impl Small for i16 {
+    fn small(value: i32) -> Self {
+        value as Self
+    }
+}
+
+pub const LATENT: usize = 3;
+pub const DIM: usize = 2;
+pub const PARTICLES: usize = 3;
+pub const OWN: usize = 1;
+const HIDDEN: usize = 5;
+const FUNCTIONS: usize = 3;
+
+pub fn float_mlp() -> FloatMlp<'static> {
+    let mut numbers = Numbers::new(1);
+    let thresholds = numbers.float(2);
+    let layers = [numbers.layer(9, 5), numbers.layer(5, 7), numbers.layer(7, DIM)];
+    FloatMlp::new(&layers, LATENT, thresholds, 1.5, 0.5).expect("a network")
+}
+
+/// The lean network, or the published one.
+pub fn float_egnn(published: bool) -> FloatEgnn<'static> {
+    let mut numbers = Numbers::new(2);
+    let (functions, inputs) = if published { (1, 1) } else { (FUNCTIONS, 3 * OWN) };
+    let radial = if published { Radial::Squared } else { Radial::Steps { count: functions, range: 3.0 } };
+    let shape = EgnnShape {
+        particles: PARTICLES,
+        dimensions: 2,
+        node_inputs: inputs,
+        activation: if published { Activation::Relu } else { Activation::Silu },
+        radial,
+        range: 2.0,
+    };
+    let thresholds = numbers.float(if published { 0 } else { 2 });
+    let layers: Vec<_> = (0..2)
+        .map(|l| EgnnLayer {
+            source: numbers.float(HIDDEN * HIDDEN),
+            target: published.then(|| numbers.float(HIDDEN * HIDDEN)),
+            radial: numbers.float(2 * functions * HIDDEN),
+            edge_bias: numbers.float(HIDDEN),
+            message: numbers.layer(HIDDEN, HIDDEN),
+            gate: Some(numbers.layer(HIDDEN, 1)),
+            head: published.then(|| numbers.layer(HIDDEN, HIDDEN)),
+            coordinate: numbers.float(HIDDEN),
+            node: (l == 0).then(|| [numbers.layer(2 * HIDDEN, HIDDEN), numbers.layer(HIDDEN, HIDDEN)]),
+        })
+        .collect();
+    let (own, factors) = if published { (0, [0.0, 1.0]) } else { (OWN, [1.25, 0.5]) };
+    FloatEgnn::new(shape, numbers.layer(inputs, HIDDEN), &layers, own, thresholds, factors).expect("a network")
+}
+
+pub fn fixed_mlp<W: Small>() -> FixedMlp<'static, W> {
+    let mut numbers = Numbers::new(3);
+    let mut layer = |outputs, inputs, point| fixed::Layer { affine: numbers.affine(outputs, inputs), point };
+    let layers = [layer(5, 9, 11), layer(7, 5, 10), layer(DIM, 7, 0)];
+    FixedMlp::new(&layers, LATENT, numbers.wide(2), 98_304).expect("a network")
+}
+
+/// With gates, or without.
+pub fn fixed_egnn<W: Small>(gated: bool) -> FixedEgnn<'static, W> {
+    let mut numbers = Numbers::new(4);
+    let shape = fixed::EgnnShape {
+        particles: PARTICLES,
+        dimensions: 2,
+        node_inputs: 3 * OWN,
+        radial: fixed::Radial::Steps { count: FUNCTIONS, steps: 43_690 },
+        range: 131_072,
+    };
+    let layers: Vec<_> = (0..2)
+        .map(|l| fixed::EgnnLayer {
+            state_point: 11,
+            source: numbers.matrix(HIDDEN, HIDDEN),
+            radial: numbers.affine(HIDDEN, 2 * FUNCTIONS),
+            edge_point: 12,
+            message: numbers.affine(HIDDEN, HIDDEN),
+            gate: gated.then(|| Gate { point: 11, affine: numbers.affine(1, HIDDEN) }),
+            message_point: 13,
+            coordinate: numbers.matrix(1, HIDDEN),
+            node: (l == 0).then(|| NodeLayer {
+                state: numbers.matrix(HIDDEN, HIDDEN),
+                sum_point: 10,
+                sums: numbers.affine(HIDDEN, HIDDEN),
+                value_point: 12,
+                update: numbers.affine(HIDDEN, HIDDEN),
+            }),
+        })
+        .collect();
+    let embedding = numbers.affine(HIDDEN, 3 * OWN);
+    FixedEgnn::new(shape, embedding, &layers, OWN, numbers.wide(2), [81_920, 32_768]).expect("a network")
+}
+
+/// One model of every kind and format, by name.
+pub fn models() -> Vec<(&'static str, Model<'static>)> {
+    let networks = [
+        ("mlp-f32", Network::Mlp(float_mlp())),
+        ("mlp-i16w16a", Network::Mlp16(fixed_mlp())),
+        ("mlp-i8w16a", Network::Mlp8(fixed_mlp())),
+        ("egnn-f32", Network::Egnn(float_egnn(false))),
+        ("egnn-published-f32", Network::Egnn(float_egnn(true))),
+        ("egnn-i16w16a", Network::Egnn16(fixed_egnn(false))),
+        ("egnn-i8w16a", Network::Egnn8(fixed_egnn(false))),
+        ("egnn-gated-i8w16a", Network::Egnn8(fixed_egnn(true))),
+    ];
+    let model = |network| Model::new("test", r#"{"target":"test"}"#, network).expect("a model");
+    networks.map(|(name, network)| (name, model(network))).to_vec()
+}
+
+/// The file of a model.
+pub fn encoded(model: &Model<'_>) -> Bytes {
+    let mut bytes = Bytes::of(&vec![0xaa; model.encoded_length().expect("a length")]);
+    assert_eq!(model.encode(bytes.get_mut()), Ok(bytes.get().len()));
+    bytes
+}

@@ -1,0 +1,70 @@
+//! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
+
+use super::{find_target, print, whole};
+use crate::cli::Export;
+use crate::engine::Engine;
+use crate::error::{Error, nearest};
+use crate::export::bytes::Bytes;
+use crate::export::quality::{Metadata, compare, table};
+use crate::export::write::{c, check_destination, rust};
+use crate::export::{convert, unfit, with_metadata};
+use crate::run::write_whole;
+use crate::source::resolve;
+use kiln_core::artifact::{Artifact, Format, Model};
+use std::path::Path;
+
+/// Converts, judges and writes. Everything that can be refused is refused before anything is computed.
+pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+    let seed = whole(arguments.seed, 0, "--seed")?;
+    let format = format(&arguments.format)?;
+    check_destination(&arguments.output, "kiln", arguments.force)?;
+    for (path, extension) in [(&arguments.rust, "rs"), (&arguments.c, "h")] {
+        path.as_ref().map_or(Ok(()), |path| check_destination(path, extension, arguments.force))?;
+    }
+    let source = resolve(&arguments.run)?;
+    let target = find_target(engine, source.target(), "")?;
+    let float = source.float_model()?;
+    let float = checked(&float)?;
+    let bare = convert(&float, format)?;
+    let bare = checked(&bare)?;
+    let mut metadata = Metadata::new(target.as_ref(), format, source.name());
+    if !arguments.no_quality {
+        metadata.quality = Some(compare(target.as_ref(), &float, &bare, seed)?);
+    }
+    let bytes = with_metadata(&bare, &metadata.json())?;
+
+    let what = format!("{} in {}", target.title(), format.name());
+    let write = |path: &Path, bytes: &[u8]| write_whole(path, |file| std::io::Write::write_all(file, bytes));
+    write(&arguments.output, bytes.as_slice())?;
+    if let Some(path) = &arguments.rust {
+        write(path, rust(path, bytes.as_slice(), &what).as_bytes())?;
+    }
+    if let Some(path) = &arguments.c {
+        write(path, c(path, bytes.as_slice(), &what).as_bytes())?;
+    }
+    if let Some(quality) = &metadata.quality {
+        print(&table(quality, format.name()))?;
+    }
+    if !quiet {
+        let scratch = 8 * bare.scratch() + 4 * bare.dim();
+        let (length, place) = (bytes.as_slice().len(), arguments.output.display());
+        eprintln!("{what}: {length} bytes, {scratch} bytes of buffers to run, in {place}");
+    }
+    Ok(())
+}
+
+fn checked(bytes: &Bytes) -> Result<Model<'_>, Error> {
+    Artifact::check(bytes.as_slice()).map_err(unfit)
+}
+
+/// The format of that name.
+fn format(name: &str) -> Result<Format, Error> {
+    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+        let names = Format::ALL.map(Format::name);
+        let hint = match nearest(name, names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("there are {}", names.join(", ")),
+        };
+        Error::input(format!("--format: unknown format '{name}'"), hint)
+    })
+}

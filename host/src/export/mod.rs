@@ -1,0 +1,160 @@
+//! From a trained generator to a file that runs anywhere: calibration, rounding, comparison, writing.
+
+pub mod bytes;
+pub mod calibrate;
+pub mod compensate;
+pub mod draw;
+pub mod mirror;
+pub mod parts;
+pub mod quality;
+pub mod quantise;
+mod scale;
+pub mod write;
+
+use crate::error::Error;
+use bytes::Bytes;
+use calibrate::calibrate;
+use kiln_core::artifact::{ArtifactError, Format, Model, Network};
+use quantise::{Quantised, Whole};
+
+/// A float generator in another format: a file without metadata.
+///
+/// # Errors
+/// If the generator has a part that the format does not have, or numbers that do not fit it.
+pub fn convert(float: &Model<'_>, format: Format) -> Result<Bytes, Error> {
+    if float.format() != Format::F32 {
+        let message = format!("the model is in {}, and only one in f32 can be exported", float.format().name());
+        return Err(Error::input(message, "export the generator it was made of"));
+    }
+    match format {
+        Format::F32 => Bytes::of(float).map_err(unfit),
+        Format::I16W16A => quantised::<i16>(float),
+        Format::I8W16A => quantised::<i8>(float),
+    }
+}
+
+/// The same file with another text for people.
+///
+/// # Errors
+/// If it then has more than 4 GiB.
+pub fn with_metadata(model: &Model<'_>, metadata: &str) -> Result<Bytes, Error> {
+    Model::new(model.target(), metadata, model.network().clone()).and_then(|model| Bytes::of(&model)).map_err(unfit)
+}
+
+fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
+    let network: Quantised<W> = match float.network() {
+        Network::Mlp(network) => quantise::mlp(network, &calibrate(float)?)?,
+        Network::Egnn(network) => {
+            quantise::lean(network)?;
+            quantise::egnn(network, &calibrate(float)?)?
+        }
+        _ => return Err(unfit(ArtifactError::Format { found: float.format() as u8 })),
+    };
+    let model = network.network().and_then(|network| Model::new(float.target(), "", network));
+    model.and_then(|model| Bytes::of(&model)).map_err(unfit)
+}
+
+/// The sentence for a generator that no file can hold.
+pub fn unfit(error: ArtifactError) -> Error {
+    Error::input(
+        format!("the generator cannot be exported: {error}"),
+        "train one with at most 15 hidden layers of units, or 8 of messages",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::calibrate::latent;
+    use super::draw::{images, sample};
+    use super::mirror::{Observer, Place};
+    use super::quality::difference;
+    use super::*;
+    use crate::pretrained::{PRETRAINED, find};
+    use crate::sample::{float_model, sample_from};
+    use kiln_core::artifact::Artifact;
+
+    fn float(name: &str) -> Bytes {
+        float_model(find(name).unwrap().generator, name, name).unwrap()
+    }
+
+    #[test]
+    fn models_in_floats_draw_what_their_generators_draw() {
+        for pretrained in PRETRAINED {
+            let bytes = float(pretrained.name);
+            let model = Artifact::check(bytes.as_slice()).unwrap();
+            assert_eq!(model.target(), pretrained.name);
+            let same = sample_from(pretrained.generator, pretrained.name, 3, 40).unwrap();
+            assert_eq!(sample(&model, 3, 40).unwrap(), same, "{}", pretrained.name);
+            assert_eq!(convert(&model, Format::F32).unwrap(), bytes);
+        }
+    }
+
+    struct Nobody;
+    impl Observer for Nobody {
+        fn see(&mut self, _: Place, _: &[f32]) {}
+    }
+
+    #[test]
+    fn the_mirror_shows_the_network() {
+        for pretrained in PRETRAINED {
+            let bytes = float(pretrained.name);
+            let model = Artifact::check(bytes.as_slice()).unwrap();
+            let exact = images(&model, 3, 20).unwrap();
+            for (index, exact) in exact.data.chunks_exact(exact.dim).enumerate() {
+                let z = latent(3, index as u64, model.latent());
+                let x = match model.network() {
+                    Network::Mlp(network) => mirror::mlp(network, &z, &mut Nobody),
+                    Network::Egnn(network) => mirror::egnn(network, &z, &mut Nobody),
+                    _ => unreachable!(),
+                };
+                let close = x.iter().zip(exact).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + b.abs()));
+                assert!(close, "{}: {x:?} {exact:?}", pretrained.name);
+            }
+        }
+    }
+
+    /// (generator, format, rms of a coordinate's distance to the float generator's): measured, and half as much again.
+    const ROUNDED: [(&str, Format, f64); 8] = [
+        ("mog40", Format::I16W16A, 0.028),
+        ("mog40", Format::I8W16A, 0.12),
+        ("mw32", Format::I16W16A, 3e-4),
+        ("mw32", Format::I8W16A, 8e-3),
+        ("dw4", Format::I16W16A, 1.5e-3),
+        ("dw4", Format::I8W16A, 2.5e-3),
+        ("lj13", Format::I16W16A, 1e-3),
+        ("lj13", Format::I8W16A, 1.5e-3),
+    ];
+
+    #[test]
+    fn rounded_generators_stay_close_to_the_float_ones() {
+        for (name, format, bound) in ROUNDED {
+            let float = float(name);
+            let float = Artifact::check(float.as_slice()).unwrap();
+            let bytes = convert(&float, format).unwrap();
+            let model = Artifact::check(bytes.as_slice()).unwrap();
+            assert_eq!(model.format(), format);
+            let difference = difference(&sample(&model, 0, 2000).unwrap(), &images(&float, 0, 2000).unwrap());
+            println!("{name} {}: {difference:?}", format.name());
+            assert!(difference.rms < bound, "{name} {}: {difference:?}", format.name());
+            assert!(convert(&model, Format::F32).unwrap_err().to_string().contains("only one in f32"));
+        }
+    }
+
+    #[test]
+    fn files_hold_the_rounded_network_as_it_is() {
+        let float = float("mog40");
+        let float = Artifact::check(float.as_slice()).unwrap();
+        let Network::Mlp(network) = float.network() else { unreachable!() };
+        let calibration = calibrate(&float).unwrap();
+        assert_eq!(calibrate(&float).unwrap(), calibration);
+        let rounded: Quantised<i8> = quantise::mlp(network, &calibration).unwrap();
+        let direct = Model::new("mog40", "", rounded.network().unwrap()).unwrap();
+        let bytes = convert(&float, Format::I8W16A).unwrap();
+        let model = Artifact::check(bytes.as_slice()).unwrap();
+        assert_eq!(model, direct);
+        assert_eq!(sample(&model, 1, 50).unwrap(), sample(&direct, 1, 50).unwrap());
+        let told = with_metadata(&model, "told").unwrap();
+        let told = Artifact::check(told.as_slice()).unwrap();
+        assert_eq!((told.metadata(), told.network()), ("told", model.network()));
+    }
+}

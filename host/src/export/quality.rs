@@ -1,0 +1,228 @@
+//! The deployed generator beside the float one: the same figures on images of the same latents, and how far the images
+//! are apart. All of it goes into the model's metadata.
+
+use super::calibrate;
+use super::draw::{images, sample};
+use crate::engine::Samples;
+use crate::error::Error;
+use crate::metric::comparison::Comparison;
+use crate::metric::report::figure;
+use crate::metric::suite::{Effort, judge};
+use crate::metric::{Origin, Report};
+use crate::target_api::Target;
+use kiln_core::artifact::{Format, Model};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// What an export spends on figures: `kiln evaluate` is more thorough.
+pub const EFFORT: Effort = Effort { n: 10_000, distance_n: 1000, repeats: 5, geometric: false };
+
+/// What a model says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The target's name.
+    pub target: String,
+    /// The target's convention.
+    pub convention: String,
+    /// The numbers it computes with.
+    pub format: String,
+    /// What wrote it.
+    pub made_by: String,
+    /// What it was made of.
+    pub made_of: String,
+    /// What the weights were rounded by; none for floats.
+    pub calibration: Option<Calibration>,
+    /// Its figures, if it was judged.
+    pub quality: Option<Quality>,
+}
+
+/// Samples that showed the activations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Their seed.
+    pub seed: u64,
+    /// How many.
+    pub samples: usize,
+    /// How much wider than what was seen the ranges are at least.
+    pub head_room: f32,
+}
+
+/// How good it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Seed of the samples that were judged.
+    pub seed: u64,
+    /// How many.
+    pub samples: usize,
+    /// Between the images of the same latents; none for floats.
+    pub difference: Option<Difference>,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// |x − x'| of coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Its root mean square.
+    pub rms: f64,
+    /// What one in a hundred exceeds.
+    pub hundredth: f64,
+    /// The largest.
+    pub largest: f64,
+}
+
+/// One figure of both generators.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// What it is.
+    pub metric: String,
+    /// Of the float generator, on the same latents.
+    pub float: Option<f64>,
+    /// Its standard error, or standard deviation over draws.
+    pub float_sd: Option<f64>,
+    /// Of the deployed generator.
+    pub deployed: Option<f64>,
+    /// Its standard error, or standard deviation over draws.
+    pub deployed_sd: Option<f64>,
+    /// Between exact sets.
+    pub floor: Option<f64>,
+    /// The exact value.
+    pub truth: Option<f64>,
+}
+
+impl Metadata {
+    /// What is known before the model is judged.
+    pub fn new(target: &dyn Target, format: Format, made_of: String) -> Self {
+        let calibration =
+            Calibration { seed: calibrate::SEED, samples: calibrate::SAMPLES, head_room: calibrate::HEAD_ROOM };
+        Self {
+            target: target.name().into(),
+            convention: target.convention(),
+            format: format.name().into(),
+            made_by: format!("kiln {}", env!("CARGO_PKG_VERSION")),
+            made_of,
+            calibration: (format != Format::F32).then_some(calibration),
+            quality: None,
+        }
+    }
+
+    /// JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Judges the deployed generator and the float one on the same latents.
+///
+/// # Errors
+/// If the model is of another target.
+pub fn compare(target: &dyn Target, float: &Model<'_>, deployed: &Model<'_>, seed: u64) -> Result<Quality, Error> {
+    let n = EFFORT.samples();
+    let ours = sample(deployed, seed, n)?;
+    let comparison = Comparison::of(target, n);
+    let report =
+        |samples: &Samples| judge(target, samples, &Origin::draws("a model", seed), comparison.as_ref(), None, EFFORT);
+    let judged = report(&ours)?;
+    // A model in floats is the float generator.
+    let (difference, float) = match deployed.format() {
+        Format::F32 => (None, judged.clone()),
+        _ => {
+            let theirs = images(float, seed, n)?;
+            (Some(difference(&ours, &theirs)), report(&theirs)?)
+        }
+    };
+    Ok(Quality { seed, samples: n, difference, figures: figures(&float, &judged) })
+}
+
+fn figures(float: &Report, deployed: &Report) -> Vec<Figure> {
+    let pairs = float.rows.iter().zip(&deployed.rows);
+    let pair = pairs.map(|(float, deployed)| Figure {
+        metric: deployed.metric.clone(),
+        float: rounded(Some(float.value)),
+        float_sd: rounded(float.sd),
+        deployed: rounded(Some(deployed.value)),
+        deployed_sd: rounded(deployed.sd),
+        floor: rounded(deployed.floor),
+        truth: rounded(deployed.truth),
+    });
+    pair.collect()
+}
+
+/// Six digits: it lies in flash.
+fn rounded(value: Option<f64>) -> Option<f64> {
+    let value = value.filter(|value| value.is_finite())?;
+    format!("{value:.5e}").parse().ok()
+}
+
+/// How far apart two sets of samples are, coordinate by coordinate.
+pub fn difference(ours: &Samples, theirs: &Samples) -> Difference {
+    let pairs = ours.data.iter().zip(&theirs.data);
+    let mut all: Vec<f64> = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).collect();
+    all.sort_by(f64::total_cmp);
+    let count = all.len().max(1);
+    let at = |share: usize| all.get(all.len() * share / 100).or(all.last()).copied().unwrap_or(0.0);
+    let short = |value: f64| rounded(Some(value)).unwrap_or(f64::INFINITY);
+    Difference {
+        rms: short((all.iter().map(|d| d * d).sum::<f64>() / count as f64).sqrt()),
+        hundredth: short(at(99)),
+        largest: short(all.last().copied().unwrap_or(0.0)),
+    }
+}
+
+/// A table that reads without colour.
+pub fn table(quality: &Quality, format: &str) -> String {
+    let cell = |value: Option<f64>| value.map_or("-".into(), figure);
+    let head = ["metric", "float", "±", format, "±", "floor", "truth"].map(String::from);
+    let body = quality.figures.iter().map(|f| {
+        let [float, float_sd, deployed, sd, floor, truth] =
+            [f.float, f.float_sd, f.deployed, f.deployed_sd, f.floor, f.truth].map(cell);
+        [f.metric.clone(), float, float_sd, deployed, sd, floor, truth]
+    });
+    let mut text = columns(&std::iter::once(head).chain(body).collect::<Vec<_>>());
+    let (n, seed) = (quality.samples, quality.seed);
+    let _ = writeln!(text, "\n{n} samples of seed {seed}; float: the float generator on the same latents");
+    if let Some(Difference { rms, hundredth, largest }) = quality.difference {
+        let [rms, hundredth, largest] = [rms, hundredth, largest].map(figure);
+        let _ = writeln!(
+            text,
+            "distance of a coordinate from the float generator's: rms {rms}, 1 in 100 above {hundredth}, largest {largest}"
+        );
+    }
+    text
+}
+
+/// Lines of cells, the first column to the left, a rule below the first line.
+pub fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        if at == 0 {
+            let _ = writeln!(text, "{}", "-".repeat(widths.iter().sum::<usize>() + 2 * (N - 1)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_of_coordinates() {
+        let ours = Samples { dim: 2, data: vec![0.0, 1.0, 2.0, 3.0] };
+        let theirs = Samples { dim: 2, data: vec![0.0, 1.0, 2.0, 5.0] };
+        assert_eq!(difference(&ours, &theirs), Difference { rms: 1.0, hundredth: 2.0, largest: 2.0 });
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let line = |a: &str, b: &str| [a.to_string(), b.to_string()];
+        assert_eq!(columns(&[line("a", "long"), line("ab", "1")]), "a   long\n--------\nab     1\n");
+    }
+}

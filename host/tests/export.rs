@@ -1,0 +1,146 @@
+//! `kiln export`, `kiln inspect`, and models wherever a generator can stand.
+
+use assert_cmd::Command;
+use host::format;
+use std::path::Path;
+use std::process::Output;
+
+fn kiln(place: &Path, arguments: &[&str]) -> Output {
+    Command::cargo_bin("kiln").unwrap().current_dir(place).args(arguments).output().unwrap()
+}
+
+/// Runs what must succeed and returns what it says on stdout and stderr.
+fn done(place: &Path, arguments: &[&str]) -> [String; 2] {
+    let output = kiln(place, arguments);
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    [stdout, stderr]
+}
+
+/// Runs what must be refused with one sentence and a hint, leaving as many files as there were.
+fn refused(place: &Path, arguments: &[&str], sentence: &str, hint: &str) {
+    let files = || std::fs::read_dir(place).unwrap().count();
+    let before = files();
+    let output = kiln(place, arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{arguments:?}: {stderr}");
+    assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
+    assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
+    assert_eq!(files(), before, "{arguments:?}");
+}
+
+#[test]
+fn an_exported_model_is_sampled_inspected_and_the_same_every_time() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let read = |name: &str| std::fs::read(place.join(name)).unwrap();
+    let export = ["export", "mog40", "--format", "i8w16a", "--no-quality"];
+    let [_, told] = done(place, &[&export[..], &["-o", "a.kiln", "--rust", "a_model.rs", "--c", "a.h"]].concat());
+    assert!(told.contains("MoG-40 in i8w16a: ") && told.contains("bytes"), "{told}");
+    done(place, &[&export[..], &["-o", "b.kiln"]].concat());
+    assert_eq!(read("a.kiln"), read("b.kiln"));
+    let numbers = |name: &str| {
+        let text = String::from_utf8(read(name)).unwrap();
+        let body = text[text.find("= ").unwrap()..].to_string();
+        body.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<u8>().ok()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("a.h"), read("a.kiln"));
+    assert_eq!(numbers("a_model.rs"), read("a.kiln"));
+
+    done(place, &["sample", "a.kiln", "-n", "30", "-o", "few.npy", "--seed", "4"]);
+    done(place, &["sample", "b.kiln", "-n", "90", "-o", "more.npy", "--seed", "4"]);
+    let samples = |name: &str| format::read(&place.join(name)).unwrap().data;
+    assert_eq!(samples("few.npy"), samples("more.npy")[..60]);
+
+    let [explained, _] = done(place, &["inspect", "a.kiln"]);
+    for word in ["mog40 in i8w16a: layers of units", "checksum", "2 coordinates of 2 latent", "layer 5", "not judged"] {
+        assert!(explained.contains(word), "{word}: {explained}");
+    }
+    refused(place, &[&export[..], &["-o", "a.kiln"]].concat(), "'a.kiln' already exists", "--force");
+    refused(place, &["export", "a.kiln", "-o", "c.kiln"], "the model is in i8w16a", "it was made of");
+    refused(place, &["evaluate", "a.kiln", "--target", "mw32"], "'a.kiln' is of mog40", "leave --target out");
+}
+
+#[test]
+fn the_figures_of_both_generators_stand_in_the_file() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let [table, _] = done(place, &["export", "mog40", "-o", "m.kiln"]);
+    for word in ["i16w16a", "modes covered", "mode-mass total variation", "distance of a coordinate"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+    let [explained, _] = done(place, &["inspect", "m.kiln"]);
+    assert!(explained.ends_with(&table), "{explained}");
+    assert!(explained.contains("4096 samples of seed 1802071150"), "{explained}");
+}
+
+#[test]
+fn damaged_and_foreign_files_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    done(place, &["-q", "export", "mog40", "--format", "f32", "--no-quality", "-o", "m.kiln"]);
+    let good = std::fs::read(place.join("m.kiln")).unwrap();
+    let damage = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        std::fs::write(place.join(name), bytes).unwrap();
+    };
+    damage("flipped.kiln", &|bytes| bytes[5000] ^= 4);
+    damage("short.kiln", &|bytes| bytes.truncate(9000));
+    damage("long.kiln", &|bytes| bytes.push(0));
+    damage("newer.kiln", &|bytes| bytes[4] = 2);
+    damage("text.kiln", &|bytes| *bytes = b"[train]\nbatch = 3\n".to_vec());
+    damage("empty.kiln", &|bytes| bytes.clear());
+    for command in [&["inspect"][..], &["evaluate"], &["sample", "-n", "3", "-o", "x.npy"], &["export", "-o", "x.kiln"]]
+    {
+        let refused = |name: &str, sentence: &str, hint: &str| {
+            refused(place, &[&[command[0], name], &command[1..]].concat(), sentence, hint);
+        };
+        refused("flipped.kiln", "'flipped.kiln' is not a model that can run: its checksum is", "export it anew");
+        refused("short.kiln", "it says that it has", "copy it again");
+        refused("long.kiln", "it says that it has", "copy it again");
+        refused("newer.kiln", "it is of version 2, this build reads version 1", "with this build");
+        refused("text.kiln", "it does not begin as a model does", "that `kiln export` wrote");
+        refused("empty.kiln", "it does not begin as a model does", "that `kiln export` wrote");
+    }
+    refused(place, &["inspect", "absent.kiln"], "cannot read 'absent.kiln'", "path");
+}
+
+#[test]
+fn exports_that_cannot_be_are_refused_before_anything_is_computed() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let refused = |arguments: &[&str], sentence: &str, hint: &str| {
+        refused(place, &[&["export", "mog40"], arguments].concat(), sentence, hint);
+    };
+    refused(&["-o", "m.kiln", "--format", "i8w16"], "unknown format 'i8w16'", "did you mean 'i8w16a'?");
+    refused(&["-o", "m.bin"], "'m.bin' does not end in .kiln", "model.kiln");
+    refused(&["-o", "no/m.kiln"], "'no' of 'no/m.kiln' does not exist", "create it");
+    refused(&["-o", "m.kiln", "--rust", "m.txt"], "'m.txt' does not end in .rs", "model.rs");
+    refused(&["-o", "m.kiln", "--c", "m.c"], "'m.c' does not end in .h", "model.h");
+    refused(&["-o", "m.kiln", "--seed", "-1"], "--seed is -1", "--seed");
+
+    // The published network of particles.
+    let train =
+        ["-q", "train", "dw4", "--preset", "paper", "--out", "run", "--set", "train.steps=1", "--set", "train.inner=1"];
+    let small = [
+        "--set",
+        "train.pretrain=0",
+        "--set",
+        "train.batch=4",
+        "--set",
+        "posterior.chain=2",
+        "--set",
+        "posterior.keep=1",
+    ];
+    done(place, &[&train[..], &small, &["--set", "train.warmup=0"]].concat());
+    let export = |format| kiln(place, &["export", "run", "--format", format, "--no-quality", "-o", "p.kiln"]);
+    let output = export("i8w16a");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("parts that integers do not have: ReLU, squared distances, directed messages"), "{told}");
+    assert!(export("f32").status.success());
+}
