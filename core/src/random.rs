@@ -39,6 +39,8 @@ pub enum Purpose {
     Test = 9,
     /// Polishing of delivered samples; index = sample.
     Polish = 10,
+    /// Latents on which a student learns from its teacher; index = step and row.
+    Distillation = 11,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words.

@@ -20,6 +20,16 @@ pub enum Body {
     Egnn(EgnnSpec),
 }
 
+impl Body {
+    /// Hidden width and depth: the layers of units, or of messages.
+    pub fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Mlp { hidden, depth } => (*hidden, *depth),
+            Self::Egnn(EgnnSpec { hidden, layers, .. }) => (*hidden, *layers),
+        }
+    }
+}
+
 /// The network inside.
 #[derive(Clone, Debug)]
 pub enum Net<D: Backend> {

@@ -108,6 +108,24 @@ impl GeneratorSpec {
         widths
     }
 
+    /// How many trained numbers its network has.
+    pub fn numbers(&self) -> usize {
+        match &self.body {
+            Body::Mlp { hidden, depth } => self.widths(*hidden, *depth).windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            Body::Egnn(egnn) => egnn.numbers(),
+        }
+    }
+
+    /// The same with a network of another hidden width and depth.
+    #[must_use]
+    pub fn resized(&self, hidden: usize, depth: usize) -> Self {
+        let body = match &self.body {
+            Body::Mlp { .. } => Body::Mlp { hidden, depth },
+            Body::Egnn(egnn) => Body::Egnn(EgnnSpec { hidden, layers: depth, ..egnn.clone() }),
+        };
+        Self { body, ..self.clone() }
+    }
+
     /// Node inputs of an EGNN whose particles have `own` latent numbers each; a constant 1 where there are none.
     pub fn node_inputs(own: usize, thresholds: usize) -> usize {
         (own * (1 + thresholds)).max(1)

@@ -26,6 +26,7 @@ pub mod body;
 pub mod checkpoint;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod distill;
 pub mod egnn;
 pub mod ema;
 pub mod generator;
@@ -43,6 +44,7 @@ pub use adam::{Adam, AdamOptions, NonFiniteGradient};
 pub use backend::{Backend, Grads, InputGradient};
 pub use body::{Body, Net};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use distill::{DistillSpec, Distillation};
 pub use egnn::{Egnn, EgnnSpec, EgnnSpecError};
 pub use ema::Ema;
 pub use generator::{Generator, GeneratorSpec, SpecError};

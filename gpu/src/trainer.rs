@@ -163,12 +163,17 @@ impl<D: Backend> Trainer<D> {
     /// # Errors
     /// If a network's shape is none.
     pub fn new(device: &D, spec: TrainerSpec) -> Result<Self, SpecError> {
-        let uniforms = |index| {
-            let mut stream = Stream::new(spec.seed, Purpose::Initialisation, index);
-            move || Randomness::<f32>::uniform(&mut stream)
-        };
-        let generator = Generator::new(device, spec.generator.clone(), &mut uniforms(0))?;
-        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(1))?;
+        let generator = Generator::new(device, spec.generator.clone(), &mut uniforms(spec.seed, 0))?;
+        Self::with_generator(device, spec, generator)
+    }
+
+    /// A training that starts from a generator's weights; its shape takes the place of the one in `spec`.
+    ///
+    /// # Errors
+    /// If the score network's shape is none.
+    pub fn with_generator(device: &D, mut spec: TrainerSpec, generator: Generator<D>) -> Result<Self, SpecError> {
+        spec.generator = generator.spec().clone();
+        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 1))?;
         let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
         Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step: 0, batches: 0 })
@@ -363,6 +368,12 @@ impl<D: Backend> Trainer<D> {
         self.batches = file.parsed("batches")?;
         Ok(())
     }
+}
+
+/// Draws for the initial weights of a network.
+fn uniforms(seed: u64, network: u64) -> impl FnMut() -> f32 {
+    let mut stream = Stream::new(seed, Purpose::Initialisation, network);
+    move || Randomness::<f32>::uniform(&mut stream)
 }
 
 /// The decay of an average after so many updates: a short memory at first, so that it does not lag behind the start.

@@ -69,6 +69,16 @@ Formats: i16w16a (16-bit weights and activations), i8w16a (8-bit weights, half t
 The integer formats compute without floats: every machine draws the same samples, bit for bit. Weights are
 rounded by what 4,096 samples of a fixed seed show of the activations.";
 
+const DISTILL_EXAMPLES: &str = "\
+Examples:
+  kiln distill mog40 --hidden 32      into runs/mog40-distilled-h32-seed0
+  kiln distill runs/mw32-kiln-seed0 --hidden 128 --steps 40000 --fine-tune 4000 --out runs/small
+  kiln export runs/small --format i8w16a -o small.kiln
+
+The student learns on fresh latents to draw what its teacher draws: latent, thresholds and scales are the
+teacher's, hidden width and depth its own. Its run directory is one like any other. Ctrl-C leaves the student
+as it is; there is no resuming.";
+
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   kiln export mog40 -o mog40.kiln
@@ -106,6 +116,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Write a generator as one file that runs anywhere, and compare it with the float one
     Export(Export),
+    /// Train a smaller generator to draw what a trained one draws; prints the run directory
+    Distill(Distill),
     /// Explain a file that `kiln export` wrote
     Inspect(Inspect),
     /// List the targets
@@ -304,6 +316,51 @@ pub struct Export {
     /// Replace files that exist
     #[arg(long)]
     pub force: bool,
+}
+
+/// `kiln distill`
+#[derive(Debug, Args)]
+#[command(after_help = DISTILL_EXAMPLES)]
+pub struct Distill {
+    /// The teacher: a run directory, or the name of a generator that comes with Kiln
+    #[arg(value_name = "RUN|NAME")]
+    pub run: PathBuf,
+
+    /// Width of the student's hidden layers
+    #[arg(long, value_name = "H", allow_negative_numbers = true)]
+    pub hidden: i64,
+
+    /// Number of the student's hidden layers [default: the teacher's]
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub depth: Option<i64>,
+
+    /// Steps of learning from the teacher [default: 20000, of particles 5000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub steps: Option<i64>,
+
+    /// Latents a step [default: 512, of particles 128]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub batch: Option<i64>,
+
+    /// Steps by the teacher's own objective, on the energy, after them [default: 0, on mw32 2000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub fine_tune: Option<i64>,
+
+    /// Every random number follows from it; the same seed gives the same bits
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+
+    /// The run directory, new or empty [default: runs/TARGET-distilled-hH-seedN]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Worker threads, 0 = all cores; never changes a result
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub threads: i64,
+
+    /// Print sizes and figures as JSON instead of the run directory
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `kiln inspect`

@@ -1,5 +1,6 @@
 //! The commands, one a file, and what they share.
 
+pub mod distill;
 pub mod evaluate;
 pub mod export;
 pub mod inspect;
@@ -23,6 +24,7 @@ pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
         Command::Reference(arguments) => reference::run(arguments, engine, cli.quiet),
         Command::Evaluate(arguments) => evaluate::run(arguments, engine, cli.quiet),
         Command::Export(arguments) => export::run(arguments, engine, cli.quiet),
+        Command::Distill(arguments) => distill::run(arguments, engine, cli.quiet),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Targets => targets::run(engine),
         Command::Presets(arguments) => presets::run(arguments, engine),

@@ -9,9 +9,11 @@
 //! Non-goals: a plotting library, a general TOML editor, a job scheduler.
 #![forbid(unsafe_code)]
 
+mod binning;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod distill;
 pub mod dynamics;
 pub mod engine;
 pub mod error;

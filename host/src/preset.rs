@@ -287,15 +287,17 @@ fn kiln_dw4() -> Settings {
             data_sd: 1.8,
             ..base.score
         },
-        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.1, ..base.noise },
+        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.25, ..base.noise },
         train: Train {
-            steps: 30_000,
+            steps: 6000,
             batch: 256,
             weight: Weight::SigmaOverAlpha,
-            generator_lr: 1e-3,
+            generator_lr: 5e-4,
             beta1: 0.9,
-            beta2: 0.999,
+            beta2: 0.98,
             warmup: 100,
+            // With rate 1e-3, decay 0.999 and clip 10 one bad step in a few thousand saturates every tanh, often for good.
+            clip: 1.0,
             sample_clip: 20.0,
             select: Select::Stein,
             evaluate_every: 200,
@@ -322,14 +324,15 @@ fn kiln_lennard_jones(particles: usize) -> Settings {
         generator: Generator {
             latent: 3 * particles + particles * OWN_LATENTS,
             depth: 4,
+            radial: 16,
             radial_range: 4.0,
             range: 3.75,
             skip: 0.75,
             ..base.generator
         },
         score: Score { radial: 20, radial_range: 6.0, data_sd: 0.75, ..base.score },
-        noise: Noise { v_min: 0.03, v_max: 1.2, anneal: 0.3, ..base.noise },
-        train: Train { steps: 60_000, batch: 128, ema: 0.995, ..base.train },
+        noise: Noise { v_min: 0.03, v_max: 1.2, anneal: 0.08, ..base.noise },
+        train: Train { steps: 60_000, batch: 128, generator_lr: 1e-3, beta2: 0.999, ema: 0.995, ..base.train },
         posterior: Posterior {
             particles: 16,
             refresh: 0,

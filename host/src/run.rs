@@ -8,6 +8,7 @@
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
+//! | `distillation.json` | sizes and figures of a student and its teacher |
 //! | `report.html` | what `kiln evaluate` found |
 
 use crate::config::{Config, from_run_text, run_text};
@@ -31,6 +32,8 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const SAMPLES: &str = "samples.npy";
 /// Their picture.
 pub const PICTURE: &str = "samples.png";
+/// What a distillation came to.
+pub const JUDGEMENT: &str = "distillation.json";
 /// What `kiln evaluate` found, to read in a browser.
 pub const REPORT: &str = "report.html";
 
@@ -44,15 +47,18 @@ impl Run {
     /// Makes a new run directory at `out`, or at the first free `runs/<target>-<preset>-seed<N>[-k]`, and
     /// writes its `config.toml`. A place that is already used is refused and left untouched.
     pub fn create(out: Option<&Path>, config: &Config, convention: &str) -> Result<Self, Error> {
+        let name = format!("{}-{}-seed{}", config.run.target, config.run.preset, config.run.seed);
+        Self::create_as(out, &name, &run_text(config, convention))
+    }
+
+    /// The same at the first free `runs/<name>[-k]`, with `text` as its `config.toml`.
+    pub fn create_as(out: Option<&Path>, name: &str, text: &str) -> Result<Self, Error> {
         let path = match out {
             Some(path) => claim(path)?,
-            None => {
-                let run = &config.run;
-                claim_first_free(Path::new("runs"), &format!("{}-{}-seed{}", run.target, run.preset, run.seed))?
-            }
+            None => claim_first_free(Path::new("runs"), name)?,
         };
         let run = Self { path };
-        run.write(CONFIG, run_text(config, convention).as_bytes())?;
+        run.write(CONFIG, text.as_bytes())?;
         Ok(run)
     }
 

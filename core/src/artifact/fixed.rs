@@ -114,8 +114,8 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
     /// factors, c and scale, are in Q16.
     ///
     /// # Errors
-    /// If there are more layers than [`EGNN_LAYERS`], they do not fit together, a sum could overflow, or not all layers
-    /// but the last change the nodes.
+    /// If there are more layers than [`EGNN_LAYERS`], they do not fit together, a sum could overflow, not all layers but
+    /// the last change the nodes, or some have gates and others none.
     pub fn new(
         shape: EgnnShape,
         embedding: Affine<'a, W>,
@@ -126,6 +126,9 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
     ) -> Result<Self, ArtifactError> {
         let model = Self { shape, embedding, layers: collect(layers, EGNN_LAYERS)?, own, thresholds, factors };
         if model.layers.iter().rev().enumerate().any(|(l, layer)| layer.node.is_some() != (l > 0)) {
+            return Err(ArtifactError::Sizes);
+        }
+        if model.layers.iter().any(|layer| layer.gate.is_some() != model.gated()) {
             return Err(ArtifactError::Sizes);
         }
         let [skip, scale] = factors;
@@ -142,6 +145,10 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
         let network = Egnn::new_unchecked(self.shape, self.embedding, &self.layers);
         let [skip, scale] = self.factors;
         ParticleGenerator::new(network, self.own, self.thresholds, skip, scale)
+    }
+
+    fn gated(&self) -> bool {
+        self.layers.first().is_some_and(|layer| layer.gate.is_some())
     }
 
     /// The sizes of its network.
@@ -228,7 +235,6 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
         out.slice(self.thresholds)?;
-        let gated = self.layers.iter().any(|layer| layer.gate.is_some());
         let (radial, functions, steps) = match self.shape.radial {
             Radial::Basis { count, steps } => (BASIS, count, steps),
             Radial::Steps { count, steps } => (STEPS, count, steps),
@@ -241,7 +247,7 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
             functions,
             radial_range: steps as u32,
             range: self.shape.range as u32,
-            flags: if gated { GATE } else { 0 },
+            flags: if self.gated() { GATE } else { 0 },
             own: self.own,
             node_inputs: self.shape.node_inputs,
         }
@@ -251,9 +257,6 @@ impl<'a, W: Weight + Pod> FixedEgnn<'a, W> {
             let EgnnLayer { state_point, source, radial, edge_point, message, gate, message_point, coordinate, node } =
                 layer;
             let (sum, value) = node.as_ref().map_or((0, 0), |node| (node.sum_point, node.value_point));
-            if gate.is_some() != gated {
-                return Err(ArtifactError::Sizes);
-            }
             let gate_point = gate.as_ref().map_or(0, |gate| gate.point);
             out.slice(&[*state_point, *edge_point, *message_point, sum, value, gate_point, 0, 0])?;
             write_matrix(source, out)?;

@@ -25,6 +25,7 @@ mod energies;
 mod estimators;
 mod fixed;
 mod hash;
+mod models;
 mod networks;
 mod pack;
 mod random;
@@ -96,6 +97,8 @@ pub const KERNELS: &[&[Kernel]] = &[
     networks::KERNELS,
     fixed::KERNELS,
     fixed::PORTABLE,
+    models::FLOAT,
+    models::PORTABLE,
 ];
 
 /// Runs every kernel in order and reports its line. Returns how many lines differ from the pinned table, or are
@@ -106,7 +109,7 @@ pub fn run(report: impl FnMut(&Line)) -> u32 {
 
 /// Runs the kernels of integer dot products and networks with a processor's own products: the same lines as in [`run`].
 pub fn run_with<P: Products + Default>(report: impl FnMut(&Line)) -> u32 {
-    run_all(&fixed::of_products::<P>(), report)
+    run_all(fixed::of_products::<P>().iter().chain(&models::of_products::<P>()), report)
 }
 
 fn run_all<'a>(kernels: impl IntoIterator<Item = &'a Kernel>, mut report: impl FnMut(&Line)) -> u32 {

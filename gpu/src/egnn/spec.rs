@@ -174,6 +174,12 @@ impl EgnnSpec {
         Ok(())
     }
 
+    /// How many trained numbers the network has.
+    pub fn numbers(&self) -> usize {
+        let size = |(_, form): &(String, Form)| self.shape(*form);
+        Layout::new(self).matrices.iter().map(size).map(|(rows, columns)| rows * columns).sum()
+    }
+
     /// Rows and columns of a matrix.
     pub(crate) fn shape(&self, form: Form) -> (usize, usize) {
         let hidden = self.hidden;

@@ -49,7 +49,8 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
             format!("go on with `kiln train --resume {place}`"),
         ));
     }
-    show(engine, &run, &config, target.as_ref(), quiet)?;
+    let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
+    show(engine, &run, &config, target.as_ref(), title, quiet)?;
     if !quiet {
         eprintln!(
             "done; `kiln evaluate {place}` judges it, `kiln sample {place} -n 1000 -o samples.npy` draws from it"
@@ -129,7 +130,7 @@ fn check_machine(config: &Config) -> Result<(), Error> {
 }
 
 /// Sets the number of threads for all parallel work; 0 is one per core.
-fn use_threads(threads: usize) -> Result<(), Error> {
+pub(super) fn use_threads(threads: usize) -> Result<(), Error> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
@@ -137,7 +138,7 @@ fn use_threads(threads: usize) -> Result<(), Error> {
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) sets. The second one ends the process at once.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let handler = move || {
@@ -153,13 +154,19 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are.
-fn show(engine: &dyn Engine, run: &Run, config: &Config, target: &dyn Target, quiet: bool) -> Result<(), Error> {
+pub(super) fn show(
+    engine: &dyn Engine,
+    run: &Run,
+    config: &Config,
+    target: &dyn Target,
+    title: String,
+    quiet: bool,
+) -> Result<(), Error> {
     let samples = engine.sample(run, config, 0, SAMPLE_COUNT)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
     let figures = suite::headline(target, &samples.data);
     if !quiet {
         eprintln!("{figures}");
     }
-    let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
     run.write(PICTURE, &plot::picture(target, &samples, &Caption { title, figures })?)
 }

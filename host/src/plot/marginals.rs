@@ -3,6 +3,7 @@
 use super::Caption;
 use super::canvas::{Area, Drawn, HEAD, Legend, Mark, axis_number, render, words};
 use super::style::{EXACT, EXACT_EDGE, FAINT_INK, GRID, INK, MODEL, bold, px, text};
+use crate::binning::{densities, range};
 use plotters::prelude::*;
 
 const WIDTH: u32 = 1200;
@@ -42,8 +43,8 @@ pub fn draw(panels: &[Panel], caption: &Caption) -> Drawn<Vec<u8>> {
 
 fn histogram(panel: &Panel, area: &Area<'_>, labels: usize, title_size: i32) -> Drawn<()> {
     let (low, high) = range(panel.exact.as_deref().unwrap_or(&panel.samples), &panel.samples);
-    let model = densities(&panel.samples, low, high);
-    let exact = panel.exact.as_deref().map(|values| densities(values, low, high));
+    let model = densities(&panel.samples, (low, high), BINS);
+    let exact = panel.exact.as_deref().map(|values| densities(values, (low, high), BINS));
     let top = model.iter().chain(exact.iter().flatten()).copied().fold(1e-300, f64::max) * 1.12;
     let mut chart = ChartBuilder::on(area)
         .margin_left(px(10))
@@ -94,34 +95,4 @@ fn outline(values: &[f64], edge: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
     }
     line.push((edge(values.len()), 0.0));
     line
-}
-
-/// Share of all values per bin and unit; values outside count in the total only.
-fn densities(values: &[f64], low: f64, high: f64) -> Vec<f64> {
-    let mut counts = vec![0_usize; BINS];
-    for value in values {
-        let at = (value - low) / (high - low) * BINS as f64;
-        if (0.0..BINS as f64).contains(&at) {
-            counts[at as usize] += 1;
-        }
-    }
-    let unit = values.len().max(1) as f64 * (high - low) / BINS as f64;
-    counts.iter().map(|count| *count as f64 / unit).collect()
-}
-
-/// The range of the exact values, widened up to half where the model's inner 99 % go beyond it.
-fn range(exact: &[f64], samples: &[f64]) -> (f64, f64) {
-    let inner = |values: &[f64], tail: usize| {
-        let mut values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
-        match values.len() {
-            0 => (-1.0, 1.0),
-            n => (values[n / tail], values[n - 1 - n / tail]),
-        }
-    };
-    let (low, high) = inner(exact, 2000);
-    let (model_low, model_high) = inner(samples, 200);
-    let width = (high - low).max(1e-6);
-    let (low, high) = (low.min(model_low.max(low - 0.5 * width)), high.max(model_high.min(high + 0.5 * width)));
-    (low - 0.04 * width, high + 0.04 * width)
 }

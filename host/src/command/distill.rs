@@ -1,0 +1,87 @@
+//! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
+
+use super::train::{show, stop_on_interrupt, use_threads};
+use super::{find_target, print, whole};
+use crate::cli::Distill;
+use crate::config::Layers;
+use crate::distill::{Job, Plan, Teacher, default_name, distil, effort, fine_tuning, judge, no_energy, run_text};
+use crate::engine::{Engine, Outcome};
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::run::{JUDGEMENT, Run};
+use crate::source::resolve;
+use crate::spec::trainer_spec;
+
+/// Distils. Everything that can be refused is refused before anything is written.
+pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+    let source = resolve(&arguments.run)?;
+    let target = find_target(engine, source.target(), "")?;
+    let teacher = Teacher::of(&source)?;
+    let mut layers = Layers::new();
+    layers.flag("generator.hidden", arguments.hidden, "--hidden")?;
+    if let Some(depth) = arguments.depth {
+        layers.flag("generator.depth", depth, "--depth")?;
+    }
+    layers.flag("run.seed", arguments.seed, "--seed")?;
+    layers.flag("run.threads", arguments.threads, "--threads")?;
+    layers.flag("run.device", "cpu", "the device")?;
+    let config = layers.resolve(teacher.config.clone().into_settings())?;
+    // Their ranges are those of a training's, which they do not take the place of.
+    let mut ranges = Layers::new();
+    let asked = [arguments.steps, arguments.batch, arguments.fine_tune];
+    let enough = effort(&teacher.spec().body, &target.structure());
+    let [steps, batch, fine] = std::array::from_fn(|at| asked[at].unwrap_or(enough[at]));
+    ranges.flag("train.steps", steps, "--steps")?;
+    ranges.flag("train.batch", batch, "--batch")?;
+    let fine_tune = whole(fine, 0, "--fine-tune")?;
+    let student = teacher.student(config.generator.hidden, config.generator.depth)?;
+    if fine_tune > 0 {
+        ranges.flag("train.steps", fine, "--fine-tune")?;
+        target.training().ok_or_else(|| no_energy(target.as_ref()))?;
+        trainer_spec(&fine_tuning(&config, fine_tune)?, target.dim(), target.symmetry())?;
+    }
+    let [steps, batch] = [whole(steps, 1, "--steps")?, whole(batch, 1, "--batch")?];
+    let seed = config.run.seed;
+    let plan = Plan { seed, steps, batch: usize::try_from(batch).unwrap_or(usize::MAX), fine_tune, student };
+
+    let name = default_name(target.name(), config.generator.hidden, seed);
+    let text = run_text(&config, target.as_ref(), &teacher, &plan);
+    let run = Run::create_as(arguments.out.as_deref(), &name, &text)?;
+    use_threads(config.run.threads)?;
+    let stop = stop_on_interrupt();
+    let place = run.path().display().to_string();
+    let (hidden, depth) = plan.student.body.size();
+    if !quiet {
+        let (title, numbers, of) = (target.title(), plan.student.numbers(), teacher.spec().numbers());
+        eprintln!(
+            "distilling {} of {title} into {hidden} x {depth}, {numbers} numbers of {of}, in {place}",
+            teacher.name
+        );
+    }
+    let progress = Progress::new(target.name(), plan.steps + plan.fine_tune, 0, quiet);
+    let target = target.as_ref();
+    let (plan, config) = (&plan, &config);
+    let job = Job { teacher: &teacher, plan, config, target, run: &run, progress: &progress, stop: &stop };
+    let outcome = distil(&job);
+    progress.finish();
+    if outcome? == Outcome::Interrupted {
+        return Err(Error::interrupted(
+            format!("interrupted; {place} holds the student as it was, not yet done"),
+            format!("`kiln evaluate {place}` judges it; start anew for a finished one"),
+        ));
+    }
+    let title = format!("{}, {hidden} x {depth} distilled from {}, seed {seed}", target.title(), teacher.name);
+    show(engine, &run, config, target, title, quiet)?;
+    let judgement = judge::judge(target, &source, &run, config)?;
+    run.write(JUDGEMENT, judgement.json().as_bytes())?;
+    if arguments.json {
+        return print(&(judgement.json() + "\n"));
+    }
+    if !quiet {
+        eprintln!(
+            "\n{}\ndone; `kiln export {place} --format i8w16a -o small.kiln` makes the file for flash",
+            judgement.text()
+        );
+    }
+    print(&format!("{place}\n"))
+}

@@ -1,0 +1,244 @@
+//! What a distillation came to: sizes, figures against the target, and distances from the teacher on the same latents.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::export::bytes::Bytes;
+use crate::export::draw::{images, sample};
+use crate::export::quality::{EFFORT, Metadata, Quality, columns, compare};
+use crate::export::{convert, unfit, with_metadata};
+use crate::metric::report::{figure, percent};
+use crate::run::Run;
+use crate::source::Source;
+use crate::target_api::Target;
+use kiln_core::artifact::{Artifact, Format, Model};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// A sample that is farther from the teacher's than this part of the width went elsewhere.
+const FAR: f64 = 0.1;
+/// Seed of the samples that are judged: that of `kiln export`.
+const SEED: u64 = 0;
+/// The smallest format.
+const SMALL: Format = Format::I8W16A;
+
+/// What a distillation came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The run directory.
+    pub run: String,
+    /// The teacher's name.
+    pub teacher: String,
+    /// The teacher's size.
+    pub teacher_size: Size,
+    /// The student's size.
+    pub student_size: Size,
+    /// Width of the teacher's samples: root mean square of a coordinate's distance from its mean.
+    pub width: f64,
+    /// The student's distance from its teacher.
+    pub student_error: Deviation,
+    /// The distance from its teacher of the student in `i8w16a`; none where it cannot be exported.
+    pub i8w16a_error: Option<Deviation>,
+    /// Samples behind everything.
+    pub samples: usize,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// How large a generator is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Trained numbers.
+    pub numbers: usize,
+    /// Bytes of its file in `f32`, without texts.
+    pub f32_bytes: usize,
+    /// Bytes of the file that `kiln export --format i8w16a` makes of it; none where it cannot.
+    pub i8w16a_bytes: Option<usize>,
+}
+
+/// Distances between samples of the same latents; of one sample the root mean square over its coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Deviation {
+    /// The root mean square.
+    pub rms: f64,
+    /// The median.
+    pub median: f64,
+    /// What one in a hundred exceeds.
+    pub hundredth: f64,
+    /// The share beyond a tenth of the width.
+    pub beyond: f64,
+}
+
+/// One figure of teacher and student: value and standard error, or deviation over draws.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// What it is.
+    pub metric: String,
+    /// The teacher's, in floats.
+    pub teacher: [Option<f64>; 2],
+    /// The student's, in floats.
+    pub student: [Option<f64>; 2],
+    /// The student's in `i8w16a`.
+    pub i8w16a: [Option<f64>; 2],
+    /// Between exact sets.
+    pub floor: Option<f64>,
+    /// The exact value.
+    pub truth: Option<f64>,
+}
+
+/// The root mean square of a coordinate's distance from its mean.
+pub fn width(samples: &[f32], dim: usize) -> f64 {
+    let rows = (samples.len() / dim.max(1)).max(1) as f64;
+    let column = |k: usize| samples.iter().skip(k).step_by(dim).map(|x| f64::from(*x));
+    let variance = |k: usize| {
+        let mean = column(k).sum::<f64>() / rows;
+        column(k).map(|x| (x - mean).powi(2)).sum::<f64>() / rows
+    };
+    ((0..dim).map(variance).sum::<f64>() / dim as f64).sqrt()
+}
+
+impl Deviation {
+    /// Of `x` from `goal`, both (rows, dim).
+    pub fn between(x: &[f32], goal: &[f32], dim: usize) -> Self {
+        let far = FAR * width(goal, dim);
+        let distance = |(x, goal): (&[f32], &[f32])| {
+            let square = x.iter().zip(goal).map(|(x, goal)| (f64::from(*x) - f64::from(*goal)).powi(2)).sum::<f64>();
+            (square / dim as f64).sqrt()
+        };
+        let mut all: Vec<f64> = x.chunks_exact(dim).zip(goal.chunks_exact(dim)).map(distance).collect();
+        all.sort_by(f64::total_cmp);
+        let rows = all.len().max(1) as f64;
+        let at = |hundredths: usize| all.get(all.len() * hundredths / 100).or(all.last()).copied().unwrap_or(0.0);
+        Self {
+            rms: (all.iter().map(|d| d * d).sum::<f64>() / rows).sqrt(),
+            median: at(50),
+            hundredth: at(99),
+            beyond: all.iter().filter(|d| d.is_nan() || **d > far).count() as f64 / rows,
+        }
+    }
+
+    fn tell(&self, what: &str, width: f64) -> String {
+        let [rms, median, hundredth, far] = [self.rms, self.median, self.hundredth, FAR * width].map(figure);
+        let beyond = percent(self.beyond);
+        format!(
+            "{what}: rms {rms}, median {median}, 1 in 100 above {hundredth}, {beyond} above {far}, a tenth of the width\n"
+        )
+    }
+}
+
+/// Judges student and teacher on the same latents.
+///
+/// # Errors
+/// If one of them cannot run.
+pub fn judge(target: &dyn Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
+    let student = Source::Run(run.clone(), Box::new(config.clone()));
+    let [taught, learnt] = [judged(target, teacher)?, judged(target, &student)?];
+    let dim = target.dim();
+    let figures = taught.quality.figures.iter().zip(&learnt.quality.figures).map(|(theirs, ours)| Figure {
+        metric: ours.metric.clone(),
+        teacher: [theirs.float, theirs.float_sd],
+        student: [ours.float, ours.float_sd],
+        i8w16a: if learnt.small.is_some() { [ours.deployed, ours.deployed_sd] } else { [None; 2] },
+        floor: ours.floor,
+        truth: ours.truth,
+    });
+    Ok(Judgement {
+        run: run.path().display().to_string(),
+        teacher: teacher.name(),
+        teacher_size: taught.size,
+        student_size: learnt.size,
+        width: width(&taught.images, dim),
+        student_error: Deviation::between(&learnt.images, &taught.images, dim),
+        i8w16a_error: learnt.small.as_ref().map(|small| Deviation::between(small, &taught.images, dim)),
+        samples: learnt.quality.samples,
+        figures: figures.collect(),
+    })
+}
+
+/// A generator with all that is measured on it.
+struct Judged {
+    size: Size,
+    quality: Quality,
+    images: Vec<f32>,
+    small: Option<Vec<f32>>,
+}
+
+fn judged(target: &dyn Target, source: &Source) -> Result<Judged, Error> {
+    let bytes = source.float_model()?;
+    let float = checked(&bytes)?;
+    let mut size = Size { numbers: numbers(&float), f32_bytes: bytes.as_slice().len(), i8w16a_bytes: None };
+    let images = images(&float, SEED, EFFORT.samples())?.data;
+    // Published networks of particles have parts that integers do not.
+    let Ok(bare) = convert(&float, SMALL) else {
+        return Ok(Judged { size, quality: compare(target, &float, &float, SEED)?, images, small: None });
+    };
+    let small = checked(&bare)?;
+    let quality = compare(target, &float, &small, SEED)?;
+    let metadata = Metadata { quality: Some(quality.clone()), ..Metadata::new(target, SMALL, source.name()) };
+    size.i8w16a_bytes = Some(with_metadata(&small, &metadata.json())?.as_slice().len());
+    let samples = sample(&small, SEED, EFFORT.samples())?.data;
+    Ok(Judged { size, quality, images, small: Some(samples) })
+}
+
+fn checked(bytes: &Bytes) -> Result<Model<'_>, Error> {
+    Artifact::check(bytes.as_slice()).map_err(unfit)
+}
+
+/// Trained numbers of a model in floats.
+fn numbers(float: &Model<'_>) -> usize {
+    crate::export::parts::parts(float).iter().map(|part| part.bytes / size_of::<f32>()).sum()
+}
+
+impl Judgement {
+    /// JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Tables that read without colour.
+    pub fn text(&self) -> String {
+        let small = SMALL.name();
+        let cell = |value: Option<f64>| value.map_or("-".into(), figure);
+        let row = |name: &str, size: &Size| {
+            let i8w16a = size.i8w16a_bytes.map_or("-".into(), |bytes| bytes.to_string());
+            [name.to_string(), size.numbers.to_string(), size.f32_bytes.to_string(), i8w16a]
+        };
+        let head = ["", "numbers", "bytes in f32", &format!("in {small}")].map(String::from);
+        let name = format!("teacher, {}", self.teacher);
+        let mut text = columns(&[head, row(&name, &self.teacher_size), row("student", &self.student_size)]);
+        let head = ["metric", "teacher", "±", "student", "±", small, "±", "floor", "truth"].map(String::from);
+        let body = self.figures.iter().map(|f| {
+            let [[a, b], [c, d], [e, g]] = [f.teacher, f.student, f.i8w16a].map(|pair| pair.map(cell));
+            [f.metric.clone(), a, b, c, d, e, g, cell(f.floor), cell(f.truth)]
+        });
+        let _ = write!(text, "\n{}", columns(&std::iter::once(head).chain(body).collect::<Vec<_>>()));
+        let n = self.samples;
+        let _ = writeln!(
+            text,
+            "\n{n} samples of seed {SEED}, on the same latents; {small}: the student as `kiln export` makes it"
+        );
+        text.push_str("distance of a sample from the teacher's, a coordinate\n");
+        text.push_str(&self.student_error.tell("  student", self.width));
+        if let Some(error) = &self.i8w16a_error {
+            text.push_str(&error.tell(&format!("  in {small}"), self.width));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_of_samples_and_widths_of_coordinates() {
+        // Columns ±1 about 5 and ±7 about 0: the mean variance is (1 + 49) / 2.
+        let goal = [4.0, -7.0, 6.0, 7.0];
+        assert!((width(&goal, 2) - 5.0).abs() < 1e-12);
+        let found = Deviation::between(&[4.3, -7.4, 6.0, 7.5], &goal, 2);
+        let [a, b] = [(0.25_f64 / 2.0).sqrt(); 2];
+        assert!((found.rms - a).abs() < 1e-6 && (found.median - b).abs() < 1e-6, "{found:?}");
+        assert_eq!(found.beyond, 0.0);
+        assert_eq!(Deviation::between(&[4.0, -7.0, f32::NAN, 7.0], &goal, 2).beyond, 0.5);
+        assert_eq!(Deviation::between(&[4.0, -7.8, 6.0, 7.0], &goal, 2).beyond, 0.5);
+    }
+}
