@@ -75,9 +75,9 @@ Examples:
   kiln distill runs/mw32-kiln-seed0 --hidden 128 --steps 40000 --fine-tune 4000 --out runs/small
   kiln export runs/small --format i8w16a -o small.kiln
 
-The student learns on fresh latents to draw what its teacher draws: latent, thresholds and scales are the
-teacher's, hidden width and depth its own. Its run directory is one like any other. Ctrl-C leaves the student
-as it is; there is no resuming.";
+The student learns on fresh latents to draw what its teacher draws: latent, thresholds and scales
+are the teacher's, hidden width and depth its own. Its run directory is one like any other. Ctrl-C
+leaves the student as it is; there is no resuming.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
