@@ -119,8 +119,8 @@ mod tests {
         ("mog40", Format::I8W16A, 0.12),
         ("mw32", Format::I16W16A, 3e-4),
         ("mw32", Format::I8W16A, 8e-3),
-        ("dw4", Format::I16W16A, 1.5e-3),
-        ("dw4", Format::I8W16A, 2.5e-3),
+        ("dw4", Format::I16W16A, 2.3e-3),
+        ("dw4", Format::I8W16A, 3.5e-3),
         ("lj13", Format::I16W16A, 1e-3),
         ("lj13", Format::I8W16A, 1.5e-3),
     ];
