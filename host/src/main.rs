@@ -1,4 +1,5 @@
 //! `kiln`: trains one-step samplers of Boltzmann distributions, samples from them, evaluates them.
+#![forbid(unsafe_code)]
 
 use clap::Parser;
 use host::{cli::Cli, command, train::Kiln};

@@ -4,7 +4,7 @@
 //! pinned hash of all bits that it computed.
 //!
 //! ## Guarantees
-//! - `no_std`, no heap, no `unsafe`: it runs wherever `kiln-core` does, in less than [`STACK`] bytes of stack.
+//! - `no_std`, no heap, no `unsafe`: it runs wherever `kiln-core` does.
 //! - Inputs come from [`kiln_core::random`] alone; a kernel depends on no other kernel.
 //! - A hash covers every number that a kernel returns, including acceptance rates and rejected proposals. NaN is hashed
 //!   as one canonical NaN: its payload is the one thing that IEEE 754 leaves open.
@@ -35,9 +35,6 @@ use kiln_core::fixed::Products;
 
 /// The pinned table: a line for each kernel, in the registry's order.
 pub const PINNED: &str = include_str!("../pinned.txt");
-
-/// The most stack that [`run`] takes, in bytes, on any target.
-pub const STACK: usize = 512 << 10;
 
 /// A computation whose bits are hashed.
 pub struct Kernel {
