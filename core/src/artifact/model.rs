@@ -171,7 +171,6 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`SampleError::Buffer`] where a buffer is too short.
     pub fn sample(&self, seed: u64, index: u64, scratch: &mut [u64], x: &mut [f32]) -> Result<(), SampleError> {
-        let mut stream = Stream::new(seed, Purpose::Sample, index);
         if self.format() != Format::F32 {
             let x = bytemuck::try_cast_slice_mut(x).map_err(|_| SampleError::Buffer)?;
             self.sample_fixed(&Portable, seed, index, scratch, x)?;
@@ -180,7 +179,7 @@ impl<'a> Model<'a> {
         }
         let (z, rest) = scratch.split_at_mut_checked(self.scratch.latent).ok_or(SampleError::Buffer)?;
         let z = &mut cast::<f32>(z)?[..self.latent];
-        stream.fill_normal(z);
+        Stream::new(seed, Purpose::Sample, index).fill_normal(z);
         match &self.network {
             Network::Mlp(network) => network.generator()?.sample(z, cast(rest)?, x)?,
             Network::Egnn(network) => network.generator()?.sample(z, cast(rest)?, x)?,
@@ -235,8 +234,12 @@ impl<'a> Model<'a> {
     /// Writes it to the beginning of a buffer of at least [`Model::encoded_length`] bytes, whose number it returns.
     ///
     /// # Errors
-    /// If the buffer is too short, or the model has parts that a file cannot hold.
+    /// If the buffer is too short, or the model has parts that a file cannot hold, or on a
+    /// machine that stores the highest byte first.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, ArtifactError> {
+        if cfg!(target_endian = "big") {
+            return Err(ArtifactError::BigEndian);
+        }
         let length = self.encoded_length()?;
         let stated = u32::try_from(length).map_err(|_| ArtifactError::Sizes)?;
         let buffer = buffer.get_mut(..length).ok_or(ArtifactError::Buffer)?;

@@ -8,7 +8,7 @@ pub const POINT: u32 = 16;
 /// 1 in Q16.
 pub const ONE: i32 = 1 << POINT;
 
-/// x/2^s rounded half up, for s ≤ 62 and |x| < 2^62; s = 0 gives x.
+/// x/2^s rounded half up, for s ≤ 62 and |x| + 2^(s−1) < 2^63; s = 0 gives x.
 #[inline(always)]
 pub const fn shift_round(x: i64, s: u32) -> i64 {
     if s == 0 { x } else { (x + (1 << (s - 1))) >> s }
@@ -58,7 +58,7 @@ pub const fn narrow(x: i32, point: u32) -> i16 {
     }
 }
 
-/// A positive factor mantissa/2^shift that turns a sum of products into Q16. It holds the step of a row's weights and
+/// A factor mantissa/2^shift, 0 or positive, that turns a sum of products into Q16. It holds the step of a row's weights and
 /// 2^(16 − f), where f is the binary point of the activations that enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
