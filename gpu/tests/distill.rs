@@ -40,7 +40,7 @@ fn teacher(spec: &GeneratorSpec) -> Generator<Cpu> {
 
 fn spec(student: GeneratorSpec, steps: u64) -> DistillSpec {
     let adam = AdamOptions { learning_rate: 1e-2, ..AdamOptions::default() };
-    DistillSpec { seed: 3, steps, batch: 128, adam, warmup: 10, ema: 0.99, width: 0.5, student }
+    DistillSpec { seed: 3, steps, batch: 600, adam, warmup: 10, ema: 0.99, width: 0.5, student }
 }
 
 /// All steps. Returns the student and the root mean square of its distance on latents that it never saw.

@@ -15,6 +15,7 @@ use crate::source::Source;
 use crate::spec::trainer_spec;
 use crate::target_api::{Structure, Target};
 use judge::Deviation;
+use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::trainer::Trainer;
@@ -95,6 +96,19 @@ impl Teacher {
             .map_err(|error| Error::input(format!("no such student: {error}"), "check --hidden and --depth"))?;
         let ([ours, theirs], (width, layers)) =
             ([&student, self.spec()].map(GeneratorSpec::numbers), self.spec().body.size());
+        // Deployed, it has one layer of units more than hidden ones.
+        let most = match student.body {
+            Body::Mlp { .. } => MLP_LAYERS - 1,
+            Body::Egnn(_) => EGNN_LAYERS,
+        };
+        if depth > most || layers > most {
+            return Err(Error::input(
+                format!(
+                    "a student of {hidden} x {depth} and its teacher of {width} x {layers} must be models that can be deployed"
+                ),
+                format!("models have at most {most} hidden layers"),
+            ));
+        }
         if ours < theirs {
             return Ok(student);
         }

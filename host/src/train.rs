@@ -138,6 +138,11 @@ fn best_so_far(run: &Run) -> Result<f64, Error> {
     score.map_err(|error| Error::input(format!("'{}' is damaged: {error}", path.display()), "remove it, or train anew"))
 }
 
+/// The best score so far where a generator that scores `stein` is kept: in the second half, within [`SPREAD`] of the best.
+fn kept(best: f64, stein: f64, progress: f64) -> Option<f64> {
+    (progress >= SELECT_FROM && stein <= best + SPREAD).then_some(best.min(stein))
+}
+
 /// The generator as a file.
 fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Vec<u8> {
     let texts = [
@@ -190,7 +195,8 @@ impl<D: Backend> Session<'_, D> {
                 () => None,
             };
             if ended.is_some() || (done > 0 && done.is_multiple_of(settings.evaluate_every as u64)) {
-                self.evaluate(done, progress, start)?;
+                let due = done.is_multiple_of(settings.evaluate_every as u64);
+                self.evaluate(done, progress, start, !due && ended == Some(Outcome::Interrupted))?;
             }
             if let Some(outcome) = ended {
                 return Ok(outcome);
@@ -219,7 +225,7 @@ impl<D: Backend> Session<'_, D> {
     }
 
     /// The live quality figure, and one line of metrics.
-    fn evaluate(&mut self, done: u64, progress: f64, start: Instant) -> Result<(), Error> {
+    fn evaluate(&mut self, done: u64, progress: f64, start: Instant, interrupted: bool) -> Result<(), Error> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
@@ -229,9 +235,11 @@ impl<D: Backend> Session<'_, D> {
             .then(|| selection::judge(self.job.target, &x))
             .flatten()
             .map(|stein| stein.score());
-        if let Some(stein) = stein.filter(|stein| progress >= SELECT_FROM && *stein <= self.best + SPREAD) {
-            self.best = self.best.min(stein);
-            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(self.best)))?;
+        // An interruption is no place to judge: a training taken up again would end with another generator.
+        let judged = stein.filter(|_| !interrupted).and_then(|stein| kept(self.best, stein, progress));
+        if let Some(best) = judged {
+            self.best = best;
+            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(best)))?;
         }
         let window = std::mem::take(&mut self.window);
         self.job.run.append_metrics(&json!({
@@ -311,4 +319,19 @@ impl Window {
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
     sum / n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_about_as_good_as_the_best_is_kept_and_the_best_does_not_drift() {
+        assert_eq!(kept(f64::INFINITY, 0.3, 0.5), Some(0.3));
+        assert_eq!(kept(f64::INFINITY, 0.3, 0.49), None, "modes have no weights yet");
+        assert_eq!(kept(0.05, 0.04, 1.0), Some(0.04));
+        assert_eq!(kept(0.05, 0.05 + 0.9 * SPREAD, 1.0), Some(0.05), "later, and as good but for chance");
+        assert_eq!(kept(0.05, 0.05 + 1.1 * SPREAD, 1.0), None);
+        assert_eq!(kept(0.05, f64::NAN, 1.0), None);
+    }
 }

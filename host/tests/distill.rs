@@ -1,43 +1,16 @@
 //! `kiln distill`: a run like any other, the same for any number of threads, and refusals that write nothing.
 
-use assert_cmd::Command;
+mod common;
+
+use common::{done, refused};
 use host::format;
-use std::path::Path;
-use std::process::Output;
-
-fn kiln(place: &Path, arguments: &[&str]) -> Output {
-    Command::cargo_bin("kiln").unwrap().current_dir(place).args(arguments).output().unwrap()
-}
-
-/// Runs what must succeed and returns what it says on stdout and stderr.
-fn done(place: &Path, arguments: &[&str]) -> [String; 2] {
-    let output = kiln(place, arguments);
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    [stdout, stderr]
-}
-
-/// Runs what must be refused with one sentence and a hint, leaving as many files as there were.
-fn refused(place: &Path, arguments: &[&str], sentence: &str, hint: &str) {
-    let files = || std::fs::read_dir(place).unwrap().count();
-    let before = files();
-    let output = kiln(place, arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{arguments:?}: {stderr}");
-    assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
-    assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
-    assert_eq!(files(), before, "{arguments:?}");
-}
 
 #[test]
 fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     let distill =
-        ["distill", "mog40", "--hidden", "24", "--depth", "2", "--steps", "600", "--batch", "128", "--seed", "5"];
+        ["distill", "mog40", "--hidden", "24", "--depth", "2", "--steps", "600", "--batch", "320", "--seed", "5"];
     let fine = ["--fine-tune", "3"];
     let [told, log] = done(place, &[&distill[..], &fine, &["--threads", "1"]].concat());
     let run = told.trim_end();
@@ -60,7 +33,7 @@ fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
     assert!(read(run, "samples.png").starts_with(b"\x89PNG"));
     let config = text(run, "config.toml");
     for word in
-        ["distilled_from = \"mog40\"", "600 steps of 128 latents, seed 5, then 3 steps", "hidden = 24", "depth = 2"]
+        ["distilled_from = \"mog40\"", "600 steps of 320 latents, seed 5, then 3 steps", "hidden = 24", "depth = 2"]
     {
         assert!(config.contains(word), "{word}: {config}");
     }
@@ -121,7 +94,8 @@ fn what_cannot_be_distilled_is_refused_in_one_sentence() {
         "a student of 128 x 4 has 58626 numbers",
         "a student is smaller: try --hidden 64",
     );
-    refused(place, &ask(&["--hidden", "8192", "--depth", "64"]), "a student of 8192 x 64", "--hidden 64");
+    refused(place, &ask(&["--hidden", "8192", "--depth", "15"]), "a student of 8192 x 15", "--hidden 64");
+    refused(place, &ask(&["--hidden", "8", "--depth", "20"]), "a student of 8 x 20", "at most 15 hidden layers");
     refused(place, &ask(&["--hidden", "8", "--depth", "0"]), "--depth: generator.depth is 0", "hidden layers");
     refused(place, &ask(&["--hidden", "8", "--depth", "65"]), "--depth: generator.depth is 65", "hidden layers");
     refused(place, &ask(&["--hidden", "8", "--steps", "0"]), "--steps: train.steps is 0", "steps");

@@ -1,35 +1,24 @@
 //! `kiln export`, `kiln inspect`, and models wherever a generator can stand.
 
-use assert_cmd::Command;
+mod common;
+
+use common::{done, kiln, refused};
 use host::format;
 use std::path::Path;
-use std::process::Output;
 
-fn kiln(place: &Path, arguments: &[&str]) -> Output {
-    Command::cargo_bin("kiln").unwrap().current_dir(place).args(arguments).output().unwrap()
-}
-
-/// Runs what must succeed and returns what it says on stdout and stderr.
-fn done(place: &Path, arguments: &[&str]) -> [String; 2] {
-    let output = kiln(place, arguments);
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    [stdout, stderr]
-}
-
-/// Runs what must be refused with one sentence and a hint, leaving as many files as there were.
-fn refused(place: &Path, arguments: &[&str], sentence: &str, hint: &str) {
-    let files = || std::fs::read_dir(place).unwrap().count();
-    let before = files();
-    let output = kiln(place, arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{arguments:?}: {stderr}");
-    assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
-    assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
-    assert_eq!(files(), before, "{arguments:?}");
+/// The source forms are what compilers take; in the place of `kiln-core` stands the one type that the Rust form names.
+fn compiles(place: &Path) {
+    let program = "mod kiln_core { pub mod artifact { #[repr(C, align(8))] pub struct Aligned<T>(pub T); } }
+                   include!(\"a_model.rs\");
+                   const _: () = assert!(A_MODEL.0.len() > 1000 && align_of_val(&A_MODEL) == 8);";
+    std::fs::write(place.join("program.rs"), program).unwrap();
+    std::fs::write(place.join("program.c"), "#include \"a.h\"\n_Static_assert(sizeof a > 1000, \"\");\n").unwrap();
+    let rust = ["rustc", "--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "program.rs"];
+    let c = ["cc", "-std=c11", "-Wall", "-Werror", "-Wno-unused-variable", "-fsyntax-only", "program.c"];
+    for command in [&rust[..], &c] {
+        let output = std::process::Command::new(command[0]).current_dir(place).args(&command[1..]).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]
@@ -49,6 +38,7 @@ fn an_exported_model_is_sampled_inspected_and_the_same_every_time() {
     };
     assert_eq!(numbers("a.h"), read("a.kiln"));
     assert_eq!(numbers("a_model.rs"), read("a.kiln"));
+    compiles(place);
 
     done(place, &["sample", "a.kiln", "-n", "30", "-o", "few.npy", "--seed", "4"]);
     done(place, &["sample", "b.kiln", "-n", "90", "-o", "more.npy", "--seed", "4"]);

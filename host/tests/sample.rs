@@ -1,21 +1,10 @@
 //! `kiln sample` on a small trained run: prefixes, polishing, gates, files.
 
-use assert_cmd::Command;
+mod common;
+
+use common::{done, kiln};
 use host::format;
 use std::path::Path;
-use std::process::Output;
-
-fn kiln(place: &Path, arguments: &[&str]) -> Output {
-    Command::cargo_bin("kiln").unwrap().current_dir(place).args(arguments).output().unwrap()
-}
-
-/// Runs what must succeed and returns what it says on stderr.
-fn done(place: &Path, arguments: &[&str]) -> String {
-    let output = kiln(place, arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    stderr
-}
 
 fn trained(place: &Path, target: &str) {
     let train = ["-q", "train", target, "--out", "run", "--seed", "1", "--set", "train.warmup=0"];
@@ -28,7 +17,8 @@ fn polished_samples_of_a_seed_are_a_sequence_and_a_gate_takes_from_it() {
     let place = place.path();
     trained(place, "mog40");
     let sample = |n: &str, output: &str, more: &[&str]| {
-        done(place, &[&["sample", "run", "-n", n, "-o", output, "--seed", "4"], more].concat())
+        let [_, told] = done(place, &[&["sample", "run", "-n", n, "-o", output, "--seed", "4"], more].concat());
+        told
     };
     let read = |name: &str| format::read(&place.join(name)).unwrap().data;
     sample("500", "plain.npy", &[]);

@@ -68,7 +68,9 @@ impl Observer for Recorder {
     fn see(&mut self, place: Place, row: &[f32]) {
         let place = self.places.entry(place).or_default();
         place.width = row.len();
-        place.largest = row.iter().fold(place.largest, |largest, x| largest.max(x.abs()));
+        // Not a number counts as infinite: a maximum alone would not see it.
+        let size = |x: &f32| if x.is_nan() { f32::INFINITY } else { x.abs() };
+        place.largest = row.iter().map(size).fold(place.largest, f32::max);
         if !self.moments {
             return;
         }

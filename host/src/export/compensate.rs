@@ -7,8 +7,8 @@
 //! which is hardly rounded: it comes last and takes up the mean error.
 //!
 //! With 8 bits, root mean square of a coordinate's distance from the float generator on the same latents, beside that of
-//! rounding every weight to the nearest: MoG-40 0.077 (0.196), Many-Well-32 0.0052 (0.0089), DW-4 0.0013 (0.0041), LJ-13
-//! 0.0006 (0.0013).
+//! rounding every weight to the nearest: MoG-40 0.077 (0.196), Many-Well-32 0.0052 (0.0089), LJ-13 0.0006
+//! (0.0013).
 
 use super::calibrate::Statistic;
 
