@@ -34,15 +34,17 @@
 //!
 //! - layers of units: for each layer the width of its outputs (u32), in integers followed by its binary point (u32); then the
 //!   layers;
-//! - messages: eight words: particles; dimensions; hidden width; radial functions (0 r², 1 basis, 2 steps); their number;
-//!   their range (`f32`), or centres in a unit of distance (Q16); bound of a coordinate factor (`f32`, or Q16); flags (1 ReLU,
-//!   2 target, 4 gate, 8 head; in integers 4 or 0); then the embedding, and for each layer what
+//! - messages: eight words: particles; dimensions; hidden width; radial functions (0 r², 1 basis, 2 steps); their number, 1
+//!   for r²; their range (`f32`), 0 for r², or centres in a unit of distance (Q16); bound of a coordinate factor (`f32`, or
+//!   Q16); flags (1 ReLU, 2 target, 4 gate, 8 head; in integers 4 or 0); then the embedding, and for each layer what
 //!   [`network::EgnnLayer`](crate::network::EgnnLayer) or [`fixed::EgnnLayer`](crate::fixed::EgnnLayer) lists, in its order,
 //!   in integers after a section of eight bytes: binary points of state, edge, message, sum, value, gate, and two zeros. All
 //!   layers but the last change the nodes.
 //!
 //! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
 //! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).
+//!
+//! A model has one file: what is read and written again is the same to the byte. Whatever can be written can be read.
 //!
 //! ## Samples
 //! Sample `index` of a seed is the image of the latent that fills the stream (seed, [`Purpose::Sample`](crate::random::Purpose), index):
@@ -81,7 +83,7 @@ const CHECKSUM: usize = 12;
 /// One table of 256 words: a model is checked once, and flash is scarce.
 const CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
 
-/// Puts bytes where a model can be read in place: at a multiple of 8.
+/// Puts bytes where a model can be read in place: at a multiple of 8, which suits a `u64` on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct Aligned<T: ?Sized>(pub T);
@@ -143,7 +145,11 @@ impl Artifact {
         if cfg!(target_endian = "big") {
             return Err(ArtifactError::BigEndian);
         }
-        bytemuck::try_cast_slice::<u8, u64>(&bytes[..HEADER]).map_err(|_| ArtifactError::Misaligned)?;
+        // Where a u64 may stand the numbers of every section may too. It is the type that is asked, not the address for a
+        // multiple of 8: some machines (32-bit x86) put words of 8 bytes at multiples of 4, and words hold any model.
+        if !bytes.as_ptr().cast::<u64>().is_aligned() {
+            return Err(ArtifactError::Misaligned);
+        }
         let (kind, format) = (header[6], header[7]);
         let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
         let mut rest = Reader(&bytes[HEADER..]);
@@ -153,9 +159,7 @@ impl Artifact {
         if !rest.0.is_empty() {
             return Err(ArtifactError::Sizes);
         }
-        let model = Model::new(target, metadata, network)?;
-        // What the header says of the network and what its parts say is the same.
-        if model.network().header() == header { Ok(model) } else { Err(ArtifactError::Sizes) }
+        Model::new(target, metadata, network)
     }
 }
 
@@ -183,5 +187,6 @@ pub fn from_fixed(x: i32) -> f32 {
 
 /// Descriptors in a place of their own.
 fn collect<T: Clone, const N: usize>(layers: &[T], most: usize) -> Result<Vec<T, N>, ArtifactError> {
-    Vec::from_slice(layers).map_err(|_| ArtifactError::Layers { found: layers.len() as u32, most })
+    let found = u32::try_from(layers.len()).unwrap_or(u32::MAX);
+    Vec::from_slice(layers).map_err(|_| ArtifactError::Layers { found, most })
 }

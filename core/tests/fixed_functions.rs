@@ -4,30 +4,22 @@
 mod common;
 
 use common::fixed::{exponential_share, silu_correction};
+use common::integers::{clamped, half_up, shifted, short};
 use common::tolerance;
 use kiln_core::fixed::functions::{gaussian, root, sigmoid, silu, tanh};
 use kiln_core::fixed::{ONE, POINT, Scale, divide_round, multiply, narrow, saturate, shift_round};
 use kiln_core::random::{Purpose, Stream};
 
-/// ⌊a/b + 1/2⌋ for b > 0, exactly.
-fn half_up(a: i128, b: i128) -> i128 {
-    (2 * a + b).div_euclid(2 * b)
-}
-
-fn clamped(x: i128, low: i128, high: i128) -> i128 {
-    x.clamp(low, high)
-}
-
 #[test]
 fn shifts_round_half_up() {
     for s in 0..=18 {
         for x in -(1 << 17)..=1 << 17 {
-            assert_eq!(i128::from(shift_round(x, s)), half_up(x.into(), 1 << s), "{x} >> {s}");
+            assert_eq!(i128::from(shift_round(x, s)), shifted(x.into(), s), "{x} >> {s}");
         }
     }
     for s in 0..=62 {
         for x in [1 << 46, (1 << 46) - 1, (1 << 61) + 12345, (1 << 62) - 1].into_iter().flat_map(|x| [x, -x]) {
-            assert_eq!(i128::from(shift_round(x, s)), half_up(x.into(), 1 << s), "{x} >> {s}");
+            assert_eq!(i128::from(shift_round(x, s)), shifted(x.into(), s), "{x} >> {s}");
         }
     }
     assert_eq!([-3, -1, 1, 3].map(|x| shift_round(x, 1)), [-1, 0, 1, 2], "halves go up");
@@ -50,13 +42,11 @@ fn divisions_round_half_up() {
 
 #[test]
 fn narrowing_saturates() {
-    let (low, high) = (i128::from(i32::MIN), i128::from(i32::MAX));
     for x in
         [0, 1, i64::from(i32::MAX), i64::from(i32::MAX) + 1, 1 << 40, i64::MAX].into_iter().flat_map(|x| [x, -x, !x])
     {
-        assert_eq!(i128::from(saturate(x)), clamped(x.into(), low, high));
+        assert_eq!(saturate(x), clamped(x.into()));
     }
-    let (low, high) = (i128::from(i16::MIN), i128::from(i16::MAX));
     for point in 0..=15 {
         let s = POINT - point;
         // Everything up to saturation of points from 14 on, of the others every number near a jump of the result.
@@ -64,8 +54,7 @@ fn narrowing_saturates() {
         let ends = (0..100_000).flat_map(|d| [i64::from(i32::MIN) + d, i64::from(i32::MAX) - d]);
         for x in (-140_000..140_000).chain(near).chain(ends) {
             let Ok(x) = i32::try_from(x) else { continue };
-            let exact = clamped(half_up(x.into(), 1 << s), low, high);
-            assert_eq!(i128::from(narrow(x, point)), exact, "{x} to {point}");
+            assert_eq!(narrow(x, point), short(shifted(x.into(), s)), "{x} to {point}");
         }
     }
 }
@@ -96,9 +85,8 @@ fn requantisation_is_exact() {
         for mantissa in [0, 32_768, 32_769, 50_001, 65_535] {
             let scale = Scale::new(mantissa, shift).expect("a scale");
             for sum in &edges {
-                let exact = half_up(i128::from(*sum) * i128::from(mantissa), 1 << shift);
-                let exact = clamped(exact, i32::MIN.into(), i32::MAX.into());
-                assert_eq!(i128::from(scale.apply(*sum)), exact, "{sum} {scale:?}");
+                let exact = clamped(shifted(i128::from(*sum) * i128::from(mantissa), shift.into()));
+                assert_eq!(scale.apply(*sum), exact, "{sum} {scale:?}");
             }
         }
     }
@@ -109,7 +97,7 @@ fn products_of_wide_numbers_are_exact() {
     let numbers = [0, 1, -1, 32_767, 32_768, -32_768, ONE, 98_765, -123_456_789, i32::MAX, i32::MIN];
     for a in numbers {
         for b in numbers {
-            assert_eq!(i128::from(multiply(a, b)), half_up(i128::from(a) * i128::from(b), 1 << 16), "{a} {b}");
+            assert_eq!(i128::from(multiply(a, b)), shifted(i128::from(a) * i128::from(b), 16), "{a} {b}");
         }
     }
 }

@@ -4,12 +4,12 @@
 mod common;
 
 use common::fixed::fnv;
-use common::quantised::{OwnedAffine, Permuted, Quantised, random, value, wide};
-use common::tolerance;
+use common::integers::{activations, clamped, map, shifted};
+use common::quantised::{OwnedAffine, Permuted, Quantised, latents, random, value, wide};
+use common::{quantised, tolerance};
 use kiln_core::fixed::functions::silu;
 use kiln_core::fixed::{
-    Affine, Generator, InvalidNetwork, LATENT_POINT, Layer, Matrix, Mlp, Portable, Products, Scale, fill_normal,
-    write_features,
+    Affine, Generator, InvalidNetwork, LATENT_POINT, Layer, Matrix, Mlp, Portable, Products, Scale, write_features,
 };
 use kiln_core::network;
 use kiln_core::random::{Purpose, Stream};
@@ -50,6 +50,10 @@ impl<W: Quantised> Model<W> {
         model
     }
 
+    fn latents(&self, index: u64) -> Vec<i32> {
+        latents(31, self.latent, index)
+    }
+
     fn layers(&self) -> Vec<network::Layer<'_, f64>> {
         self.weights.iter().map(|(weight, bias)| network::Layer { weight, bias }).collect()
     }
@@ -61,7 +65,7 @@ impl<W: Quantised> Model<W> {
         let mlp = network::Mlp::new(inputs, &layers[..=l]).expect("a valid network");
         let mut largest = 0.0_f64;
         for index in 0..200 {
-            let z: Vec<f64> = latents(self.latent, index).iter().map(|z| value(*z)).collect();
+            let z: Vec<f64> = self.latents(index).iter().map(|z| value(*z)).collect();
             let mut scratch = vec![0.0; 2 * mlp.width()];
             network::write_features(&z, &self.thresholds, &mut scratch[..inputs]);
             let y = mlp.forward(&mut scratch).expect("long enough buffers");
@@ -112,34 +116,15 @@ impl<W: Quantised> Model<W> {
         let thresholds: Vec<i32> = self.thresholds.iter().map(|c| wide(*c)).collect();
         let mut x = vec![0; self.latent * (1 + thresholds.len())];
         write_features(z, &thresholds, &mut x);
-        let last = self.fixed.len() - 1;
-        let clamped = |v: i128| v.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-        let half_up = |v: i128, s: u32| (2 * v + (1 << s)) >> (s + 1);
-        let mut out = Vec::new();
-        for (l, affine) in self.fixed.iter().enumerate() {
-            let row = |o: usize| {
-                let weights = &affine.matrix.weights[o * x.len()..][..x.len()];
-                let of = |w: &W| i128::from(Into::<i64>::into(W::row(&Portable, &[*w], &[1])));
-                let sum: i128 = weights.iter().zip(&x).map(|(w, x)| of(w) * i128::from(*x)).sum();
-                let scale = Scale::unpack(affine.matrix.scales[o]).expect("a scale");
-                let product = clamped(half_up(sum * i128::from(scale.mantissa()), scale.shift().into()));
-                clamped(i128::from(product) + i128::from(affine.bias[o]))
-            };
-            out = (0..affine.bias.len()).map(row).collect();
-            if l < last {
-                let s = 16 - u32::from(self.points[l]);
-                x = out.iter().map(|z| half_up(silu(*z).into(), s).clamp(-32_768, 32_767) as i16).collect();
-            }
+        let (last, hidden) = self.fixed.split_last().expect("a layer");
+        for (affine, point) in hidden.iter().zip(&self.points) {
+            let y: Vec<i32> = map(&affine.borrow(), &x).into_iter().map(silu).collect();
+            x = activations(&y, *point);
         }
         let skip = i128::from(wide(self.skip));
-        out.iter().zip(z).map(|(out, z)| clamped(half_up(skip * i128::from(*z), 16) + i128::from(*out))).collect()
+        let out = map(&last.borrow(), &x).into_iter().zip(z);
+        out.map(|(out, z)| clamped(shifted(skip * i128::from(*z), 16) + i128::from(out))).collect()
     }
-}
-
-fn latents(count: usize, index: u64) -> Vec<i32> {
-    let mut z = vec![0; count];
-    fill_normal(&mut Stream::new(31, Purpose::Latent, index), &mut z);
-    z
 }
 
 const THRESHOLDS: [f64; 3] = [-0.75, 0.0, 0.875];
@@ -150,15 +135,8 @@ fn errors<W: Quantised>(what: &str, root_mean_square: f64, largest: f64) {
         [(3, &THRESHOLDS, &[13, 8, 2]), (2, &[], &[64, 64, 64, 2]), (32, &[0.0], &[48, 31, 32])];
     for (index, (latent, thresholds, widths)) in shapes.into_iter().enumerate() {
         let model = Model::<W>::new(latent, thresholds, widths, index as u64);
-        let (mut squares, mut size, mut worst) = (0.0, 0.0, 0.0_f64);
-        for index in 0..500 {
-            let z = latents(latent, 1000 + index);
-            for (x, exact) in model.integers(&Portable, &z).into_iter().zip(model.float(&z)) {
-                let error = value(x) - exact;
-                (squares, size, worst) = (squares + error * error, size + exact * exact, worst.max(error.abs()));
-            }
-        }
-        let relative = (squares / size).sqrt();
+        let trials = (1000..1500).map(|index| model.latents(index));
+        let (relative, worst) = quantised::errors(trials.map(|z| (model.integers(&Portable, &z), model.float(&z))));
         println!("{what} {widths:?} {:?}: relative {relative:.2e}, largest {worst:.2e}", model.points);
         assert!(relative <= root_mean_square && worst <= largest, "{what}: {relative:e} {worst:e}");
     }
@@ -181,7 +159,7 @@ fn check_exact<W: Quantised>() {
     for trial in 0..3 {
         for index in 0..300 {
             let shift = index % 18;
-            let z: Vec<i32> = latents(3, index).iter().map(|z| z.saturating_mul(1 << shift)).collect();
+            let z: Vec<i32> = model.latents(index).iter().map(|z| z.saturating_mul(1 << shift)).collect();
             let exact = model.exact(&z);
             assert_eq!(model.integers(&Portable, &z), exact, "{z:?}");
             assert_eq!(model.integers(&Permuted, &z), exact, "{z:?}, permuted");
@@ -190,10 +168,7 @@ fn check_exact<W: Quantised>() {
         if trial == 0 {
             model.points = vec![15; 3];
         } else {
-            for affine in &mut model.fixed {
-                affine.bias.iter_mut().enumerate().for_each(|(k, b)| *b = if k % 2 == 0 { i32::MAX } else { i32::MIN });
-                affine.matrix.scales.iter_mut().for_each(|s| *s = 65_535 | (*s >> 16).saturating_sub(10) << 16);
-            }
+            model.fixed.iter_mut().for_each(OwnedAffine::exaggerate);
         }
     }
     let ends = model.integers(&Portable, &[i32::MAX, i32::MIN, i32::MAX]);
@@ -215,7 +190,7 @@ fn formulas_hold_to_the_bit_i16() {
 fn samples_are_pinned() {
     fn hash<W: Quantised>() -> u64 {
         let model = Model::<W>::new(3, &THRESHOLDS, &[13, 8, 2], 0);
-        fnv((0..100).flat_map(|index| model.integers(&Portable, &latents(3, index))))
+        fnv((0..100).flat_map(|index| model.integers(&Portable, &model.latents(index))))
     }
     let hashes = [hash::<i8>(), hash::<i16>()];
     assert_eq!(hashes, [0xd272bbf7b0b09896, 0x11e4481dd9d615a5], "{hashes:#018x?}");

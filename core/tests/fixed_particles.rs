@@ -4,9 +4,9 @@
 mod common;
 
 use common::fixed::fnv;
-use common::particles::{LOOKS, Look, MESSAGE, Model, RANGE, SCALE, latents};
-use common::quantised::{Permuted, Quantised, value};
-use common::tolerance;
+use common::particles::{LOOKS, Look, MESSAGE, Model, RANGE, SCALE};
+use common::quantised::{Permuted, Quantised};
+use common::{quantised, tolerance};
 use kiln_core::fixed::{
     Affine, Egnn, EgnnLayer, EgnnShape, Gate, InvalidNetwork, Matrix, ParticleGenerator, Portable, Radial, Scratch,
     ScratchLength,
@@ -16,17 +16,11 @@ use kiln_core::fixed::{
 fn errors<W: Quantised>(what: &str, root_mean_square: f64, largest: f64) {
     for look in LOOKS {
         let model = Model::<W>::new(look);
-        let (mut squares, mut size, mut worst) = (0.0, 0.0, 0.0_f64);
-        let trials: Vec<_> = (0..100).map(|index| latents(model.latent(), index)).collect();
+        let trials: Vec<_> = (0..100).map(|index| model.latents(index)).collect();
         let (jumps, smooth): (Vec<_>, Vec<_>) = trials.into_iter().partition(|z| model.near_jump(z));
         assert!(jumps.len() < 15, "{} of 100 near a jump", jumps.len());
-        for z in smooth {
-            for (x, exact) in model.integers(&Portable, &z).into_iter().zip(model.float(&z)) {
-                let error = value(x) - exact;
-                (squares, size, worst) = (squares + error * error, size + exact * exact, worst.max(error.abs()));
-            }
-        }
-        let relative = (squares / size).sqrt();
+        let samples = smooth.iter().map(|z| (model.integers(&Portable, z), model.float(z)));
+        let (relative, worst) = quantised::errors(samples);
         println!("{what} {look:?}: relative {relative:.2e}, largest {worst:.2e}");
         assert!(relative <= root_mean_square && worst <= largest, "{what} {look:?}: {relative:e} {worst:e}");
     }
@@ -60,7 +54,7 @@ fn check_exact<W: Quantised>() {
                 }
             }
             for index in (0..18).step_by(if look.particles > 5 { 5 } else { 1 }) {
-                let z: Vec<i32> = latents(model.latent(), index).iter().map(|z| z.saturating_mul(1 << index)).collect();
+                let z: Vec<i32> = model.latents(index).iter().map(|z| z.saturating_mul(1 << index)).collect();
                 let exact = model.exact_of(&layers, &z);
                 assert_eq!(model.integers_of(&layers, &Portable, &z), exact, "{look:?}, trial {trial}, {z:?}");
             }
@@ -91,7 +85,7 @@ fn gates_that_are_open_or_shut() {
             model.integers_of(&layers, &Portable, z)
         };
         for index in 0..20 {
-            let z = latents(model.latent(), index);
+            let z = model.latents(index);
             assert_eq!(with(&[12 << 16], &z), with(&[], &z), "{look:?}");
             let still: Vec<_> = model
                 .fixed_layers()
@@ -109,8 +103,7 @@ fn check_symmetry<W: Quantised>() {
         let model = Model::<W>::new(look);
         let Look { particles: n, dimensions: d, own, .. } = look;
         for index in 0..60 {
-            let z: Vec<i32> =
-                latents(model.latent(), index).iter().map(|z| z.saturating_mul(1 << (index % 16))).collect();
+            let z: Vec<i32> = model.latents(index).iter().map(|z| z.saturating_mul(1 << (index % 16))).collect();
             let x = model.integers(&Portable, &z);
             assert_eq!(model.integers(&Permuted, &z), x, "{look:?}, products in another order");
             // An order of its own for each trial: rotated, and reversed in every other.
@@ -146,7 +139,7 @@ fn samples_are_without_mean() {
     for look in LOOKS {
         let model = Model::<i16>::new(look);
         for index in 0..50 {
-            let x = model.integers(&Portable, &latents(model.latent(), index));
+            let x = model.integers(&Portable, &model.latents(index));
             for k in 0..look.dimensions {
                 let sum: i64 = x.iter().skip(k).step_by(look.dimensions).map(|x| i64::from(*x)).sum();
                 // The displacement's mean is multiplied by the scale, and each product is rounded.
@@ -183,7 +176,7 @@ fn ends_of_the_range_saturate() {
 fn samples_are_pinned() {
     fn hash<W: Quantised>(look: Look) -> u64 {
         let model = Model::<W>::new(look);
-        let samples = (0..20).flat_map(|index| model.integers(&Portable, &latents(model.latent(), index)));
+        let samples = (0..20).flat_map(|index| model.integers(&Portable, &model.latents(index)));
         fnv(samples)
     }
     let hashes = LOOKS.map(|look| (hash::<i8>(look), hash::<i16>(look)));

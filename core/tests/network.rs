@@ -34,6 +34,7 @@ fn generators_are_checked() {
     assert_eq!(generator(4, 0), Err(InvalidNetwork::Ends), "too few features");
     assert_eq!(generator(8, 1), Err(InvalidNetwork::Ends), "too many features");
     assert_eq!(generator(2, 3), Err(InvalidNetwork::Ends), "three outputs from two latents");
+    assert_eq!(generator(usize::MAX / 2 + 5, 1), Err(InvalidNetwork::Ends), "that wraps around to 8 features");
 }
 
 #[test]

@@ -38,12 +38,6 @@ impl<'a> Reader<'a> {
         self.slice(rows.checked_mul(columns).ok_or(ArtifactError::Sizes)?)
     }
 
-    /// A section of finite numbers, in place.
-    pub fn floats(&mut self, rows: usize, columns: usize) -> Result<&'a [f32], ArtifactError> {
-        let numbers: &[f32] = self.matrix(rows, columns)?;
-        if numbers.iter().all(|x| x.is_finite()) { Ok(numbers) } else { Err(ArtifactError::NotFinite) }
-    }
-
     /// A section of UTF-8.
     pub fn text(&mut self, n: usize) -> Result<&'a str, ArtifactError> {
         core::str::from_utf8(self.bytes(n)?).map_err(|_| ArtifactError::Text)
@@ -69,13 +63,30 @@ impl<'b> Writer<'b> {
     /// A section of numbers.
     pub fn slice<T: NoUninit>(&mut self, numbers: &[T]) -> Result<(), ArtifactError> {
         let bytes: &[u8] = bytemuck::try_cast_slice(numbers).map_err(|_| ArtifactError::Sizes)?;
-        let (end, fill) = (self.length + bytes.len(), padding(bytes.len()));
+        // Sections may borrow the same numbers: together they can be longer than the memory.
+        let end = self.length.checked_add(bytes.len()).and_then(|end| end.checked_add(padding(bytes.len())));
+        let end = end.ok_or(ArtifactError::Sizes)?;
         if let Some(buffer) = &mut self.buffer {
-            let section = buffer.get_mut(self.length..end + fill).ok_or(ArtifactError::Buffer)?;
+            let section = buffer.get_mut(self.length..end).ok_or(ArtifactError::Buffer)?;
             section[..bytes.len()].copy_from_slice(bytes);
             section[bytes.len()..].fill(0);
         }
-        self.length = end + fill;
+        self.length = end;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ArtifactError, Writer};
+
+    /// Files are counted before there is a buffer for them.
+    #[test]
+    fn lengths_beyond_the_memory_are_refused() {
+        let mut out = Writer { buffer: None, length: usize::MAX - 15 };
+        assert_eq!(out.slice(&[0_u8; 9]), Err(ArtifactError::Sizes));
+        assert_eq!(out.slice(&[0_u8; 8]), Ok(()));
+        assert_eq!(out.length(), usize::MAX - 7);
+        assert_eq!([1, 8, 16].map(|n| out.slice(&[0_u8; 16][..n])), [Err(ArtifactError::Sizes); 3]);
     }
 }

@@ -39,11 +39,12 @@ pub enum ArtifactError {
         /// What it says.
         found: u8,
     },
-    /// The bytes do not begin at a multiple of 8: put them into [`super::Aligned`].
+    /// The bytes do not begin where a `u64` may stand, on most machines a multiple of 8: put them into
+    /// [`super::Aligned`].
     Misaligned,
     /// This machine stores the highest byte first.
     BigEndian,
-    /// A size is 0, too large, or does not fit the others.
+    /// A size is 0, larger than 2^24, or does not fit the others; or the parts of the layers are not the same ones.
     Sizes,
     /// More layers than a view holds.
     Layers {
@@ -91,9 +92,9 @@ impl fmt::Display for ArtifactError {
             }
             Self::Kind { found } => write!(f, "there is no network of kind {found}"),
             Self::Format { found } => write!(f, "there is no number format {found}"),
-            Self::Misaligned => f.write_str("its bytes do not begin at a multiple of 8"),
+            Self::Misaligned => f.write_str("its bytes do not begin where a word of 8 bytes may stand"),
             Self::BigEndian => f.write_str("models are little-endian, and this machine is not"),
-            Self::Sizes => f.write_str("its sizes do not fit together"),
+            Self::Sizes => f.write_str("its sizes are too large or do not fit together"),
             Self::Layers { found, most } => write!(f, "it has {found} layers, and at most {most} are read"),
             Self::Reserved => f.write_str("a field holds what it must not"),
             Self::Text => f.write_str("its texts are not UTF-8"),

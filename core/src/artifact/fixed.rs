@@ -4,7 +4,7 @@ use bytemuck::Pod;
 use heapless::Vec;
 
 use super::bytes::{Reader, Writer};
-use super::header::{BASIS, GATE, Header, STEPS, Sizes, width};
+use super::header::{BASIS, GATE, Header, STEPS, Sizes, width, word};
 use super::{ArtifactError, EGNN_LAYERS, MLP_LAYERS, collect};
 use crate::fixed::{
     Affine, Egnn, EgnnLayer, EgnnShape, Gate, Generator, Layer, Matrix, Mlp, NodeLayer, ParticleGenerator, Radial,
@@ -90,9 +90,8 @@ impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
         out.slice(self.thresholds())?;
-        let words: Vec<[u32; 2], MLP_LAYERS> =
-            self.layers.iter().map(|layer| [layer.affine.bias.len() as u32, layer.point.into()]).collect();
-        out.slice(&words)?;
+        let words = self.layers.iter().map(|layer| Ok([word(layer.affine.bias.len())?, layer.point.into()]));
+        out.slice(&words.collect::<Result<Vec<[u32; 2], MLP_LAYERS>, ArtifactError>>()?)?;
         self.layers.iter().try_for_each(|layer| write_affine(&layer.affine, out))
     }
 }

@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use super::bytes::{Reader, Writer};
-use super::header::{BASIS, GATE, Header, SQUARED, STEPS, Sizes, width};
+use super::header::{BASIS, GATE, Header, SQUARED, STEPS, Sizes, width, word};
 use super::{ArtifactError, EGNN_LAYERS, MLP_LAYERS, collect};
 use crate::network::{
     Activation, Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator, Radial,
@@ -21,10 +21,10 @@ pub struct FloatMlp<'a> {
 }
 
 impl<'a> FloatMlp<'a> {
-    /// The generator x = skip z + scale mlp(features(z)).
+    /// The generator x = skip z + scale mlp(features(z)). Reads every number.
     ///
     /// # Errors
-    /// If there are more layers than [`MLP_LAYERS`], or they do not fit together.
+    /// If there are more layers than [`MLP_LAYERS`], they do not fit together, or a number is not finite.
     pub fn new(
         layers: &[Layer<'a, f32>],
         latent: usize,
@@ -37,6 +37,7 @@ impl<'a> FloatMlp<'a> {
         let model = Self { layers, thresholds, latent, skip, scale };
         let generator = model.generator()?;
         generator.scratch().checked_add(latent).ok_or(ArtifactError::Sizes)?;
+        finite([thresholds, &[skip, scale]].into_iter().chain(model.layers.iter().flat_map(numbers)))?;
         Ok(model)
     }
 
@@ -76,7 +77,7 @@ impl<'a> FloatMlp<'a> {
     }
 
     pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
-        let thresholds = rest.floats(1, header.thresholds)?;
+        let thresholds = rest.slice(header.thresholds)?;
         let widths: &[u32] = rest.slice(header.layers_within(MLP_LAYERS)?)?;
         let mut layers = Vec::<_, MLP_LAYERS>::new();
         let mut rows = header.latent.checked_mul(1 + header.thresholds).ok_or(ArtifactError::Sizes)?;
@@ -89,18 +90,15 @@ impl<'a> FloatMlp<'a> {
         if rows != header.dim {
             return Err(ArtifactError::Sizes);
         }
-        let [skip, scale] = header.float_factors()?;
+        let [skip, scale] = header.factors.map(f32::from_bits);
         Self::new(&layers, header.latent, thresholds, skip, scale)
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
         out.slice(self.thresholds)?;
-        let widths: Vec<u32, MLP_LAYERS> = self.layers.iter().map(|layer| layer.bias.len() as u32).collect();
-        out.slice(&widths)?;
-        for layer in &self.layers {
-            write_affine(layer, out)?;
-        }
-        Ok(())
+        let widths = self.layers.iter().map(|layer| word(layer.bias.len()));
+        out.slice(&widths.collect::<Result<Vec<u32, MLP_LAYERS>, ArtifactError>>()?)?;
+        self.layers.iter().flat_map(numbers).try_for_each(|section| out.slice(section))
     }
 }
 
@@ -118,21 +116,25 @@ pub struct FloatEgnn<'a> {
 }
 
 impl<'a> FloatEgnn<'a> {
-    /// The generator x = c p + scale egnn(h, c p) whose particles have `own` latent numbers each.
+    /// The generator x = c p + scale egnn(h, c p) whose particles have `own` latent numbers each. Reads every number.
     ///
     /// # Errors
-    /// If there are more layers than [`EGNN_LAYERS`], they do not fit together, or not all layers but the last change
-    /// the nodes.
+    /// If there are more layers than [`EGNN_LAYERS`], they do not fit together, not all layers but the last change the
+    /// nodes, some have a target, a gate or a head and others none, or a number is not finite.
     pub fn new(
         shape: EgnnShape<f32>,
         embedding: Layer<'a, f32>,
         layers: &[EgnnLayer<'a, f32>],
         own: usize,
         thresholds: &'a [f32],
-        [skip, scale]: [f32; 2],
+        factors: [f32; 2],
     ) -> Result<Self, ArtifactError> {
+        let [skip, scale] = factors;
         let model = Self { shape, embedding, layers: collect(layers, EGNN_LAYERS)?, own, thresholds, skip, scale };
         if model.layers.iter().rev().enumerate().any(|(l, layer)| layer.node.is_some() != (l > 0)) {
+            return Err(ArtifactError::Sizes);
+        }
+        if model.layers.iter().any(|layer| parts(layer) != model.parts()) {
             return Err(ArtifactError::Sizes);
         }
         // What the generator adds up must fit: coordinates, latents and scratch.
@@ -143,6 +145,8 @@ impl<'a> FloatEgnn<'a> {
         let buffers = [network.inputs(), dim, network.scratch(), latent];
         buffers.iter().try_fold(0_usize, |sum, n| sum.checked_add(*n)).ok_or(ArtifactError::Sizes)?;
         model.generator()?;
+        let few = [thresholds, &factors].into_iter().chain(numbers(&embedding));
+        finite(few.chain(model.layers.iter().flat_map(sections)))?;
         Ok(model)
     }
 
@@ -153,6 +157,10 @@ impl<'a> FloatEgnn<'a> {
     pub fn generator(&self) -> Result<ParticleGenerator<'_, f32>, InvalidNetwork> {
         let network = Egnn::new(self.shape, self.embedding, &self.layers)?;
         ParticleGenerator::new(network, self.own, self.thresholds, self.skip, self.scale)
+    }
+
+    fn parts(&self) -> u32 {
+        self.layers.first().map_or(0, parts)
     }
 
     /// The sizes of its network.
@@ -198,7 +206,7 @@ impl<'a> FloatEgnn<'a> {
 
     pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
         let count = header.layers_within(EGNN_LAYERS)?;
-        let thresholds = rest.floats(1, header.thresholds)?;
+        let thresholds = rest.slice(header.thresholds)?;
         let sizes = Sizes::read(header, RELU | TARGET | GATE | HEAD, rest)?;
         let Sizes { hidden, functions, flags, node_inputs, .. } = sizes;
         let shape = EgnnShape {
@@ -214,14 +222,14 @@ impl<'a> FloatEgnn<'a> {
         for l in 0..count {
             let has = |flag: u32| flags & flag != 0;
             let layer = EgnnLayer {
-                source: rest.floats(hidden, hidden)?,
-                target: if has(TARGET) { Some(rest.floats(hidden, hidden)?) } else { None },
-                radial: rest.floats(2 * functions, hidden)?,
-                edge_bias: rest.floats(1, hidden)?,
+                source: rest.matrix(hidden, hidden)?,
+                target: if has(TARGET) { Some(rest.matrix(hidden, hidden)?) } else { None },
+                radial: rest.matrix(2 * functions, hidden)?,
+                edge_bias: rest.slice(hidden)?,
                 message: affine(rest, hidden, hidden)?,
                 gate: if has(GATE) { Some(affine(rest, hidden, 1)?) } else { None },
                 head: if has(HEAD) { Some(affine(rest, hidden, hidden)?) } else { None },
-                coordinate: rest.floats(1, hidden)?,
+                coordinate: rest.slice(hidden)?,
                 node: if l + 1 < count {
                     let double = hidden.checked_mul(2).ok_or(ArtifactError::Sizes)?;
                     Some([affine(rest, double, hidden)?, affine(rest, hidden, hidden)?])
@@ -231,17 +239,12 @@ impl<'a> FloatEgnn<'a> {
             };
             layers.push(layer).map_err(|_| ArtifactError::Sizes)?;
         }
-        Self::new(shape, embedding, &layers, sizes.own, thresholds, header.float_factors()?)
+        Self::new(shape, embedding, &layers, sizes.own, thresholds, header.factors.map(f32::from_bits))
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
         out.slice(self.thresholds)?;
-        let first = self.layers.first().ok_or(ArtifactError::Sizes)?;
-        let flag = |on: bool, flag: u32| if on { flag } else { 0 };
-        let flags = flag(self.shape.activation == Activation::Relu, RELU)
-            | flag(first.target.is_some(), TARGET)
-            | flag(first.gate.is_some(), GATE)
-            | flag(first.head.is_some(), HEAD);
+        let relu = if self.shape.activation == Activation::Relu { RELU } else { 0 };
         let (radial, radial_range) = match self.shape.radial {
             Radial::Squared => (SQUARED, 0.0),
             Radial::Basis { range, .. } => (BASIS, range),
@@ -255,31 +258,13 @@ impl<'a> FloatEgnn<'a> {
             functions: self.shape.radial.count(),
             radial_range: radial_range.to_bits(),
             range: self.shape.range.to_bits(),
-            flags,
+            flags: relu | self.parts(),
             own: self.own,
             node_inputs: self.shape.node_inputs,
         }
         .write(out)?;
-        write_affine(&self.embedding, out)?;
-        for layer in &self.layers {
-            let EgnnLayer { source, target, radial, edge_bias, message, gate, head, coordinate, node } = layer;
-            let same = |part: bool, of_first: bool| if part == of_first { Ok(()) } else { Err(ArtifactError::Sizes) };
-            same(target.is_some(), first.target.is_some())?;
-            same(gate.is_some(), first.gate.is_some())?;
-            same(head.is_some(), first.head.is_some())?;
-            out.slice(source)?;
-            target.map_or(Ok(()), |target| out.slice(target))?;
-            out.slice(radial)?;
-            out.slice(edge_bias)?;
-            write_affine(message, out)?;
-            gate.as_ref().map_or(Ok(()), |gate| write_affine(gate, out))?;
-            head.as_ref().map_or(Ok(()), |head| write_affine(head, out))?;
-            out.slice(coordinate)?;
-            for layer in node.iter().flatten() {
-                write_affine(layer, out)?;
-            }
-        }
-        Ok(())
+        let mut sections = numbers(&self.embedding).into_iter().chain(self.layers.iter().flat_map(sections));
+        sections.try_for_each(|section| out.slice(section))
     }
 }
 
@@ -291,7 +276,7 @@ const HEAD: u32 = 8;
 fn radial(sizes: &Sizes) -> Result<Radial<f32>, ArtifactError> {
     let (count, range) = (sizes.functions, f32::from_bits(sizes.radial_range));
     match sizes.radial {
-        SQUARED if count == 1 && range == 0.0 => Ok(Radial::Squared),
+        SQUARED if count == 1 && sizes.radial_range == 0 => Ok(Radial::Squared),
         BASIS => Ok(Radial::Basis { count, range }),
         STEPS => Ok(Radial::Steps { count, range }),
         _ => Err(ArtifactError::Reserved),
@@ -299,10 +284,32 @@ fn radial(sizes: &Sizes) -> Result<Radial<f32>, ArtifactError> {
 }
 
 fn affine<'a>(rest: &mut Reader<'a>, rows: usize, columns: usize) -> Result<Layer<'a, f32>, ArtifactError> {
-    Ok(Layer { weight: rest.floats(rows, columns)?, bias: rest.floats(1, columns)? })
+    Ok(Layer { weight: rest.matrix(rows, columns)?, bias: rest.slice(columns)? })
 }
 
-fn write_affine(layer: &Layer<'_, f32>, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
-    out.slice(layer.weight)?;
-    out.slice(layer.bias)
+/// The sections of a map.
+fn numbers<'a>(layer: &Layer<'a, f32>) -> [&'a [f32]; 2] {
+    [layer.weight, layer.bias]
+}
+
+/// The sections of a layer, in the order of the file.
+fn sections<'a>(layer: &EgnnLayer<'a, f32>) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+    let EgnnLayer { source, target, radial, edge_bias, message, gate, head, coordinate, node } = *layer;
+    let edge = [Some(source), target, Some(radial), Some(edge_bias)].into_iter().flatten();
+    let maps = [Some(message), gate, head].into_iter().flatten().flat_map(|layer| numbers(&layer));
+    let nodes = node.into_iter().flatten().flat_map(|layer| numbers(&layer));
+    edge.chain(maps).chain([coordinate]).chain(nodes)
+}
+
+/// The flags of what a layer has and others may lack.
+fn parts(layer: &EgnnLayer<'_, f32>) -> u32 {
+    let flag = |on: bool, flag: u32| if on { flag } else { 0 };
+    flag(layer.target.is_some(), TARGET) | flag(layer.gate.is_some(), GATE) | flag(layer.head.is_some(), HEAD)
+}
+
+fn finite<'a>(mut sections: impl Iterator<Item = &'a [f32]>) -> Result<(), ArtifactError> {
+    match sections.all(|section| section.iter().all(|x| x.is_finite())) {
+        true => Ok(()),
+        false => Err(ArtifactError::NotFinite),
+    }
 }

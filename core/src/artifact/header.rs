@@ -27,6 +27,11 @@ pub(super) fn width(word: u32) -> Result<usize, ArtifactError> {
     size(word).ok().filter(|n| *n > 0).ok_or(ArtifactError::Sizes)
 }
 
+/// A size for a file, such as [`size`] reads.
+pub(super) fn word(n: usize) -> Result<u32, ArtifactError> {
+    u32::try_from(n).ok().filter(|word| *word <= LARGEST).ok_or(ArtifactError::Sizes)
+}
+
 impl Header {
     pub fn new(words: [u32; 6]) -> Result<Self, ArtifactError> {
         let [dim, latent, thresholds, layers, skip, scale] = words;
@@ -38,22 +43,15 @@ impl Header {
         Ok(Self { dim, latent, thresholds, layers: size(layers)?, factors })
     }
 
-    pub fn words(&self) -> [u32; 6] {
+    pub fn words(&self) -> Result<[u32; 6], ArtifactError> {
         let [skip, scale] = self.factors;
-        let [dim, latent, thresholds, layers] =
-            [self.dim, self.latent, self.thresholds, self.layers].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        [dim, latent, thresholds, layers, skip, scale]
+        Ok([word(self.dim)?, word(self.latent)?, word(self.thresholds)?, word(self.layers)?, skip, scale])
     }
 
     /// The number of layers, where a view can hold them.
     pub fn layers_within(&self, most: usize) -> Result<usize, ArtifactError> {
         let found = self.layers as u32;
         if self.layers <= most { Ok(self.layers) } else { Err(ArtifactError::Layers { found, most }) }
-    }
-
-    pub fn float_factors(&self) -> Result<[f32; 2], ArtifactError> {
-        let factors = self.factors.map(f32::from_bits);
-        if factors.iter().all(|x| x.is_finite()) { Ok(factors) } else { Err(ArtifactError::NotFinite) }
     }
 }
 
@@ -117,9 +115,8 @@ impl Sizes {
     }
 
     pub fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
-        let [particles, dimensions, hidden, functions] =
-            [self.particles, self.dimensions, self.hidden, self.functions].map(|n| n as u32);
-        let (radial, flags) = (self.radial, self.flags);
+        let [particles, dimensions, hidden] = [word(self.particles)?, word(self.dimensions)?, word(self.hidden)?];
+        let (radial, functions, flags) = (self.radial, word(self.functions)?, self.flags);
         out.slice(&[particles, dimensions, hidden, radial, functions, self.radial_range, self.range, flags])
     }
 }

@@ -1,7 +1,7 @@
 //! Models that can run.
 
 use super::bytes::{Reader, Writer};
-use super::header::Header;
+use super::header::{Header, word};
 use super::{
     ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, SampleError, VERSION, from_fixed,
     repair_checksum,
@@ -228,13 +228,14 @@ impl<'a> Model<'a> {
     pub fn encoded_length(&self) -> Result<usize, ArtifactError> {
         let mut out = Writer::new(None);
         self.write(&mut out, 0)?;
-        Ok(out.length())
+        let length = out.length();
+        if u32::try_from(length).is_ok() { Ok(length) } else { Err(ArtifactError::Sizes) }
     }
 
     /// Writes it to the beginning of a buffer of at least [`Model::encoded_length`] bytes, whose number it returns.
     ///
     /// # Errors
-    /// If the buffer is too short, or the model has parts that a file cannot hold, or on a
+    /// If the buffer is too short, or the model has parts that a file cannot hold, such as sizes above 2^24, or on a
     /// machine that stores the highest byte first.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, ArtifactError> {
         if cfg!(target_endian = "big") {
@@ -249,9 +250,8 @@ impl<'a> Model<'a> {
     }
 
     fn write(&self, out: &mut Writer<'_>, length: u32) -> Result<(), ArtifactError> {
-        let text = |text: &str| u32::try_from(text.len()).map_err(|_| ArtifactError::Sizes);
-        let [dim, latent, thresholds, layers, skip, scale] = self.network.header().words();
-        let texts = [text(self.target)?, text(self.metadata)?];
+        let [dim, latent, thresholds, layers, skip, scale] = self.network.header().words()?;
+        let texts = [word(self.target.len())?, word(self.metadata.len())?];
         let kind = u8::from(self.network.of_particles());
         let [low, high] = VERSION.to_le_bytes();
         let first = [MAGIC, [low, high, kind, self.format() as u8]].map(u32::from_le_bytes);

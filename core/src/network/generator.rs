@@ -38,7 +38,7 @@ impl<'a, R: num_traits::Float> Generator<'a, R> {
     /// [`InvalidNetwork::Ends`] where the network's inputs are not latent × (1 + thresholds), or
     /// it has more outputs than there are latents.
     pub fn new(mlp: Mlp<'a, R>, latent: usize, thresholds: &'a [R], skip: R, scale: R) -> Result<Self, InvalidNetwork> {
-        if mlp.inputs() != latent * (1 + thresholds.len()) || mlp.outputs() > latent {
+        if latent.checked_mul(1 + thresholds.len()) != Some(mlp.inputs()) || mlp.outputs() > latent {
             return Err(InvalidNetwork::Ends);
         }
         Ok(Self { mlp, thresholds, latent, skip, scale })

@@ -88,6 +88,12 @@ pub const OWN: usize = 1;
 const HIDDEN: usize = 5;
 const FUNCTIONS: usize = 3;
 
+/// Radial functions of floats and of integers.
+pub const BASIS: Radial<f32> = Radial::Basis { count: FUNCTIONS, range: 3.0 };
+pub const STEPS: Radial<f32> = Radial::Steps { count: FUNCTIONS, range: 3.0 };
+pub const FIXED_BASIS: fixed::Radial = fixed::Radial::Basis { count: FUNCTIONS, steps: 43_690 };
+pub const FIXED_STEPS: fixed::Radial = fixed::Radial::Steps { count: FUNCTIONS, steps: 43_690 };
+
 pub fn float_mlp() -> FloatMlp<'static> {
     let mut numbers = Numbers::new(1);
     let thresholds = numbers.float(2);
@@ -95,11 +101,11 @@ pub fn float_mlp() -> FloatMlp<'static> {
     FloatMlp::new(&layers, LATENT, thresholds, 1.5, 0.5).expect("a network")
 }
 
-/// The lean network, or the published one.
-pub fn float_egnn(published: bool) -> FloatEgnn<'static> {
+/// The lean network, or, of squared distances, the published one.
+pub fn float_egnn(radial: Radial<f32>) -> FloatEgnn<'static> {
     let mut numbers = Numbers::new(2);
+    let published = radial == Radial::Squared;
     let (functions, inputs) = if published { (1, 1) } else { (FUNCTIONS, 3 * OWN) };
-    let radial = if published { Radial::Squared } else { Radial::Steps { count: functions, range: 3.0 } };
     let shape = EgnnShape {
         particles: PARTICLES,
         dimensions: 2,
@@ -134,15 +140,9 @@ pub fn fixed_mlp<W: Small>() -> FixedMlp<'static, W> {
 }
 
 /// With gates, or without.
-pub fn fixed_egnn<W: Small>(gated: bool) -> FixedEgnn<'static, W> {
+pub fn fixed_egnn<W: Small>(radial: fixed::Radial, gated: bool) -> FixedEgnn<'static, W> {
     let mut numbers = Numbers::new(4);
-    let shape = fixed::EgnnShape {
-        particles: PARTICLES,
-        dimensions: 2,
-        node_inputs: 3 * OWN,
-        radial: fixed::Radial::Steps { count: FUNCTIONS, steps: 43_690 },
-        range: 131_072,
-    };
+    let shape = fixed::EgnnShape { particles: PARTICLES, dimensions: 2, node_inputs: 3 * OWN, radial, range: 131_072 };
     let layers: Vec<_> = (0..2)
         .map(|l| fixed::EgnnLayer {
             state_point: 11,
@@ -166,20 +166,32 @@ pub fn fixed_egnn<W: Small>(gated: bool) -> FixedEgnn<'static, W> {
     FixedEgnn::new(shape, embedding, &layers, OWN, numbers.wide(2), [81_920, 32_768]).expect("a network")
 }
 
-/// One model of every kind and format, by name.
+/// The model of a network.
+pub fn model_of(network: Network<'_>) -> Model<'_> {
+    Model::new("test", r#"{"target":"test"}"#, network).expect("a model")
+}
+
+/// Models of every kind and format, by name.
 pub fn models() -> Vec<(&'static str, Model<'static>)> {
     let networks = [
         ("mlp-f32", Network::Mlp(float_mlp())),
         ("mlp-i16w16a", Network::Mlp16(fixed_mlp())),
         ("mlp-i8w16a", Network::Mlp8(fixed_mlp())),
-        ("egnn-f32", Network::Egnn(float_egnn(false))),
-        ("egnn-published-f32", Network::Egnn(float_egnn(true))),
-        ("egnn-i16w16a", Network::Egnn16(fixed_egnn(false))),
-        ("egnn-i8w16a", Network::Egnn8(fixed_egnn(false))),
-        ("egnn-gated-i8w16a", Network::Egnn8(fixed_egnn(true))),
+        ("egnn-f32", Network::Egnn(float_egnn(STEPS))),
+        ("egnn-basis-f32", Network::Egnn(float_egnn(BASIS))),
+        ("egnn-published-f32", Network::Egnn(float_egnn(Radial::Squared))),
+        ("egnn-i16w16a", Network::Egnn16(fixed_egnn(FIXED_STEPS, false))),
+        ("egnn-basis-gated-i16w16a", Network::Egnn16(fixed_egnn(FIXED_BASIS, true))),
+        ("egnn-i8w16a", Network::Egnn8(fixed_egnn(FIXED_STEPS, false))),
+        ("egnn-gated-i8w16a", Network::Egnn8(fixed_egnn(FIXED_STEPS, true))),
+        ("egnn-basis-i8w16a", Network::Egnn8(fixed_egnn(FIXED_BASIS, false))),
     ];
-    let model = |network| Model::new("test", r#"{"target":"test"}"#, network).expect("a model");
-    networks.map(|(name, network)| (name, model(network))).to_vec()
+    networks.map(|(name, network)| (name, model_of(network))).to_vec()
+}
+
+/// The model of a name.
+pub fn model(name: &str) -> Model<'static> {
+    models().into_iter().find(|(other, _)| *other == name).expect("a model of this name").1
 }
 
 /// The file of a model.

@@ -4,12 +4,12 @@ mod exact;
 
 use kiln_core::fixed::{
     Egnn, EgnnLayer, EgnnShape, Gate, LATENT_POINT, NodeLayer, ParticleGenerator, Products, RADIAL_POINT, Radial,
-    Scratch, ScratchLength, fill_normal,
+    Scratch, ScratchLength,
 };
 use kiln_core::network;
 use kiln_core::random::{Purpose, Stream};
 
-use super::quantised::{OwnedAffine, OwnedMatrix, Quantised, random, value, wide};
+use super::quantised::{OwnedAffine, OwnedMatrix, Quantised, latents, random, value, wide};
 
 /// Binary points that suit activations of order 1, and sums over a dozen of them.
 const STATE: u8 = 12;
@@ -165,6 +165,11 @@ impl<W: Quantised> Model<W> {
         self.look.particles * (self.look.dimensions + self.look.own)
     }
 
+    /// Normal latents.
+    pub fn latents(&self, index: u64) -> Vec<i32> {
+        latents(32, self.latent(), index)
+    }
+
     fn node_inputs(&self) -> usize {
         self.fixed_embedding.matrix.weights.len() / self.look.hidden
     }
@@ -287,20 +292,10 @@ impl<W> Model<W> {
             .fixed
             .iter_mut()
             .flat_map(|l| [&mut l.radial, &mut l.message, &mut l.sums, &mut l.update].into_iter().chain(&mut l.gate));
-        for affine in affines {
-            affine.bias.iter_mut().enumerate().for_each(|(k, b)| *b = if k % 2 == 0 { i32::MAX } else { i32::MIN });
-            affine.matrix.scales.iter_mut().for_each(|s| *s = 65_535 | (*s >> 16).saturating_sub(10) << 16);
-        }
+        affines.for_each(OwnedAffine::exaggerate);
     }
 }
 
 fn borrowed<'a>(weight: &'a [f64], bias: &'a [f64]) -> network::Layer<'a, f64> {
     network::Layer { weight, bias }
-}
-
-/// Normal latents in Q16.
-pub fn latents(count: usize, index: u64) -> Vec<i32> {
-    let mut z = vec![0; count];
-    fill_normal(&mut Stream::new(32, Purpose::Latent, index), &mut z);
-    z
 }

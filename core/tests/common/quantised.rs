@@ -1,7 +1,7 @@
 //! A small converter from float weights to those of `kiln_core::fixed`, and products that permute activations.
 
-use kiln_core::fixed::{Affine, Matrix, Products, Scale, Weight};
-use kiln_core::random::{Randomness, Stream};
+use kiln_core::fixed::{Affine, Matrix, Products, Scale, Weight, fill_normal};
+use kiln_core::random::{Purpose, Randomness, Stream};
 
 /// x in Q16, rounded.
 pub fn wide(x: f64) -> i32 {
@@ -84,6 +84,32 @@ impl<W: Quantised> OwnedAffine<W> {
     pub fn borrow(&self) -> Affine<'_, W> {
         Affine { matrix: self.matrix.borrow(), bias: &self.bias }
     }
+}
+
+impl<W> OwnedAffine<W> {
+    /// A thousand times the scales, and biases at the ends.
+    pub fn exaggerate(&mut self) {
+        self.bias.iter_mut().enumerate().for_each(|(k, b)| *b = if k % 2 == 0 { i32::MAX } else { i32::MIN });
+        self.matrix.scales.iter_mut().for_each(|s| *s = 65_535 | (*s >> 16).saturating_sub(10) << 16);
+    }
+}
+
+/// Normal latents in Q16.
+pub fn latents(seed: u64, count: usize, index: u64) -> Vec<i32> {
+    let mut z = vec![0; count];
+    fill_normal(&mut Stream::new(seed, Purpose::Latent, index), &mut z);
+    z
+}
+
+/// Of samples in Q16 beside exact ones: the root of the mean squared error over that of what is exact, and the largest
+/// error.
+pub fn errors(samples: impl IntoIterator<Item = (Vec<i32>, Vec<f64>)>) -> (f64, f64) {
+    let (mut squares, mut size, mut worst) = (0.0, 0.0, 0.0_f64);
+    for (x, exact) in samples.into_iter().flat_map(|(x, exact)| x.into_iter().zip(exact)) {
+        let error = value(x) - exact;
+        (squares, size, worst) = (squares + error * error, size + exact * exact, worst.max(error.abs()));
+    }
+    ((squares / size).sqrt(), worst)
 }
 
 /// Normal numbers of standard deviation `scale`.

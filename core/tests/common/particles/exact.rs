@@ -1,46 +1,11 @@
 //! The formulas of `kiln_core::fixed` for particles in arithmetic that cannot overflow, one row after the other.
 
 use kiln_core::fixed::functions::{gaussian, sigmoid, silu, tanh};
-use kiln_core::fixed::{Affine, EgnnLayer, Matrix, Portable, Radial, Scale, write_features};
+use kiln_core::fixed::{EgnnLayer, Radial, write_features};
 
+use super::super::integers::{activations, clamped, half_up, map, product, shifted, short, sum};
 use super::super::quantised::{Quantised, wide};
 use super::{Model, SCALE};
-
-fn clamped(v: i128) -> i32 {
-    v.clamp(i32::MIN.into(), i32::MAX.into()) as i32
-}
-
-fn short(v: i128) -> i16 {
-    v.clamp(i16::MIN.into(), i16::MAX.into()) as i16
-}
-
-/// v/2^s.
-fn half_up(v: i128, s: u32) -> i128 {
-    (2 * v + (1 << s)) >> (s + 1)
-}
-
-fn sum(a: i32, b: i32) -> i32 {
-    clamped(i128::from(a) + i128::from(b))
-}
-
-fn activations(values: &[i32], point: u8) -> Vec<i16> {
-    values.iter().map(|v| short(half_up((*v).into(), 16 - u32::from(point)))).collect()
-}
-
-fn product<W: Quantised>(matrix: &Matrix<'_, W>, x: &[i16]) -> Vec<i32> {
-    let of = |w: &W| i128::from(Into::<i64>::into(W::row(&Portable, &[*w], &[1])));
-    let rows = matrix.weights.chunks(x.len()).zip(matrix.scales);
-    rows.map(|(row, scale)| {
-        let sum: i128 = row.iter().zip(x).map(|(w, x)| of(w) * i128::from(*x)).sum();
-        let scale = Scale::unpack(*scale).expect("a scale");
-        clamped(half_up(sum * i128::from(scale.mantissa()), scale.shift().into()))
-    })
-    .collect()
-}
-
-fn map<W: Quantised>(affine: &Affine<'_, W>, x: &[i16]) -> Vec<i32> {
-    product(&affine.matrix, x).into_iter().zip(affine.bias).map(|(y, b)| sum(y, *b)).collect()
-}
 
 /// The distance of two rows of coordinates: ⌊√s + 1/2⌋ = ⌊(⌊√(4s)⌋ + 1)/2⌋.
 fn distance(a: &[i32], b: &[i32]) -> i128 {
@@ -52,14 +17,14 @@ fn without_mean(x: &[i32], dimensions: usize) -> Vec<i32> {
     let n = (x.len() / dimensions) as i128;
     let mean = |k: usize| {
         let sum: i128 = x.iter().skip(k).step_by(dimensions).map(|x| i128::from(*x)).sum();
-        (2 * sum + n).div_euclid(2 * n)
+        half_up(sum, n)
     };
     x.iter().enumerate().map(|(k, x)| clamped(i128::from(*x) - mean(k % dimensions))).collect()
 }
 
 /// Radial functions of a distance: signs where `steps`.
 fn radial(r: i128, radial: Radial, steps: bool) -> Vec<i16> {
-    let u = clamped(half_up(r * i128::from(radial.steps()), 16));
+    let u = clamped(shifted(r * i128::from(radial.steps()), 16));
     let sign = |k: i32| if u > k << 16 { 1 << 14 } else { -1 << 14 };
     (0..radial.count() as i32).map(|k| if steps { sign(k) } else { gaussian(u - (k << 16)) }).collect()
 }
@@ -68,7 +33,7 @@ impl<W: Quantised> Model<W> {
     /// The sample of these layers.
     pub fn exact_of(&self, layers: &[EgnnLayer<'_, W>], z: &[i32]) -> Vec<i32> {
         let (n, d) = (self.look.particles, self.look.dimensions);
-        let times = |factor: f64, x: i32| half_up(i128::from(wide(factor)) * i128::from(x), 16);
+        let times = |factor: f64, x: i32| shifted(i128::from(wide(factor)) * i128::from(x), 16);
         let (places, own) = z.split_at(n * d);
         let direct = self.look.skip != 0.0;
         let start: Vec<i32> =
@@ -101,7 +66,7 @@ impl<W: Quantised> Model<W> {
         let weight =
             layer.gate.as_ref().map_or(1 << 16, |gate| sigmoid(map(&gate.affine, &activations(&m, gate.point))[0]));
         let weighed = |m: &i32| i128::from(*m) * i128::from(weight);
-        m.iter().map(|m| short(half_up(weighed(m), 32 - u32::from(layer.message_point)))).collect()
+        m.iter().map(|m| short(shifted(weighed(m), 32 - u32::from(layer.message_point)))).collect()
     }
 
     fn exact_layer(&self, layer: &EgnnLayer<'_, W>, start: &[i32], h: &mut [Vec<i32>], x: &mut Vec<i32>) {
@@ -117,17 +82,17 @@ impl<W: Quantised> Model<W> {
             sums[i].iter_mut().zip(&message).for_each(|(sum, m)| *sum += i128::from(*m));
             let q = product(&layer.coordinate, &message)[0];
             let (top, bottom) = (i128::from(shape.range) * i128::from(tanh(q)), r + (1 << 16));
-            let factor = (2 * top + bottom).div_euclid(2 * bottom);
+            let factor = half_up(top, bottom);
             for k in 0..d {
                 let difference = i128::from(x[i * d + k]) - i128::from(x[j * d + k]);
-                moved[i * d + k] += half_up(difference * factor, 16);
+                moved[i * d + k] += shifted(difference * factor, 16);
             }
         }
         *x = moved.into_iter().map(clamped).collect();
         let Some(node) = &layer.node else { return };
         for (h, sums) in h.iter_mut().zip(&sums) {
             let shift = u32::from(layer.message_point - node.sum_point);
-            let sums: Vec<i16> = sums.iter().map(|sum| short(half_up(*sum, shift))).collect();
+            let sums: Vec<i16> = sums.iter().map(|sum| short(shifted(*sum, shift))).collect();
             let state = product(&node.state, &activations(h, layer.state_point));
             let value = state.into_iter().zip(map(&node.sums, &sums)).map(|(a, b)| silu(sum(a, b)));
             let value = activations(&value.collect::<Vec<_>>(), node.value_point);
