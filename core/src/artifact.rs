@@ -56,6 +56,7 @@ mod error;
 mod fixed;
 mod float;
 mod header;
+mod kind;
 mod model;
 
 use bytes::Reader;
@@ -65,6 +66,7 @@ use heapless::Vec;
 pub use error::{ArtifactError, SampleError};
 pub use fixed::{FixedEgnn, FixedMlp};
 pub use float::{FloatEgnn, FloatMlp};
+pub use kind::Kind;
 pub use model::{Model, Network};
 
 /// What files begin with.
@@ -125,6 +127,35 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
     pub fn check(bytes: &[u8]) -> Result<Model<'_>, ArtifactError> {
+        let ([target, metadata], network) = Self::read(bytes, Network::read)?;
+        Model::new(target, metadata, network)
+    }
+
+    /// The network of a file that holds this kind and format, checked as in [`Artifact::check`]. A program that reads no
+    /// other holds no other's code, and needs a quarter of the stack.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] says what is wrong; [`ArtifactError::Kind`] or [`ArtifactError::Format`] that the file holds
+    /// another.
+    pub fn network<'a, N: Kind<'a>>(bytes: &'a [u8]) -> Result<N, ArtifactError> {
+        let (kind, format) = N::BYTES;
+        let read = |found_kind, found_format, header: &Header, rest: &mut Reader<'a>| {
+            if found_kind != kind {
+                return Err(ArtifactError::Kind { found: found_kind });
+            }
+            if found_format != format as u8 {
+                return Err(ArtifactError::Format { found: found_format });
+            }
+            N::part(header, rest)
+        };
+        Ok(Self::read(bytes, read)?.1)
+    }
+
+    /// What stands before the network, and the network as `read` reads it, from its kind and format.
+    fn read<'a, N>(
+        bytes: &'a [u8],
+        read: impl FnOnce(u8, u8, &Header, &mut Reader<'a>) -> Result<N, ArtifactError>,
+    ) -> Result<([&'a str; 2], N), ArtifactError> {
         let header: &[u8; HEADER] = bytes.first_chunk().ok_or(ArtifactError::NotAModel)?;
         let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| header[at + i]));
         if header[..4] != MAGIC {
@@ -153,13 +184,9 @@ impl Artifact {
         let (kind, format) = (header[6], header[7]);
         let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
         let mut rest = Reader(&bytes[HEADER..]);
-        let target = rest.text(size(word(40))?)?;
-        let metadata = rest.text(size(word(44))?)?;
-        let network = Network::read(kind, format, &header, &mut rest)?;
-        if !rest.0.is_empty() {
-            return Err(ArtifactError::Sizes);
-        }
-        Model::new(target, metadata, network)
+        let texts = [rest.text(size(word(40))?)?, rest.text(size(word(44))?)?];
+        let network = read(kind, format, &header, &mut rest)?;
+        if rest.0.is_empty() { Ok((texts, network)) } else { Err(ArtifactError::Sizes) }
     }
 }
 

@@ -13,7 +13,10 @@ use common::artifacts::{
 };
 use common::fixed::fnv;
 use common::layout::{Section, sections};
-use kiln_core::artifact::{Artifact, ArtifactError, Format, Model, Network, SampleError, from_fixed, repair_checksum};
+use kiln_core::artifact::{
+    Artifact, ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, Model, Network, SampleError, from_fixed,
+    repair_checksum,
+};
 use kiln_core::fixed::{Portable, Scratch, fill_normal};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use std::path::PathBuf;
@@ -38,6 +41,41 @@ fn what_is_written_is_read_back() {
         assert_ne!(sample(&read, 0), sample(&model, 1));
         assert!(model.encode(&mut vec![0; bytes.get().len() - 1]) == Err(ArtifactError::Buffer));
         assert_eq!(sections(&model).last().map(Section::end), Some(bytes.get().len()), "{name}, as documented");
+    }
+}
+
+/// A file as a network of each kind and format.
+fn each_kind(bytes: &[u8]) -> [Result<Network<'_>, ArtifactError>; 6] {
+    [
+        Artifact::network::<FloatMlp<'_>>(bytes).map(Network::Mlp),
+        Artifact::network::<FloatEgnn<'_>>(bytes).map(Network::Egnn),
+        Artifact::network::<FixedMlp<'_, i16>>(bytes).map(Network::Mlp16),
+        Artifact::network::<FixedMlp<'_, i8>>(bytes).map(Network::Mlp8),
+        Artifact::network::<FixedEgnn<'_, i16>>(bytes).map(Network::Egnn16),
+        Artifact::network::<FixedEgnn<'_, i8>>(bytes).map(Network::Egnn8),
+    ]
+}
+
+#[test]
+fn programs_of_one_kind_read_that_kind_alone() {
+    for (name, model) in models() {
+        let bytes = encoded(&model);
+        let [kind, format] = [bytes.get()[6], bytes.get()[7]];
+        let all = each_kind(bytes.get());
+        assert_eq!(all.iter().flatten().collect::<Vec<_>>(), [model.network()], "{name}");
+        for refused in all.into_iter().filter_map(Result::err) {
+            let of_another = [ArtifactError::Kind { found: kind }, ArtifactError::Format { found: format }];
+            assert!(of_another.contains(&refused), "{name}: {refused}");
+        }
+        // What is wrong with a file is said as `check` says it.
+        let mut longer = bytes.clone();
+        longer.resize(bytes.get().len() + 8);
+        let length = u32::try_from(longer.get().len()).unwrap();
+        longer.get_mut()[8..12].copy_from_slice(&length.to_le_bytes());
+        repair_checksum(longer.get_mut());
+        let refused = Artifact::check(longer.get()).unwrap_err();
+        assert_eq!(refused, ArtifactError::Sizes, "{name}");
+        assert!(each_kind(longer.get()).contains(&Err(refused)), "{name}: {refused}");
     }
 }
 
@@ -219,6 +257,7 @@ fn fuzzed_files_are_refused_or_can_be_sampled_and_written() {
                 accepted += 1;
                 // Header and sections say the same, and there is no second way to write them.
                 assert_eq!(encoded(&model), bytes, "input {input}");
+                assert!(each_kind(bytes.get()).iter().flatten().eq([model.network()]), "input {input}");
                 if quick(&model) {
                     sampled += 1;
                     let x = &mut x[..model.dim()];

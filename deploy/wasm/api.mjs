@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { argv, exit } from "node:process";
 
-import { KilnError, load } from "./kiln.mjs";
+import { KilnError, hash, load } from "./kiln.mjs";
 
 const kiln = await load(await readFile(argv[2]));
 let failures = 0;
@@ -28,6 +28,14 @@ function point(length) {
   return Float32Array.from({ length }, (_, i) =>
     f(f(f(0.75 * (i % 5)) - f(0.5 * (i % 7))) + f(0.25 * Math.floor(i / 3))),
   );
+}
+
+// The test vectors published with FNV-1a.
+for (const [text, value] of [["", "cbf29ce484222325"], ["a", "af63dc4c8601ec8c"], ["foobar", "85944171f73967e8"]]) {
+  const found = hash(new TextEncoder().encode(text));
+  if (found === value) continue;
+  console.log(`the hash of "${text}" is ${found}`);
+  failures++;
 }
 
 console.log(`version ${kiln.version}`);

@@ -10,6 +10,13 @@ const PAGE = 65536;
 
 export class KilnError extends Error {}
 
+// FNV-1a in 64 bits over bytes, as the registry hashes, in sixteen digits.
+export function hash(bytes) {
+  let value = 0xcbf29ce484222325n;
+  for (const byte of bytes) value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
+  return value.toString(16).padStart(16, "0");
+}
+
 class Kiln {
   constructor(instance, report) {
     this.exports = instance.exports;

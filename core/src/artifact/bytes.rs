@@ -13,7 +13,7 @@ fn padding(length: usize) -> usize {
 }
 
 /// What has not been read yet.
-pub(super) struct Reader<'a>(pub &'a [u8]);
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
     /// A section of `n` bytes; what fills it up must be 0.

@@ -8,7 +8,7 @@ const LARGEST: u32 = 1 << 24;
 
 /// What both kinds of network have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub struct Header {
     pub dim: usize,
     pub latent: usize,
     pub thresholds: usize,

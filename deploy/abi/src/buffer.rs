@@ -1,6 +1,7 @@
 //! From what C hands over to slices: the only place where pointers are followed.
 
 use core::ffi::{CStr, c_char};
+use core::mem::MaybeUninit;
 use core::slice;
 
 use crate::status::Status;
@@ -30,25 +31,45 @@ pub unsafe fn read<'a, T: Copy>(pointer: *const T, length: usize) -> Result<&'a 
     Ok(unsafe { slice::from_raw_parts(pointer, length) })
 }
 
-/// A buffer to write.
+/// A buffer to read and to write.
 ///
 /// # Safety
 /// `length` values can be read and written at `pointer`, unless it is null or misaligned, and nobody else touches them
 /// during `'a`.
-pub unsafe fn write<'a, T: Copy>(pointer: *mut T, length: usize) -> Result<&'a mut [T], Status> {
+pub unsafe fn change<'a, T: Copy>(pointer: *mut T, length: usize) -> Result<&'a mut [T], Status> {
     usable(pointer, length)?;
     // SAFETY: not null, aligned, not too long; that the values are there and nobody else's is the caller's promise.
     Ok(unsafe { slice::from_raw_parts_mut(pointer, length) })
 }
 
-/// One value to write.
+/// A buffer to write, whatever it holds: C's buffers are seldom initialised.
 ///
 /// # Safety
-/// As [`write()`] with length 1.
-pub unsafe fn slot<'a, T: Copy>(pointer: *mut T) -> Result<&'a mut T, Status> {
+/// `length` values can be written at `pointer`, unless it is null or misaligned, and nobody else touches them during
+/// `'a`.
+pub unsafe fn room<'a, T: Copy>(pointer: *mut T, length: usize) -> Result<&'a mut [MaybeUninit<T>], Status> {
+    usable(pointer, length)?;
+    // SAFETY: not null, aligned, not too long; that there is room and nobody else's is the caller's promise. What is not
+    // initialised is a `MaybeUninit`.
+    Ok(unsafe { slice::from_raw_parts_mut(pointer.cast(), length) })
+}
+
+/// Room for one value.
+///
+/// # Safety
+/// As [`room()`] with length 1.
+pub unsafe fn slot<'a, T: Copy>(pointer: *mut T) -> Result<&'a mut MaybeUninit<T>, Status> {
     usable(pointer, 1)?;
-    // SAFETY: not null, aligned; that the value is there and nobody else's is the caller's promise.
-    Ok(unsafe { &mut *pointer })
+    // SAFETY: not null, aligned; that there is room and nobody else's is the caller's promise.
+    Ok(unsafe { &mut *pointer.cast() })
+}
+
+/// The first `length` values of some room, all of them `value` from now on; nothing where it is too short.
+pub fn filled<T: Copy>(room: &mut [MaybeUninit<T>], length: usize, value: T) -> Option<&mut [T]> {
+    let room = room.get_mut(..length)?;
+    room.fill(MaybeUninit::new(value));
+    // SAFETY: every value was written just now.
+    Some(unsafe { room.assume_init_mut() })
 }
 
 /// A text ended by a zero byte.

@@ -1,6 +1,7 @@
 //! Markov chains.
 
 use core::ffi::c_char;
+use core::mem::MaybeUninit;
 
 use kiln_core::dynamics::{init, langevin};
 use kiln_core::random::{Purpose, Stream};
@@ -16,7 +17,7 @@ struct Chain<'a> {
     step_size: f32,
     steps: u32,
     x: &'a mut [f32],
-    acceptance: &'a mut f32,
+    acceptance: &'a mut MaybeUninit<f32>,
 }
 
 impl Visitor for Chain<'_> {
@@ -34,7 +35,7 @@ impl Visitor for Chain<'_> {
             sum += langevin::step(rng, &mut state, &params, energy).acceptance;
         }
         *x = state.position;
-        *self.acceptance = sum / self.steps as f32;
+        self.acceptance.write(sum / self.steps as f32);
         Ok(())
     }
 }
@@ -61,7 +62,7 @@ pub unsafe extern "C" fn kiln_mala(
     let run = || {
         // SAFETY: all are promised by the caller.
         let (name, x, acceptance) =
-            unsafe { (buffer::text(target)?, buffer::write(x, x_length)?, buffer::slot(acceptance)?) };
+            unsafe { (buffer::text(target)?, buffer::change(x, x_length)?, buffer::slot(acceptance)?) };
         if !(step_size > 0.0 && step_size.is_finite() && steps > 0) {
             return Err(Status::Parameter);
         }

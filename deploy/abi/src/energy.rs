@@ -1,6 +1,7 @@
 //! Energies with their gradients.
 
 use core::ffi::c_char;
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use kiln_core::Energy;
@@ -28,14 +29,14 @@ impl Visitor for Dimension {
 /// How many coordinates a target has.
 ///
 /// # Safety
-/// `target` is a text ended by a zero byte, `dimension` one number that can be written; either may be null.
+/// `target` is a text ended by a zero byte, `dimension` has room for one number; either may be null.
 // SAFETY: the symbol is prefixed with the project's name, nothing else defines it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kiln_target_dimension(target: *const c_char, dimension: *mut usize) -> Status {
     let run = || {
         // SAFETY: both are promised by the caller.
         let (name, dimension) = unsafe { (buffer::text(target)?, buffer::slot(dimension)?) };
-        *dimension = target::visit(name, Dimension)?;
+        dimension.write(target::visit(name, Dimension)?);
         Ok(())
     };
     run().into()
@@ -43,16 +44,17 @@ pub unsafe extern "C" fn kiln_target_dimension(target: *const c_char, dimension:
 
 struct Evaluation<'a> {
     x: &'a [f32],
-    gradient: &'a mut [f32],
-    energy: &'a mut f32,
+    gradient: &'a mut [MaybeUninit<f32>],
+    energy: &'a mut MaybeUninit<f32>,
 }
 
 impl Visitor for Evaluation<'_> {
     type Output = Result<(), Status>;
     fn visit<E: Energy<f32, N>, const N: usize>(self, energy: &E) -> Self::Output {
-        let (x, gradient) = (self.x.first_chunk::<N>(), self.gradient.first_chunk_mut::<N>());
-        let (Some(x), Some(gradient)) = (x, gradient) else { return Err(Status::Short) };
-        *self.energy = energy.energy_and_gradient(x, gradient);
+        let Some(x) = self.x.first_chunk::<N>() else { return Err(Status::Short) };
+        let gradient = buffer::filled(self.gradient, N, 0.0).and_then(<[f32]>::first_chunk_mut::<N>);
+        let Some(gradient) = gradient else { return Err(Status::Short) };
+        self.energy.write(energy.energy_and_gradient(x, gradient));
         Ok(())
     }
 }
@@ -76,7 +78,7 @@ pub unsafe extern "C" fn kiln_energy(
         // SAFETY: all are promised by the caller.
         let (name, x) = unsafe { (buffer::text(target)?, buffer::read(x, x_length)?) };
         // SAFETY: as above.
-        let (energy, gradient) = unsafe { (buffer::slot(energy)?, buffer::write(gradient, gradient_length)?) };
+        let (energy, gradient) = unsafe { (buffer::slot(energy)?, buffer::room(gradient, gradient_length)?) };
         target::visit(name, Evaluation { x, gradient, energy })?
     };
     run().into()

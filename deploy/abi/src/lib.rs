@@ -7,6 +7,7 @@
 //! - No heap and no state: every buffer is the caller's, and all functions may be called from any thread.
 //! - A null, misaligned or short buffer, an unknown target, a parameter out of range or a damaged model is answered with
 //!   a [`Status`]; nothing is written then. No argument makes a function panic.
+//! - What is only written to, results and room to work in, may hold anything before, or never have been initialised.
 //! - The same arguments give the same bits on every machine.
 //!
 //! ## Non-goals

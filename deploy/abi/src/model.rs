@@ -38,7 +38,7 @@ pub unsafe extern "C" fn kiln_model_check(model: *const u8, length: usize, info:
         // SAFETY: both are promised by the caller.
         let (bytes, info) = unsafe { (buffer::read(model, length)?, buffer::slot(info)?) };
         let model = check(bytes)?;
-        *info = ModelInfo {
+        info.write(ModelInfo {
             dimension: model.dim(),
             latent: model.latent(),
             scratch: model.scratch(),
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn kiln_model_check(model: *const u8, length: usize, info:
                 Format::I16W16A => 16,
                 Format::F32 => 32,
             },
-        };
+        });
         Ok(())
     };
     run().into()
@@ -76,13 +76,15 @@ pub unsafe extern "C" fn kiln_model_sample(
         // SAFETY: promised by the caller.
         let bytes = unsafe { buffer::read(model, length)? };
         // SAFETY: as above.
-        let (scratch, x) = unsafe { (buffer::write(scratch, scratch_length)?, buffer::write(x, x_length)?) };
+        let (scratch, x) = unsafe { (buffer::room(scratch, scratch_length)?, buffer::room(x, x_length)?) };
         let model = check(bytes)?;
         let needed = count.checked_mul(model.dim()).ok_or(Status::Parameter)?;
-        if x.len() < needed || scratch.len() < model.scratch() {
+        if x.len() < needed {
             return Err(Status::Short);
         }
-        for (index, sample) in x[..needed].chunks_exact_mut(model.dim()).enumerate() {
+        let scratch = buffer::filled(scratch, model.scratch(), 0).ok_or(Status::Short)?;
+        let x = buffer::filled(x, needed, 0.0).ok_or(Status::Short)?;
+        for (index, sample) in x.chunks_exact_mut(model.dim()).enumerate() {
             let index = first.wrapping_add(index as u64);
             model.sample(seed, index, scratch, sample).map_err(|_| Status::Short)?;
         }

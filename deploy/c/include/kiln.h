@@ -1,5 +1,6 @@
 // Kiln from C: energies, Markov chains and samples of trained models. No function keeps state or
 // memory; all may be called from any thread. The same arguments give the same bits on every machine.
+// Room for results and for work need not be initialised.
 //
 //     cc program.c -I deploy/c/include libkiln.a -lm -lpthread -ldl
 
@@ -69,9 +70,8 @@ const char *kiln_target_name(size_t index);
 // How many coordinates a target has.
 //
 // # Safety
-// `target` is a text ended by a zero byte, `dimension` one number that can be written; either may be null.
-KilnStatus kiln_target_dimension(const char *target,
-                                 size_t *dimension);
+// `target` is a text ended by a zero byte, `dimension` has room for one number; either may be null.
+KilnStatus kiln_target_dimension(const char *target, size_t *dimension);
 
 // E(x) and its gradient. Where E is infinite or not a number, x lies outside the target's domain.
 //

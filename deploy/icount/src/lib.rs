@@ -1,8 +1,9 @@
 //! # firmware-icount
 //!
 //! What is counted on a Cortex-M4F. `icount` runs the main kernels, each between two calls of [`kiln_mark`], whose
-//! address the emulator's plugin (`benches/icount/icount.c`) is told; `sampler` and `reader` draw samples of
-//! one model, linked in parts or read from a file of any kind: their sections and stack are its flash and RAM. `scripts/icount` builds, runs and compares.
+//! address the emulator's plugin (`benches/icount/icount.c`) is told; `sampler`, `mlp8` and `reader` draw samples of one
+//! model, linked in parts, read from a file of its kind or of any kind: their sections and stack are its flash and RAM. `scripts/icount`
+//! builds, runs and compares.
 //!
 //! ## Guarantees
 //! - The same instructions every time: nothing depends on time or on the emulator.

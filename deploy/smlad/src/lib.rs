@@ -22,6 +22,8 @@ compile_error!("kiln-smlad is for Arm processors with the DSP extension");
 #[cfg(target_arch = "arm")]
 mod rows;
 
+use core::ops::AddAssign;
+
 use kiln_core::fixed::Products;
 
 /// Inputs of one trip through a loop.
@@ -50,6 +52,25 @@ fn rest_i16(weights: &[i16], activations: &[i16]) -> i64 {
     weights.iter().zip(activations).map(|(w, x)| i64::from(i32::from(*w) * i32::from(*x))).sum()
 }
 
+/// The sums of R rows over as many inputs as all have: whole trips by `trips`, what remains by `rest`.
+#[inline(always)]
+fn sums<W, S: AddAssign, const R: usize>(
+    rows: [&[W]; R],
+    activations: &[i16],
+    trips: impl Fn([&[W]; R], &[i16]) -> [S; R],
+    rest: impl Fn(&[W], &[i16]) -> S,
+) -> [S; R] {
+    let length = rows.iter().fold(activations.len(), |length, row| length.min(row.len()));
+    let whole = length - length % TRIP;
+    let (x, x_rest) = activations[..length].split_at(whole);
+    let halves = rows.map(|row| row[..length].split_at(whole));
+    let mut sums = trips(halves.map(|(row, _)| row), x);
+    if !x_rest.is_empty() {
+        sums.iter_mut().zip(halves).for_each(|(sum, (_, row))| *sum += rest(row, x_rest));
+    }
+    sums
+}
+
 #[cfg(target_arch = "arm")]
 impl Products for Smlad {
     #[inline(always)]
@@ -59,49 +80,23 @@ impl Products for Smlad {
 
     #[inline(always)]
     fn row_i8(&self, weights: &[i8], activations: &[i16]) -> i32 {
-        let length = weights.len().min(activations.len());
-        let whole = length - length % TRIP;
-        let (w, w_rest) = weights[..length].split_at(whole);
-        let (x, x_rest) = activations[..length].split_at(whole);
-        rows::row_i8(w, x) + rest_i8(w_rest, x_rest)
+        let [sum] = sums([weights], activations, |[w], x| [rows::row_i8(w, x)], rest_i8);
+        sum
     }
 
     #[inline(always)]
     fn rows_i8(&self, weights: [&[i8]; 2], activations: &[i16]) -> [i32; 2] {
-        let [a, b] = weights;
-        let length = a.len().min(b.len()).min(activations.len());
-        let whole = length - length % TRIP;
-        let (a, a_rest) = a[..length].split_at(whole);
-        let (b, b_rest) = b[..length].split_at(whole);
-        let (x, x_rest) = activations[..length].split_at(whole);
-        let [first, second] = rows::rows_i8(a, b, x);
-        if x_rest.is_empty() {
-            return [first, second];
-        }
-        [first + rest_i8(a_rest, x_rest), second + rest_i8(b_rest, x_rest)]
+        sums(weights, activations, |[a, b], x| rows::rows_i8(a, b, x), rest_i8)
     }
 
     #[inline(always)]
     fn row_i16(&self, weights: &[i16], activations: &[i16]) -> i64 {
-        let length = weights.len().min(activations.len());
-        let whole = length - length % TRIP;
-        let (w, w_rest) = weights[..length].split_at(whole);
-        let (x, x_rest) = activations[..length].split_at(whole);
-        rows::row_i16(w, x) + rest_i16(w_rest, x_rest)
+        let [sum] = sums([weights], activations, |[w], x| [rows::row_i16(w, x)], rest_i16);
+        sum
     }
 
     #[inline(always)]
     fn rows_i16(&self, weights: [&[i16]; 2], activations: &[i16]) -> [i64; 2] {
-        let [a, b] = weights;
-        let length = a.len().min(b.len()).min(activations.len());
-        let whole = length - length % TRIP;
-        let (a, a_rest) = a[..length].split_at(whole);
-        let (b, b_rest) = b[..length].split_at(whole);
-        let (x, x_rest) = activations[..length].split_at(whole);
-        let [first, second] = rows::rows_i16(a, b, x);
-        if x_rest.is_empty() {
-            return [first, second];
-        }
-        [first + rest_i16(a_rest, x_rest), second + rest_i16(b_rest, x_rest)]
+        sums(weights, activations, |[a, b], x| rows::rows_i16(a, b, x), rest_i16)
     }
 }
