@@ -13,6 +13,7 @@ pub mod train;
 use crate::cli::{Cli, Command};
 use crate::engine::Engine;
 use crate::error::{Error, nearest};
+use crate::source::Source;
 use crate::target_api::Target;
 use std::io::{self, Write};
 
@@ -43,6 +44,18 @@ fn find_target(engine: &dyn Engine, name: &str, place: &str) -> Result<Box<dyn T
         };
         Error::input(format!("{place}unknown target '{name}'"), hint)
     })
+}
+
+/// Refuses a generator that has other coordinates than its target.
+fn check_dim(source: &Source, dim: usize, target: &dyn Target) -> Result<(), Error> {
+    if dim == target.dim() {
+        return Ok(());
+    }
+    let (title, coordinates) = (target.title(), target.dim());
+    Err(Error::input(
+        format!("the generator of '{}' has {dim} coordinates, {title} has {coordinates}", source.name()),
+        "its generator and its settings are not of one training; train it anew",
+    ))
 }
 
 /// Data for stdout. A reader that has seen enough (a broken pipe) is no error.

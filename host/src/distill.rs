@@ -2,24 +2,25 @@
 //! teacher's own objective where that is asked for. It leaves a run directory like a training's, but for a checkpoint: a
 //! distillation takes seconds to minutes, and one that was stopped leaves the student as it was.
 
+mod fine_tune;
 pub mod judge;
+mod teacher;
 
-use crate::config::{Config, Decay, from_run_text, settings_text};
+pub use fine_tune::{fine_tuning, no_energy};
+pub use teacher::Teacher;
+
+use crate::config::{Config, settings_text};
 use crate::engine::Outcome;
 use crate::error::Error;
 use crate::metric::report::figure;
 use crate::metric::suite;
 use crate::progress::Progress;
 use crate::run::{GENERATOR, Run};
-use crate::source::Source;
-use crate::spec::trainer_spec;
 use crate::target_api::{Structure, Target};
 use judge::Deviation;
-use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::normal_batch;
-use kiln_gpu::trainer::Trainer;
-use kiln_gpu::{AdamOptions, Body, Checkpoint, Cpu, DistillSpec, Distillation, Generator, GeneratorSpec};
+use kiln_gpu::{AdamOptions, Body, Cpu, DistillSpec, Distillation, Generator, GeneratorSpec};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -36,90 +37,6 @@ const WARMUP: u64 = 300;
 const EVERY: u64 = 500;
 /// Latents behind the error that is shown.
 const PROBES: usize = 2000;
-/// The fine-tuning's part of the teacher's learning rate: the student is near its goal already.
-const FINE_RATE: f64 = 0.1;
-/// Updates of the fine-tuning's score network before its first step: it knows nothing of the student yet.
-const FINE_PRETRAIN: usize = 1000;
-/// Steps over which the fine-tuning's learning rate rises.
-const FINE_WARMUP: usize = 100;
-
-/// A trained generator with the settings behind it.
-pub struct Teacher {
-    /// Its name without the way there.
-    pub name: String,
-    /// Its settings.
-    pub config: Config,
-    generator: Generator<Cpu>,
-}
-
-impl Teacher {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// If it is a deployed model, or damaged.
-    pub fn of(source: &Source) -> Result<Self, Error> {
-        let (place, config, bytes) = match source {
-            Source::Run(run, config) => {
-                let path = run.generator()?;
-                let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-                (path.display().to_string(), Config::clone(config), bytes)
-            }
-            Source::Pretrained(pretrained) => {
-                let config = from_run_text(pretrained.config, pretrained.name)?;
-                (pretrained.name.to_string(), config, pretrained.generator.to_vec())
-            }
-            Source::Model(file) => {
-                let message =
-                    format!("'{}' is a deployed model, and no settings to train with lie in it", file.path().display());
-                return Err(Error::input(message, "give the run, or the name, that it was exported from"));
-            }
-        };
-        let file = Checkpoint::from_bytes(&bytes).and_then(|file| Generator::from_checkpoint(&Cpu::default(), &file));
-        let generator =
-            file.map_err(|error| Error::input(format!("'{place}' is damaged: {error}"), "train it anew"))?;
-        Ok(Self { name: source.name(), config, generator })
-    }
-
-    /// Its shape.
-    pub fn spec(&self) -> &GeneratorSpec {
-        self.generator.spec()
-    }
-
-    /// The student's shape.
-    ///
-    /// # Errors
-    /// If no generator has it, or it is no smaller than the teacher.
-    pub fn student(&self, hidden: usize, depth: usize) -> Result<GeneratorSpec, Error> {
-        let student = self.spec().resized(hidden, depth);
-        student
-            .check()
-            .map_err(|error| Error::input(format!("no such student: {error}"), "check --hidden and --depth"))?;
-        let ([ours, theirs], (width, layers)) =
-            ([&student, self.spec()].map(GeneratorSpec::numbers), self.spec().body.size());
-        // Deployed, it has one layer of units more than hidden ones.
-        let most = match student.body {
-            Body::Mlp { .. } => MLP_LAYERS - 1,
-            Body::Egnn(_) => EGNN_LAYERS,
-        };
-        if depth > most || layers > most {
-            return Err(Error::input(
-                format!(
-                    "a student of {hidden} x {depth} and its teacher of {width} x {layers} must be models that can be deployed"
-                ),
-                format!("models have at most {most} hidden layers"),
-            ));
-        }
-        if ours < theirs {
-            return Ok(student);
-        }
-        Err(Error::input(
-            format!(
-                "a student of {hidden} x {depth} has {ours} numbers, and its teacher of {width} x {layers} has {theirs}"
-            ),
-            format!("a student is smaller: try --hidden {}", (width / 2).max(1)),
-        ))
-    }
-}
 
 /// Steps, latents a step and steps of fine-tuning that are enough, a few minutes of two cores; docs/experiments.md. Fine-tuning
 /// is for wells alone, where a student is too narrow without it; elsewhere it was no help, or did harm.
@@ -170,10 +87,40 @@ pub fn run_text(config: &Config, target: &dyn Target, teacher: &Teacher, plan: &
     format!("{head}\n[about]\n{about}format = {}\n{}", crate::config::FORMAT, settings_text(config))
 }
 
+/// What a student is measured on while it learns.
+pub struct Probes {
+    /// Latents that no step learns from.
+    z: Vec<f32>,
+    /// The teacher's images of them.
+    goal: Vec<f32>,
+    /// How wide those are: [`judge::width`].
+    width: f64,
+}
+
+impl Probes {
+    /// Draws them.
+    ///
+    /// # Errors
+    /// If the teacher has nothing to teach: its samples are not finite, or all the same.
+    pub fn of(teacher: &Teacher, seed: u64) -> Result<Self, Error> {
+        let z = normal_batch(seed, Purpose::Evaluation, 1, PROBES, teacher.spec().latent);
+        let goal = teacher.generator.sample(&z);
+        let width = judge::width(&goal, teacher.spec().dim);
+        if width.is_finite() && width > 0.0 {
+            return Ok(Self { z, goal, width });
+        }
+        let what =
+            if width == 0.0 { "draws one sample only, always the same" } else { "draws samples that are not finite" };
+        Err(Error::numerics(format!("'{}' {what}", teacher.name), "train it anew, or give another teacher"))
+    }
+}
+
 /// One distillation.
 pub struct Job<'a> {
     /// Who is learnt from.
     pub teacher: &'a Teacher,
+    /// What the student is measured on.
+    pub probes: &'a Probes,
     /// What is asked.
     pub plan: &'a Plan,
     /// The student's settings.
@@ -194,16 +141,7 @@ pub struct Job<'a> {
 /// If numbers leave the finite range, or the run directory cannot be written.
 pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
     let device = Cpu::default();
-    let latent = job.plan.student.latent;
-    let z = normal_batch(job.plan.seed, Purpose::Evaluation, 1, PROBES, latent);
-    let watch = Watch { job, goal: job.teacher.generator.sample(&z), z, start: Instant::now() };
-    let width = judge::width(&watch.goal, job.plan.student.dim);
-    if !(width.is_finite() && width > 0.0) {
-        return Err(Error::numerics(
-            format!("'{}' draws no finite samples of its own", job.teacher.name),
-            "train it anew",
-        ));
-    }
+    let watch = Watch { job, start: Instant::now() };
     let spec = DistillSpec {
         seed: job.plan.seed,
         steps: job.plan.steps,
@@ -211,7 +149,7 @@ pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
         adam: AdamOptions { learning_rate: RATE, ..AdamOptions::default() },
         warmup: WARMUP.min(job.plan.steps / 10),
         ema: EMA,
-        width: (LOSS_WIDTH * width) as f32,
+        width: (LOSS_WIDTH * job.probes.width) as f32,
         student: job.plan.student.clone(),
     };
     let mut distillation = Distillation::new(&device, spec, job.teacher.generator.clone())
@@ -231,58 +169,7 @@ pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
         let report = distillation.step().map_err(|_| diverged(done))?;
         facts = json!({ "phase": "distillation", "loss": report.loss, "gradient_norm": report.gradient_norm });
     }
-    fine_tune(&watch, distillation.student())
-}
-
-/// Goes on from the student by the teacher's objective.
-fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<Outcome, Error> {
-    let Job { plan, config, target, .. } = watch.job;
-    if plan.fine_tune == 0 {
-        return Ok(Outcome::Finished);
-    }
-    let energies = target.training().ok_or_else(|| no_energy(*target))?;
-    let spec = trainer_spec(&fine_tuning(config, plan.fine_tune)?, target.dim(), energies.symmetry())?;
-    let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
-        .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
-    let mut facts = json!({});
-    loop {
-        let done = trainer.steps_done();
-        let ended = watch.ended(plan.steps + done, plan.steps + plan.fine_tune);
-        if (done > 0 && watch.due(done)) || ended.is_some() {
-            watch.look(plan.steps + done, trainer.generator(), facts.take())?;
-        }
-        if let Some(outcome) = ended {
-            return Ok(outcome);
-        }
-        let report =
-            trainer.step(energies, done as f64 / plan.fine_tune as f64).map_err(|_| diverged(plan.steps + done))?;
-        facts = json!({
-            "phase": "fine-tuning",
-            "score_loss": report.score_loss,
-            "gradient_norm": report.gradient_norm,
-            "dropped": report.dropped,
-        });
-    }
-}
-
-/// The teacher's settings for a short training of something that is nearly right: no phase of large noise alone, a low rate.
-///
-/// # Errors
-/// If the settings do not fit together.
-pub fn fine_tuning(config: &Config, steps: u64) -> Result<Config, Error> {
-    let mut settings = config.clone().into_settings();
-    settings.noise.anneal = 0.0;
-    settings.train.steps = usize::try_from(steps).unwrap_or(usize::MAX);
-    settings.train.warmup = FINE_WARMUP.min(settings.train.steps);
-    settings.train.generator_lr *= FINE_RATE;
-    settings.train.pretrain = FINE_PRETRAIN;
-    settings.train.decay = Decay::Cosine;
-    settings.check()
-}
-
-/// The sentence for a target without an energy.
-pub fn no_energy(target: &dyn Target) -> Error {
-    Error::input(format!("{} has no energy to fine-tune on", target.title()), "leave --fine-tune out")
+    fine_tune::fine_tune(&watch, distillation.student())
 }
 
 fn diverged(step: u64) -> Error {
@@ -295,9 +182,6 @@ fn diverged(step: u64) -> Error {
 /// What looks at the student now and then.
 struct Watch<'a> {
     job: &'a Job<'a>,
-    /// Latents that no step learns from, and the teacher's images of them.
-    z: Vec<f32>,
-    goal: Vec<f32>,
     start: Instant,
 }
 
@@ -318,9 +202,9 @@ impl Watch<'_> {
 
     /// One line of metrics, one of progress, and the student as it is.
     fn look(&self, done: u64, student: &Generator<Cpu>, facts: Value) -> Result<(), Error> {
-        let Job { target, run, teacher, plan, progress, .. } = self.job;
-        let x = student.sample(&self.z);
-        let error = Deviation::between(&x, &self.goal, plan.student.dim);
+        let Job { target, run, teacher, probes, plan, progress, .. } = self.job;
+        let x = student.sample(&probes.z);
+        let error = Deviation::between(&x, &probes.goal, plan.student.dim);
         let quality = suite::headline(*target, &x);
         progress.quality(&format!("error {}, {quality}", figure(error.rms)));
         let mut line = json!({
@@ -354,9 +238,13 @@ pub fn default_name(target: &str, hidden: usize, seed: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::from_run_text;
     use crate::pretrained::PRETRAINED;
     use crate::run::CONFIG;
+    use crate::source::Source;
+    use crate::spec::trainer_spec;
     use crate::target::builtin;
+    use kiln_gpu::trainer::Trainer;
 
     #[test]
     fn every_teacher_that_comes_with_kiln_has_smaller_students_whose_settings_say_the_same() {
@@ -383,5 +271,22 @@ mod tests {
             assert_eq!(from_run_text(&text, CONFIG).unwrap(), config, "{text}");
             assert!(text.contains("20 steps of 4 latents, seed 3"));
         }
+    }
+
+    #[test]
+    fn teachers_that_have_nothing_to_teach_are_refused() {
+        let told = |change: &dyn Fn(&mut GeneratorSpec)| {
+            let teacher = Teacher::of(&Source::Pretrained(&PRETRAINED[0])).unwrap();
+            let mut spec = teacher.spec().clone();
+            change(&mut spec);
+            let generator = Generator::new(&Cpu::default(), spec, &mut || 0.5).unwrap();
+            Probes::of(&Teacher { generator, ..teacher }, 0).err().map(|error| error.to_string())
+        };
+        assert_eq!(told(&|spec| spec.skip = 1.0), None);
+        assert_eq!(told(&|spec| spec.skip = f32::MAX).unwrap(), "'mog40' draws samples that are not finite");
+        assert_eq!(
+            told(&|spec| (spec.skip, spec.scale) = (0.0, 0.0)).unwrap(),
+            "'mog40' draws one sample only, always the same"
+        );
     }
 }

@@ -19,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod export;
 pub mod format;
+mod guard;
 pub mod html;
 pub mod metric;
 pub mod plot;

@@ -97,10 +97,13 @@ impl Run {
 
     /// The path of the generator, which must be there.
     pub fn generator(&self) -> Result<PathBuf, Error> {
-        self.require(
-            GENERATOR,
-            &format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display()),
-        )
+        let hint = match self.file(CHECKPOINT).is_file() {
+            true => {
+                format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display())
+            }
+            false => "the training ended before it wrote anything; train anew with another --out".into(),
+        };
+        self.require(GENERATOR, &hint)
     }
 
     /// The path of the checkpoint, which must be there.
@@ -136,18 +139,49 @@ impl Run {
 
 /// Writes `path` through a temporary file beside it and a rename.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
-    let result = File::create(&partial).and_then(|mut file| {
-        write(&mut file)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    });
-    result.map_err(|error| {
+    let partial = partial(path);
+    stage(&partial, write).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
         let _ = fs::remove_file(&partial);
         Error::file("write", path, error)
     })
+}
+
+/// Writes all of these files, or none where one has no place.
+pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), Error> {
+    let failed = |path: &Path, error| Error::file("write", path, error);
+    let mut each = files.iter();
+    let staged = each.try_for_each(|(path, bytes)| {
+        stage(&partial(path), |file| file.write_all(bytes)).map_err(|error| failed(path, error))
+    });
+    let written = staged.and_then(|()| {
+        let mut each = files.iter();
+        each.try_for_each(|(path, _)| fs::rename(partial(path), path).map_err(|error| failed(path, error)))
+    });
+    if written.is_err() {
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(partial(path))));
+    }
+    written
+}
+
+/// Whether a file can be made at `path`; nothing stays there.
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    let partial = partial(path);
+    let made = File::create(&partial).and_then(|_| fs::remove_file(&partial));
+    made.map_err(|error| Error::file("write", path, error))
+}
+
+/// The temporary file beside `path`.
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.partial", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// A whole file on the disk.
+fn stage(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    write(&mut file)?;
+    file.sync_all()
 }
 
 fn claim(path: &Path) -> Result<PathBuf, Error> {
@@ -201,7 +235,10 @@ mod tests {
         assert!(error.to_string().contains("already used"), "{error}");
         assert_eq!(fs::read(run.file(CONFIG)).unwrap(), before);
         assert!(run.generator().unwrap_err().to_string().contains(GENERATOR));
+        assert!(run.generator().unwrap_err().hint().contains("train anew"));
         assert!(run.checkpoint().unwrap_err().to_string().contains(CHECKPOINT));
+        run.write(CHECKPOINT, b"").unwrap();
+        assert!(run.generator().unwrap_err().hint().contains("--resume"));
     }
 
     #[test]
@@ -228,5 +265,21 @@ mod tests {
         assert!(write_whole(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("no")))).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn files_are_written_together_or_not_at_all() {
+        let place = tempfile::tempdir().unwrap();
+        let [old, new, lost] = ["old", "new", "no/lost"].map(|name| place.path().join(name));
+        fs::write(&old, "old").unwrap();
+        let files = |last: &Path| write_together(&[(&old, b"x"), (&new, b"y"), (last, b"z")]);
+        assert!(files(&lost).unwrap_err().to_string().contains("lost"));
+        assert!(check_writable(&lost).is_err() && check_writable(&new).is_ok());
+        assert_eq!(fs::read_to_string(&old).unwrap(), "old");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        let third = place.path().join("third");
+        files(&third).unwrap();
+        assert_eq!([&old, &new, &third].map(|path| fs::read_to_string(path).unwrap()), ["x", "y", "z"]);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3);
     }
 }

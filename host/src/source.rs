@@ -88,9 +88,10 @@ pub fn resolve(place: &Path) -> Result<Source, Error> {
     if let Some(pretrained) = place.to_str().and_then(pretrained::find).filter(|_| !place.exists()) {
         return Ok(Source::Pretrained(pretrained));
     }
-    let (run, config) = Run::open(place).map_err(|error| match place.exists() {
-        true => error,
-        false => error.with_hint(what_there_is(place, Path::new(RUNS))),
+    let (run, config) = Run::open(place).map_err(|error| match place {
+        _ if place.is_dir() => error,
+        _ if place.exists() => error.with_hint("give the directory of a run, or a model, whose name ends in .kiln"),
+        _ => error.with_hint(what_there_is(place, Path::new(RUNS))),
     })?;
     run.generator()?;
     Ok(Source::Run(run, Box::new(config)))

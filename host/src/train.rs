@@ -3,6 +3,7 @@
 use crate::config::{Config, Select, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::Error;
+use crate::guard::Guard;
 use crate::metric::{selection, suite};
 use crate::progress::Progress;
 use crate::run::{BEST, CHECKPOINT, GENERATOR, Run};
@@ -28,8 +29,6 @@ const SELECT_FROM: f64 = 0.5;
 const SPREAD: f64 = 0.02;
 /// Key of the best score so far.
 const STEIN: &str = "stein";
-/// Batches in a row with more than half of their samples lost, after which training gives up.
-const LOST_BATCHES: u32 = 50;
 
 /// Trains and samples the targets that Kiln brings.
 pub struct Kiln;
@@ -181,7 +180,7 @@ impl<D: Backend> Session<'_, D> {
         let settings = &self.job.config.train;
         let (steps, start) = (settings.steps as u64, Instant::now());
         let behind = self.trainer.steps_done() as f64 / steps as f64;
-        let mut lost_batches = 0;
+        let mut guard = Guard::new(steps, settings.batch);
         loop {
             let done = self.trainer.steps_done();
             self.job.progress.step(done);
@@ -210,16 +209,8 @@ impl<D: Backend> Session<'_, D> {
                     "lower train.score_lr; the last checkpoint is kept",
                 )
             })?;
-            lost_batches = if report.skipped || 2 * report.dropped > settings.batch { lost_batches + 1 } else { 0 };
-            if lost_batches == LOST_BATCHES {
-                return Err(Error::numerics(
-                    format!(
-                        "the energy of {} is not finite for most samples of the last {LOST_BATCHES} steps",
-                        self.job.target.title()
-                    ),
-                    "mend the energy, or lower noise.v_max; the last checkpoint is kept",
-                ));
-            }
+            let hint = "mend the energy, or lower noise.v_max; the last checkpoint is kept";
+            guard.see(&report, self.job.target, hint)?;
             self.window.add(&report);
         }
     }

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{done, refused};
-use host::format;
+use host::{format, pretrained};
+use std::path::Path;
 
 #[test]
 fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
@@ -63,7 +64,12 @@ fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
     refused(place, &["distill", "small.kiln", "--hidden", "8"], "'small.kiln' is a deployed model", "exported from");
     refused(place, &["train", "--resume", run], "has no checkpoint", "train anew");
     // A student can teach.
-    refused(place, &["distill", run, "--hidden", "32"], "a student of 32 x 2 has 3330 numbers", "try --hidden 12");
+    refused(
+        place,
+        &["distill", run, "--hidden", "32"],
+        "a student of 32 x 2 has 3330 numbers",
+        "--hidden 12 --depth 2",
+    );
 }
 
 #[test]
@@ -92,10 +98,12 @@ fn what_cannot_be_distilled_is_refused_in_one_sentence() {
         place,
         &ask(&["--hidden", "128"]),
         "a student of 128 x 4 has 58626 numbers",
-        "a student is smaller: try --hidden 64",
+        "a student is smaller: try --hidden 64 --depth 4",
     );
-    refused(place, &ask(&["--hidden", "8192", "--depth", "15"]), "a student of 8192 x 15", "--hidden 64");
-    refused(place, &ask(&["--hidden", "8", "--depth", "20"]), "a student of 8 x 20", "at most 15 hidden layers");
+    // 64 x 15 has more numbers than the teacher.
+    refused(place, &ask(&["--hidden", "8192", "--depth", "15"]), "a student of 8192 x 15", "--hidden 32 --depth 15");
+    let deep = "models have at most 15 hidden layers: try --hidden 8 --depth 15";
+    refused(place, &ask(&["--hidden", "8", "--depth", "20"]), "a student of 8 x 20 cannot be deployed", deep);
     refused(place, &ask(&["--hidden", "8", "--depth", "0"]), "--depth: generator.depth is 0", "hidden layers");
     refused(place, &ask(&["--hidden", "8", "--depth", "65"]), "--depth: generator.depth is 65", "hidden layers");
     refused(place, &ask(&["--hidden", "8", "--steps", "0"]), "--steps: train.steps is 0", "steps");
@@ -109,4 +117,62 @@ fn what_cannot_be_distilled_is_refused_in_one_sentence() {
         "--out 'file' is already used: it is a file",
         "another --out",
     );
+    refused(place, &["distill", "absent.kiln", "--hidden", "8"], "cannot read 'absent.kiln'", "`kiln export` wrote");
+    refused(place, &["distill", "file", "--hidden", "8"], "the run 'file' is not a directory", "ends in .kiln");
+    kept_as_it_was(place);
+}
+
+/// Runs that lack something, or whose parts are not of one training.
+fn kept_as_it_was(place: &Path) {
+    let run = place.join("run");
+    std::fs::create_dir(&run).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(run.join(name), bytes).unwrap();
+    let find = |name: &str| pretrained::find(name).unwrap();
+    let distill = ["distill", "run", "--hidden", "8", "--depth", "1", "--steps", "4", "--batch", "4"];
+    write("config.toml", find("mog40").config.as_bytes());
+    write("checkpoint.safetensors", b"");
+    refused(place, &distill, "the run 'run' has no generator.safetensors", "kiln train --resume run");
+    write("generator.safetensors", &find("mog40").generator[..5000]);
+    refused(place, &distill, "'run/generator.safetensors' is damaged", "train it anew");
+    write("generator.safetensors", find("dw4").generator);
+    refused(place, &distill, "the generator of 'run' has 8 coordinates, MoG-40 has 2", "not of one training");
+    assert!(!place.join("runs").exists());
+}
+
+#[test]
+fn what_integers_do_not_have_is_said_and_the_rest_is_judged() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    // The published network of particles, made small.
+    let mut train = vec!["-q", "train", "dw4", "--preset", "paper", "--out", "run"];
+    for setting in [
+        "generator.hidden=6",
+        "generator.depth=2",
+        "score.hidden=4",
+        "score.depth=1",
+        "train.steps=1",
+        "train.inner=1",
+        "train.pretrain=0",
+        "train.warmup=0",
+        "train.batch=4",
+        "posterior.chain=2",
+        "posterior.keep=1",
+    ] {
+        train.extend(["--set", setting]);
+    }
+    done(place, &train);
+    let distill =
+        ["distill", "run", "--hidden", "3", "--depth", "1", "--steps", "2", "--batch", "4", "--out", "student"];
+    let [_, told] = done(place, &distill);
+    let parts = "the network has parts that integers do not have: ReLU, squared distances, directed messages";
+    for who in ["teacher", "student"] {
+        assert!(told.contains(&format!("no i8w16a of the {who}: {parts}")), "{told}");
+    }
+    let said = told.lines().last().unwrap();
+    assert!(said.contains("`kiln export student --format f32 -o small.kiln`"), "{said}");
+    done(place, &["export", "student", "--no-quality", "--format", "f32", "-o", "small.kiln"]);
+    let json = std::fs::read(place.join("student/distillation.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["notes"].as_array().map(Vec::len), Some(2), "{json}");
+    assert!(json["i8w16a_error"].is_null() && json["student_error"]["p99"].as_f64().is_some(), "{json}");
 }

@@ -96,7 +96,42 @@ fn damaged_and_foreign_files_are_refused() {
         refused("text.kiln", "it does not begin as a model does", "that `kiln export` wrote");
         refused("empty.kiln", "it does not begin as a model does", "that `kiln export` wrote");
     }
-    refused(place, &["inspect", "absent.kiln"], "cannot read 'absent.kiln'", "path");
+    damage("header.kiln", &|bytes| bytes.truncate(20));
+    refused(place, &["inspect", "header.kiln"], "it does not begin as a model does", "copy it again");
+    for command in [&["inspect"][..], &["evaluate"], &["export", "-o", "x.kiln"], &["distill", "--hidden", "8"]] {
+        let absent = [&[command[0], "absent.kiln"], &command[1..]].concat();
+        refused(place, &absent, "cannot read 'absent.kiln': no such file", "a file that `kiln export` wrote");
+    }
+    std::fs::create_dir(place.join("folder.kiln")).unwrap();
+    let refused = |arguments: &[&str], sentence: &str, hint: &str| refused(place, arguments, sentence, hint);
+    refused(&["inspect", "folder.kiln"], "'folder.kiln' is a directory, and a model is a file", "`kiln export` wrote");
+    refused(&["export", "folder.kiln", "-o", "x.kiln"], "'folder.kiln' is not a run", "`kiln train` wrote");
+    refused(&["inspect", "mog40"], "cannot read 'mog40'", "`kiln export mog40 -o model.kiln`");
+    std::fs::copy(place.join("m.kiln"), place.join("m.bin")).unwrap();
+    refused(&["export", "m.bin", "-o", "x.kiln"], "the run 'm.bin' is not a directory", "whose name ends in .kiln");
+}
+
+#[test]
+fn runs_that_are_not_whole_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let run = place.join("run");
+    std::fs::create_dir(&run).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(run.join(name), bytes).unwrap();
+    let refused = |sentence: &str, hint: &str| {
+        refused(place, &["export", "run", "--no-quality", "-o", "m.kiln"], sentence, hint);
+    };
+    let find = |name: &str| host::pretrained::find(name).unwrap();
+    refused("'run' is not a run: it has no config.toml", "`kiln train` wrote");
+    write("config.toml", find("mog40").config.as_bytes());
+    refused("the run 'run' has no generator.safetensors", "train anew with another --out");
+    write("checkpoint.safetensors", b"");
+    refused("the run 'run' has no generator.safetensors", "kiln train --resume run");
+    write("generator.safetensors", &find("mog40").generator[..5000]);
+    refused("'run/generator.safetensors' is damaged", "train it anew");
+    write("generator.safetensors", find("dw4").generator);
+    refused("the generator of 'run' has 8 coordinates, MoG-40 has 2", "not of one training");
+    common::refused(place, &["inspect", "run"], "'run' is a directory", "`kiln export run -o model.kiln`");
 }
 
 #[test]
@@ -112,6 +147,12 @@ fn exports_that_cannot_be_are_refused_before_anything_is_computed() {
     refused(&["-o", "m.kiln", "--rust", "m.txt"], "'m.txt' does not end in .rs", "model.rs");
     refused(&["-o", "m.kiln", "--c", "m.c"], "'m.c' does not end in .h", "model.h");
     refused(&["-o", "m.kiln", "--seed", "-1"], "--seed is -1", "--seed");
+    refused(&["-o", ".kiln"], "'.kiln' has no name before .kiln", "model.kiln");
+    // Not even root can make a file with so long a name: nothing is computed, and nothing else is written.
+    let long = format!("{}.h", "a".repeat(253));
+    refused(&["-o", "m.kiln", "--c", &long], &format!("cannot write '{long}'"), "another place");
+    std::fs::write(place.join("m.h"), "mine").unwrap();
+    refused(&["-o", "m.kiln", "--c", "m.h"], "'m.h' already exists", "--force");
 
     // The published network of particles.
     let train =

@@ -1,10 +1,12 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
 use super::train::{show, stop_on_interrupt, use_threads};
-use super::{find_target, print, whole};
+use super::{check_dim, find_target, print, whole};
 use crate::cli::Distill;
 use crate::config::Layers;
-use crate::distill::{Job, Plan, Teacher, default_name, distil, effort, fine_tuning, judge, no_energy, run_text};
+use crate::distill::{
+    Job, Plan, Probes, Teacher, default_name, distil, effort, fine_tuning, judge, no_energy, run_text,
+};
 use crate::engine::{Engine, Outcome};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -17,6 +19,7 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     let source = resolve(&arguments.run)?;
     let target = find_target(engine, source.target(), "")?;
     let teacher = Teacher::of(&source)?;
+    check_dim(&source, teacher.spec().dim, target.as_ref())?;
     let mut layers = Layers::new();
     layers.flag("generator.hidden", arguments.hidden, "--hidden")?;
     if let Some(depth) = arguments.depth {
@@ -46,8 +49,11 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
 
     let name = default_name(target.name(), config.generator.hidden, seed);
     let text = run_text(&config, target.as_ref(), &teacher, &plan);
-    let run = Run::create_as(arguments.out.as_deref(), &name, &text)?;
     use_threads(config.run.threads)?;
+    let probes = Probes::of(&teacher, seed)?;
+    // What could not be judged in the end is refused now.
+    source.float_model()?;
+    let run = Run::create_as(arguments.out.as_deref(), &name, &text)?;
     let stop = stop_on_interrupt();
     let place = run.path().display().to_string();
     let (hidden, depth) = plan.student.body.size();
@@ -60,8 +66,8 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     }
     let progress = Progress::new(target.name(), plan.steps + plan.fine_tune, 0, quiet);
     let target = target.as_ref();
-    let (plan, config) = (&plan, &config);
-    let job = Job { teacher: &teacher, plan, config, target, run: &run, progress: &progress, stop: &stop };
+    let (plan, config, probes) = (&plan, &config, &probes);
+    let job = Job { teacher: &teacher, probes, plan, config, target, run: &run, progress: &progress, stop: &stop };
     let outcome = distil(&job);
     progress.finish();
     if outcome? == Outcome::Interrupted {
@@ -78,8 +84,9 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
         return print(&(judgement.json() + "\n"));
     }
     if !quiet {
+        let format = if judgement.i8w16a_error.is_some() { "i8w16a" } else { "f32" };
         eprintln!(
-            "\n{}\ndone; `kiln export {place} --format i8w16a -o small.kiln` makes the file for flash",
+            "\n{}\ndone; `kiln export {place} --format {format} -o small.kiln` makes the file for flash",
             judgement.text()
         );
     }

@@ -1,6 +1,6 @@
 //! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
 
-use super::{find_target, print, whole};
+use super::{check_dim, find_target, print, whole};
 use crate::cli::Export;
 use crate::engine::Engine;
 use crate::error::{Error, nearest};
@@ -8,10 +8,13 @@ use crate::export::bytes::Bytes;
 use crate::export::quality::{Metadata, compare, table};
 use crate::export::write::{c, check_destination, rust};
 use crate::export::{convert, unfit, with_metadata};
-use crate::run::write_whole;
+use crate::run::write_together;
 use crate::source::resolve;
 use kiln_core::artifact::{Artifact, Format, Model};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The bytes of a model as source.
+type Text = fn(&Path, &[u8], &str) -> String;
 
 /// Converts, judges and writes. Everything that can be refused is refused before anything is computed.
 pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
@@ -25,6 +28,7 @@ pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), E
     let target = find_target(engine, source.target(), "")?;
     let float = source.float_model()?;
     let float = checked(&float)?;
+    check_dim(&source, float.dim(), target.as_ref())?;
     let bare = convert(&float, format)?;
     let bare = checked(&bare)?;
     let mut metadata = Metadata::new(target.as_ref(), format, source.name());
@@ -34,14 +38,12 @@ pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), E
     let bytes = with_metadata(&bare, &metadata.json())?;
 
     let what = format!("{} in {}", target.title(), format.name());
-    let write = |path: &Path, bytes: &[u8]| write_whole(path, |file| std::io::Write::write_all(file, bytes));
-    write(&arguments.output, bytes.as_slice())?;
-    if let Some(path) = &arguments.rust {
-        write(path, rust(path, bytes.as_slice(), &what).as_bytes())?;
-    }
-    if let Some(path) = &arguments.c {
-        write(path, c(path, bytes.as_slice(), &what).as_bytes())?;
-    }
+    let source_of =
+        |path: &Option<PathBuf>, text: Text| Some((path.clone()?, text(path.as_ref()?, bytes.as_slice(), &what)));
+    let texts = [source_of(&arguments.rust, rust), source_of(&arguments.c, c)];
+    let mut files = vec![(arguments.output.as_path(), bytes.as_slice())];
+    files.extend(texts.iter().flatten().map(|(path, text)| (path.as_path(), text.as_bytes())));
+    write_together(&files)?;
     if let Some(quality) = &metadata.quality {
         print(&table(quality, format.name()))?;
     }

@@ -7,12 +7,22 @@ use crate::export::bytes::ModelFile;
 use crate::export::parts::{Part, parts};
 use crate::export::quality::{Metadata, columns, table};
 use crate::metric::report::figure;
+use crate::pretrained;
+use crate::run::CONFIG;
 use kiln_core::artifact::{Model, Network, VERSION};
 use std::fmt::Write as _;
 
 /// Prints the explanation.
 pub fn run(arguments: &Inspect) -> Result<(), Error> {
-    let file = ModelFile::open(&arguments.model)?;
+    let place = &arguments.model;
+    let file = ModelFile::open(place).map_err(|error| {
+        // What `kiln export` takes can be inspected after it.
+        let name = place.to_str().filter(|name| !place.exists() && pretrained::find(name).is_some());
+        if name.is_some() || place.join(CONFIG).is_file() {
+            return error.with_hint(format!("`kiln export {} -o model.kiln` makes a model of it", place.display()));
+        }
+        error
+    })?;
     print(&text(&file.model()?, file.bytes()))
 }
 

@@ -1,11 +1,13 @@
 //! What a distillation came to: sizes, figures against the target, and distances from the teacher on the same latents.
 
 use crate::config::Config;
+use crate::engine::Samples;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::draw::{images, sample};
-use crate::export::quality::{EFFORT, Metadata, Quality, columns, compare};
+use crate::export::quality::{self, EFFORT, Metadata, Quality, columns, difference, report};
 use crate::export::{convert, unfit, with_metadata};
+use crate::metric::comparison::Comparison;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
 use crate::source::Source;
@@ -42,6 +44,8 @@ pub struct Judgement {
     pub samples: usize,
     /// The figures.
     pub figures: Vec<Figure>,
+    /// Why something is missing.
+    pub notes: Vec<String>,
 }
 
 /// How large a generator is.
@@ -63,7 +67,7 @@ pub struct Deviation {
     /// The median.
     pub median: f64,
     /// What one in a hundred exceeds.
-    pub hundredth: f64,
+    pub p99: f64,
     /// The share beyond a tenth of the width.
     pub beyond: f64,
 }
@@ -111,16 +115,16 @@ impl Deviation {
         Self {
             rms: (all.iter().map(|d| d * d).sum::<f64>() / rows).sqrt(),
             median: at(50),
-            hundredth: at(99),
+            p99: at(99),
             beyond: all.iter().filter(|d| d.is_nan() || **d > far).count() as f64 / rows,
         }
     }
 
     fn tell(&self, what: &str, width: f64) -> String {
-        let [rms, median, hundredth, far] = [self.rms, self.median, self.hundredth, FAR * width].map(figure);
+        let [rms, median, p99, far] = [self.rms, self.median, self.p99, FAR * width].map(figure);
         let beyond = percent(self.beyond);
         format!(
-            "{what}: rms {rms}, median {median}, 1 in 100 above {hundredth}, {beyond} above {far}, a tenth of the width\n"
+            "{what}: rms {rms}, median {median}, 1 in 100 above {p99}, {beyond} above {far}, a tenth of the width\n"
         )
     }
 }
@@ -131,52 +135,73 @@ impl Deviation {
 /// If one of them cannot run.
 pub fn judge(target: &dyn Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
     let student = Source::Run(run.clone(), Box::new(config.clone()));
-    let [taught, learnt] = [judged(target, teacher)?, judged(target, &student)?];
-    let dim = target.dim();
-    let figures = taught.quality.figures.iter().zip(&learnt.quality.figures).map(|(theirs, ours)| Figure {
+    let comparison = Comparison::of(target, EFFORT.samples());
+    let of = |source: &Source| {
+        let bytes = source.float_model()?;
+        judged(target, &checked(&bytes)?, source.name(), comparison.as_ref())
+    };
+    let [taught, learnt] = [of(teacher)?, of(&student)?];
+    let (dim, goal) = (target.dim(), &taught.images.data);
+    let figures = taught.figures.iter().zip(&learnt.figures).map(|(theirs, ours)| Figure {
         metric: ours.metric.clone(),
         teacher: [theirs.float, theirs.float_sd],
         student: [ours.float, ours.float_sd],
-        i8w16a: if learnt.small.is_some() { [ours.deployed, ours.deployed_sd] } else { [None; 2] },
+        i8w16a: if learnt.small.is_ok() { [ours.deployed, ours.deployed_sd] } else { [None; 2] },
         floor: ours.floor,
         truth: ours.truth,
     });
+    let missing = |who: &str, judged: &Judged| {
+        let why = judged.small.as_ref().err()?;
+        Some(format!("no {} of the {who}: {why}", SMALL.name()))
+    };
     Ok(Judgement {
         run: run.path().display().to_string(),
         teacher: teacher.name(),
         teacher_size: taught.size,
         student_size: learnt.size,
-        width: width(&taught.images, dim),
-        student_error: Deviation::between(&learnt.images, &taught.images, dim),
-        i8w16a_error: learnt.small.as_ref().map(|small| Deviation::between(small, &taught.images, dim)),
-        samples: learnt.quality.samples,
+        width: width(goal, dim),
+        student_error: Deviation::between(&learnt.images.data, goal, dim),
+        i8w16a_error: learnt.small.as_ref().ok().map(|small| Deviation::between(&small.data, goal, dim)),
+        samples: learnt.images.len(),
         figures: figures.collect(),
+        notes: missing("teacher", &taught).into_iter().chain(missing("student", &learnt)).collect(),
     })
 }
 
 /// A generator with all that is measured on it.
 struct Judged {
     size: Size,
-    quality: Quality,
-    images: Vec<f32>,
-    small: Option<Vec<f32>>,
+    /// Images of the latents that models in integers draw, whether it has integers or not.
+    images: Samples,
+    /// Of those images, and of `small` where there is one.
+    figures: Vec<quality::Figure>,
+    /// The same images in integers, or why there are none.
+    small: Result<Samples, Error>,
 }
 
-fn judged(target: &dyn Target, source: &Source) -> Result<Judged, Error> {
-    let bytes = source.float_model()?;
-    let float = checked(&bytes)?;
-    let mut size = Size { numbers: numbers(&float), f32_bytes: bytes.as_slice().len(), i8w16a_bytes: None };
-    let images = images(&float, SEED, EFFORT.samples())?.data;
-    // Published networks of particles have parts that integers do not.
-    let Ok(bare) = convert(&float, SMALL) else {
-        return Ok(Judged { size, quality: compare(target, &float, &float, SEED)?, images, small: None });
+fn judged(
+    target: &dyn Target,
+    float: &Model<'_>,
+    name: String,
+    comparison: Option<&Comparison>,
+) -> Result<Judged, Error> {
+    let samples = EFFORT.samples();
+    let f32_bytes = float.encoded_length().map_err(unfit)?;
+    let mut size = Size { numbers: numbers(float), f32_bytes, i8w16a_bytes: None };
+    let images = images(float, SEED, samples)?;
+    let own = report(target, &images, SEED, comparison)?;
+    let bare = match convert(float, SMALL) {
+        Ok(bare) => bare,
+        Err(error) => return Ok(Judged { size, images, figures: quality::figures(&own, &own), small: Err(error) }),
     };
-    let small = checked(&bare)?;
-    let quality = compare(target, &float, &small, SEED)?;
-    let metadata = Metadata { quality: Some(quality.clone()), ..Metadata::new(target, SMALL, source.name()) };
-    size.i8w16a_bytes = Some(with_metadata(&small, &metadata.json())?.as_slice().len());
-    let samples = sample(&small, SEED, EFFORT.samples())?.data;
-    Ok(Judged { size, quality, images, small: Some(samples) })
+    let bare = checked(&bare)?;
+    let small = sample(&bare, SEED, samples)?;
+    let figures = quality::figures(&own, &report(target, &small, SEED, comparison)?);
+    let difference = Some(difference(&small, &images));
+    let quality = Some(Quality { seed: SEED, samples, difference, figures: figures.clone() });
+    let metadata = Metadata { quality, ..Metadata::new(target, SMALL, name) };
+    size.i8w16a_bytes = Some(with_metadata(&bare, &metadata.json())?.as_slice().len());
+    Ok(Judged { size, images, figures, small: Ok(small) })
 }
 
 fn checked(bytes: &Bytes) -> Result<Model<'_>, Error> {
@@ -221,6 +246,9 @@ impl Judgement {
         if let Some(error) = &self.i8w16a_error {
             text.push_str(&error.tell(&format!("  in {small}"), self.width));
         }
+        self.notes.iter().for_each(|note| {
+            let _ = writeln!(text, "{note}");
+        });
         text
     }
 }
@@ -228,6 +256,10 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pretrained::PRETRAINED;
+    use crate::target::builtin;
+    use kiln_core::artifact::{FloatMlp, Network};
+    use kiln_core::network::Layer;
 
     #[test]
     fn distances_are_of_samples_and_widths_of_coordinates() {
@@ -240,5 +272,43 @@ mod tests {
         assert_eq!(found.beyond, 0.0);
         assert_eq!(Deviation::between(&[4.0, -7.0, f32::NAN, 7.0], &goal, 2).beyond, 0.5);
         assert_eq!(Deviation::between(&[4.0, -7.8, 6.0, 7.0], &goal, 2).beyond, 0.5);
+    }
+
+    /// MoG-40's generator, changed by hand.
+    fn mog40(change: impl Fn(&mut Vec<Vec<f32>>)) -> Bytes {
+        let bytes = Source::Pretrained(&PRETRAINED[0]).float_model().unwrap();
+        let model = Artifact::check(bytes.as_slice()).unwrap();
+        let Network::Mlp(network) = model.network() else { unreachable!() };
+        let mut biases: Vec<Vec<f32>> = network.layers().iter().map(|layer| layer.bias.to_vec()).collect();
+        change(&mut biases);
+        let layers = network.layers().iter().zip(&biases);
+        let layers: Vec<Layer<'_, f32>> = layers.map(|(layer, bias)| Layer { bias, ..*layer }).collect();
+        let (skip, scale) = network.factors();
+        let network = FloatMlp::new(&layers, model.latent(), network.thresholds(), skip, scale).unwrap();
+        Bytes::of(&Model::new("mog40", "", Network::Mlp(network)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_integers_cannot_hold_is_told_and_judged_on_the_same_latents_all_the_same() {
+        let target = builtin().remove(0);
+        // One unit is switched off by a number that is too large for Q16.
+        let dead = mog40(|biases| biases[0][0] = -1e6);
+        let dead = checked(&dead).unwrap();
+        let found = judged(target.as_ref(), &dead, "dead".into(), None).unwrap();
+        let why = found.small.unwrap_err().to_string();
+        assert!(why.contains("too large for integers"), "{why}");
+        assert_eq!(found.size.i8w16a_bytes, None);
+        let same = images(&dead, SEED, EFFORT.samples()).unwrap();
+        assert_eq!(found.images, same);
+        let figures = |samples: &Samples| {
+            let report = report(target.as_ref(), samples, SEED, None).unwrap();
+            quality::figures(&report, &report)
+        };
+        assert_eq!(found.figures, figures(&same));
+        assert_ne!(
+            found.figures,
+            figures(&sample(&dead, SEED, EFFORT.samples()).unwrap()),
+            "floats have latents of their own"
+        );
     }
 }

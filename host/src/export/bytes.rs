@@ -1,8 +1,11 @@
 //! Files of models in memory, where they can be read in place.
 
 use crate::error::Error;
-use kiln_core::artifact::{Artifact, ArtifactError, Model};
+use kiln_core::artifact::{Artifact, ArtifactError, MAGIC, Model};
 use std::path::{Path, PathBuf};
+
+/// What a model is, for hints.
+const WRITTEN: &str = "give a file that `kiln export` wrote";
 
 /// Bytes that begin at a multiple of 8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +47,9 @@ pub struct ModelFile {
     target: String,
 }
 
-/// Whether this is the path of a model's file, by its name.
+/// Whether this is the path of a model's file, there or not, by its name.
 pub fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("kiln")) && path.is_file()
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("kiln")) && !path.is_dir()
 }
 
 impl ModelFile {
@@ -55,7 +58,16 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read or is no model.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+        // What is there and is no file may have no end.
+        if path.exists() && !path.is_file() {
+            let what = if path.is_dir() { "directory" } else { "device" };
+            return Err(Error::input(format!("'{}' is a {what}, and a model is a file", path.display()), WRITTEN));
+        }
+        let bytes = std::fs::read(path).map_err(|error| {
+            let absent = error.kind() == std::io::ErrorKind::NotFound;
+            let error = Error::file("read", path, error);
+            if absent { error.with_hint(format!("check the path; {WRITTEN}")) } else { error }
+        })?;
         let mut file = Self { path: path.to_path_buf(), bytes: Bytes::copied(&bytes), target: String::new() };
         let target = file.model()?.target().to_string();
         file.target = target;
@@ -84,8 +96,11 @@ impl ModelFile {
     pub fn model(&self) -> Result<Model<'_>, Error> {
         Artifact::check(self.bytes.as_slice()).map_err(|error| {
             let hint = match error {
-                ArtifactError::NotAModel => "give a file that `kiln export` wrote",
+                // Cut off within its header.
+                ArtifactError::NotAModel if self.bytes().starts_with(&MAGIC) => "copy it again, the end is missing",
+                ArtifactError::NotAModel => WRITTEN,
                 ArtifactError::Version { .. } => "export it anew with this build",
+                ArtifactError::BigEndian => "run it on a little-endian machine",
                 _ => "copy it again, or export it anew with `kiln export`",
             };
             Error::input(format!("'{}' is not a model that can run: {error}", self.path.display()), hint)

@@ -14,7 +14,7 @@ pub mod write;
 use crate::error::Error;
 use bytes::Bytes;
 use calibrate::calibrate;
-use kiln_core::artifact::{ArtifactError, Format, Model, Network};
+use kiln_core::artifact::{ArtifactError, Format, MLP_LAYERS, Model, Network};
 use quantise::{Quantised, Whole};
 
 /// A float generator in another format: a file without metadata.
@@ -54,12 +54,24 @@ fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
     model.and_then(|model| Bytes::of(&model)).map_err(unfit)
 }
 
-/// The sentence for a generator that no file can hold.
+/// The sentence for a generator that no file can hold, and what mends it.
 pub fn unfit(error: ArtifactError) -> Error {
-    Error::input(
-        format!("the generator cannot be exported: {error}"),
-        "train one with at most 15 hidden layers of units, or 8 of messages",
-    )
+    let hint = match error {
+        ArtifactError::Layers { most, .. } => {
+            // One of units has one layer more than hidden ones.
+            let most = if most == MLP_LAYERS { most - 1 } else { most };
+            format!("train one with at most {most} hidden layers: --set generator.depth={most}")
+        }
+        ArtifactError::NotFinite => "its training diverged; train it anew, with a lower train.generator_lr".into(),
+        ArtifactError::Sizes | ArtifactError::Buffer => {
+            "a file has at most 4 GiB; train one with a smaller generator.hidden or generator.thresholds".into()
+        }
+        ArtifactError::Network(_) => "its file was changed by hand; train it anew".into(),
+        ArtifactError::Fixed(_) => "export it with --format f32".into(),
+        ArtifactError::BigEndian => "export it on a little-endian machine".into(),
+        _ => "this is a defect of Kiln".into(),
+    };
+    Error::input(format!("the generator cannot be exported: {error}"), hint)
 }
 
 #[cfg(test)]
@@ -86,6 +98,28 @@ mod tests {
             let same = sample_from(pretrained.generator, pretrained.name, 3, 40).unwrap();
             assert_eq!(sample(&model, 3, 40).unwrap(), same, "{}", pretrained.name);
             assert_eq!(convert(&model, Format::F32).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn hints_mend_what_is_wrong() {
+        use kiln_core::artifact::EGNN_LAYERS;
+        use kiln_core::{fixed, network};
+        let layers = |most| ArtifactError::Layers { found: 40, most };
+        let causes = [
+            (layers(MLP_LAYERS), "generator.depth=15"),
+            (layers(EGNN_LAYERS), "generator.depth=8"),
+            (ArtifactError::NotFinite, "train.generator_lr"),
+            (ArtifactError::Sizes, "smaller generator.hidden"),
+            (ArtifactError::Network(network::InvalidNetwork::Empty), "train it anew"),
+            (ArtifactError::Fixed(fixed::InvalidNetwork::Particles), "--format f32"),
+            (ArtifactError::BigEndian, "little-endian machine"),
+            (ArtifactError::Misaligned, "a defect of Kiln"),
+        ];
+        for (cause, hint) in causes {
+            let error = unfit(cause);
+            assert!(error.hint().contains(hint), "{error}: {}", error.hint());
+            assert!(error.to_string().ends_with(&cause.to_string()), "{error}");
         }
     }
 
@@ -119,10 +153,10 @@ mod tests {
         ("mog40", Format::I8W16A, 0.12),
         ("mw32", Format::I16W16A, 3e-4),
         ("mw32", Format::I8W16A, 8e-3),
-        ("dw4", Format::I16W16A, 2.3e-3),
-        ("dw4", Format::I8W16A, 3.5e-3),
-        ("lj13", Format::I16W16A, 1e-3),
-        ("lj13", Format::I8W16A, 1.5e-3),
+        ("dw4", Format::I16W16A, 1.3e-3),
+        ("dw4", Format::I8W16A, 4.4e-3),
+        ("lj13", Format::I16W16A, 4.4e-4),
+        ("lj13", Format::I8W16A, 7.4e-4),
     ];
 
     #[test]

@@ -1,18 +1,24 @@
 //! Where exports go: the file, and the same bytes as source to link into flash.
 
 use crate::error::Error;
+use crate::run::check_writable;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Bytes on a line of source.
 const LINE: usize = 24;
 
-/// Whether a file can go to `path`: its extension, an existing parent, and no file there unless `force`.
+/// Whether a file can go to `path`: its extension, an existing parent where files can be made, and no file there unless
+/// `force`.
 ///
 /// # Errors
 /// If it cannot.
 pub fn check_destination(path: &Path, extension: &str, force: bool) -> Result<(), Error> {
     let shown = path.display();
+    if path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(format!(".{extension}"))) {
+        let message = format!("'{shown}' has no name before .{extension}");
+        return Err(Error::input(message, format!("for example model.{extension}")));
+    }
     if !path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
         let message = format!("'{shown}' does not end in .{extension}");
         return Err(Error::input(message, format!("for example model.{extension}")));
@@ -29,14 +35,24 @@ pub fn check_destination(path: &Path, extension: &str, force: bool) -> Result<()
         let hint = "nothing was overwritten; add --force to replace it";
         return Err(Error::input(format!("'{shown}' already exists"), hint));
     }
-    Ok(())
+    check_writable(path)
 }
+
+/// Words that C or C++ keep for themselves and a file could be called by.
+const KEPT: &str = "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t \
+    class co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default \
+    delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long main \
+    mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register \
+    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch template \
+    this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void volatile wchar_t \
+    while xor xor_eq";
 
 /// A word of letters, digits and underscores from a file's name.
 fn identifier(path: &Path) -> String {
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let word: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if word.starts_with(|c: char| c.is_ascii_alphabetic()) { word } else { format!("model_{word}") }
+    let kept = KEPT.split_whitespace().any(|kept| kept == word);
+    if word.starts_with(|c: char| c.is_ascii_alphabetic()) && !kept { word } else { format!("model_{word}") }
 }
 
 fn rows(bytes: &[u8]) -> String {
@@ -89,5 +105,9 @@ mod tests {
         }
         assert!(rust(Path::new("my-model.rs"), &bytes, "X").contains("static MY_MODEL: "));
         assert!(c(Path::new("8-bit.h"), &bytes, "X").contains("uint8_t model_8_bit[100]"));
+        assert!(
+            c(Path::new("int.h"), &bytes, "X").contains("uint8_t model_int[100]"),
+            "a word that C keeps for itself"
+        );
     }
 }

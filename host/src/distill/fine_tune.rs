@@ -1,0 +1,174 @@
+//! A student that goes on by its teacher's own objective.
+
+use super::{Job, Watch};
+use crate::config::{Config, Decay};
+use crate::engine::Outcome;
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::spec::trainer_spec;
+use crate::target_api::Target;
+use kiln_gpu::trainer::Trainer;
+use kiln_gpu::{Cpu, Generator};
+use serde_json::json;
+
+/// The fine-tuning's part of the teacher's learning rate: the student is near its goal already.
+const FINE_RATE: f64 = 0.1;
+/// Updates of the fine-tuning's score network before its first step: it knows nothing of the student yet.
+const FINE_PRETRAIN: usize = 1000;
+/// Steps over which the fine-tuning's learning rate rises.
+const FINE_WARMUP: usize = 100;
+/// What to do where it fails.
+const WAY_OUT: &str =
+    "do without, by --fine-tune 0, or try another --seed; the student of the last line of metrics is kept";
+
+/// Goes on from the student by the teacher's objective.
+pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<Outcome, Error> {
+    let Job { plan, config, target, .. } = watch.job;
+    if plan.fine_tune == 0 {
+        return Ok(Outcome::Finished);
+    }
+    let energies = target.training().ok_or_else(|| no_energy(*target))?;
+    let spec = trainer_spec(&fine_tuning(config, plan.fine_tune)?, target.dim(), energies.symmetry())?;
+    let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
+        .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
+    let mut guard = Guard::new(plan.fine_tune, trainer.spec().batch);
+    let (mut facts, mut dropped, mut skipped) = (json!({}), 0, 0);
+    loop {
+        let done = trainer.steps_done();
+        let ended = watch.ended(plan.steps + done, plan.steps + plan.fine_tune);
+        if (done > 0 && watch.due(done)) || ended.is_some() {
+            watch.look(plan.steps + done, trainer.generator(), facts.take())?;
+            (dropped, skipped) = (0, 0);
+        }
+        if let Some(outcome) = ended {
+            return Ok(outcome);
+        }
+        let progress = done as f64 / plan.fine_tune as f64;
+        let report = trainer.step(energies, progress).map_err(|_| diverged(plan.steps + done))?;
+        guard.see(&report, *target, WAY_OUT)?;
+        dropped += report.dropped;
+        skipped += usize::from(report.skipped);
+        facts = json!({
+            "phase": "fine-tuning",
+            "score_loss": report.score_loss,
+            "gradient_norm": report.gradient_norm,
+            "dropped": dropped,
+            "skipped": skipped,
+        });
+    }
+}
+
+/// The teacher's settings for a short training of something that is nearly right: no phase of large noise alone, a low rate.
+///
+/// # Errors
+/// If the settings do not fit together.
+pub fn fine_tuning(config: &Config, steps: u64) -> Result<Config, Error> {
+    let mut settings = config.clone().into_settings();
+    settings.noise.anneal = 0.0;
+    settings.train.steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    settings.train.warmup = FINE_WARMUP.min(settings.train.steps);
+    settings.train.generator_lr *= FINE_RATE;
+    settings.train.pretrain = FINE_PRETRAIN;
+    settings.train.decay = Decay::Cosine;
+    settings.check()
+}
+
+/// The sentence for a target without an energy.
+pub fn no_energy(target: &dyn Target) -> Error {
+    Error::input(format!("{} has no energy to fine-tune on", target.title()), "do without, by --fine-tune 0")
+}
+
+fn diverged(step: u64) -> Error {
+    Error::numerics(format!("the score network diverged at step {step}: its gradient is not finite"), WAY_OUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distill::{Plan, Probes, Teacher, distil};
+    use crate::pretrained::PRETRAINED;
+    use crate::progress::Progress;
+    use crate::run::{METRICS, Run};
+    use crate::source::Source;
+    use crate::target::builtin;
+    use kiln_core::posterior::Params;
+    use kiln_gpu::posterior::{self, RowReport};
+    use std::sync::atomic::AtomicBool;
+
+    /// A target whose energy is a number wherever it is evaluated alone, and none where it is trained on.
+    struct Broken(Box<dyn Target>);
+
+    impl Target for Broken {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn title(&self) -> String {
+            "Broken".into()
+        }
+        fn summary(&self) -> String {
+            self.0.summary()
+        }
+        fn convention(&self) -> String {
+            self.0.convention()
+        }
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn energy(&self, x: &[f64]) -> f64 {
+            self.0.energy(x)
+        }
+        fn exact_samples(&self, seed: u64, n: usize) -> Option<Vec<f32>> {
+            self.0.exact_samples(seed, n)
+        }
+        fn training(&self) -> Option<&dyn posterior::Target> {
+            Some(self)
+        }
+    }
+
+    impl posterior::Target for Broken {
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn denoise(&self, _: (u64, u64), _: &[f32], v: &[f32], _: &Params, out: &mut [f32]) -> Vec<RowReport> {
+            out.fill(f32::NAN);
+            vec![RowReport::default(); v.len()]
+        }
+        fn energies(&self, x: &[f32], gradient: &mut [f32]) -> Vec<f32> {
+            gradient.fill(f32::NAN);
+            vec![f32::NAN; x.len() / self.0.dim()]
+        }
+    }
+
+    #[test]
+    fn fine_tuning_that_teaches_nothing_is_an_error_and_leaves_the_student_as_it_was_distilled() {
+        let teacher = Teacher::of(&Source::Pretrained(&PRETRAINED[0])).unwrap();
+        let target = Broken(builtin().remove(0));
+        let mut settings = teacher.config.clone().into_settings();
+        (settings.train.batch, settings.score.hidden, settings.score.depth) = (4, 4, 1);
+        let config = settings.check().unwrap();
+        let probes = Probes::of(&teacher, 0).unwrap();
+        let (progress, stop) = (Progress::new("broken", 1, 0, true), AtomicBool::new(false));
+        let place = tempfile::tempdir().unwrap();
+        let distilled = |name: &str, fine_tune: u64| {
+            let student = teacher.student(4, 1).unwrap();
+            let plan = Plan { seed: 0, steps: 5, batch: 4, fine_tune, student };
+            let run = Run::create_as(Some(&place.path().join(name)), name, "").unwrap();
+            let (teacher, probes, target, config) = (&teacher, &probes, &target, &config);
+            let job = Job { teacher, probes, plan: &plan, config, target, run: &run, progress: &progress, stop: &stop };
+            (distil(&job).map_err(|error| [error.to_string(), error.hint().to_string()]), run)
+        };
+        let (outcome, plain) = distilled("plain", 0);
+        assert_eq!(outcome, Ok(Outcome::Finished));
+        for (steps, last) in [(3, "3 steps"), (60, "50 steps")] {
+            let (outcome, run) = distilled(last, steps);
+            let sentence = format!("the energy of Broken is not finite for most samples of the last {last}");
+            assert_eq!(outcome, Err([sentence, WAY_OUT.to_string()]));
+            let weights = |run: &Run| {
+                let file = kiln_gpu::Checkpoint::from_bytes(&std::fs::read(run.generator().unwrap()).unwrap()).unwrap();
+                Generator::<Cpu>::from_checkpoint(&Cpu::default(), &file).unwrap().sample(&[0.3, -0.7])
+            };
+            assert_eq!(weights(&run), weights(&plain));
+            assert_eq!(std::fs::read_to_string(run.file(METRICS)).unwrap().lines().count(), 2);
+        }
+    }
+}
