@@ -323,16 +323,14 @@ fn kiln_lennard_jones(particles: usize) -> Settings {
     Settings {
         generator: Generator {
             latent: 3 * particles + particles * OWN_LATENTS,
-            depth: 4,
-            radial: 16,
             radial_range: 4.0,
-            range: 3.75,
+            range: 2.5,
             skip: 0.75,
             ..base.generator
         },
         score: Score { radial: 20, radial_range: 6.0, data_sd: 0.75, ..base.score },
-        noise: Noise { v_min: 0.03, v_max: 1.2, anneal: 0.08, ..base.noise },
-        train: Train { steps: 60_000, batch: 128, generator_lr: 1e-3, beta2: 0.999, ema: 0.995, ..base.train },
+        noise: Noise { v_min: 0.03, v_max: 1.2, anneal: 0.16, ..base.noise },
+        train: Train { steps: 22_000, batch: 128, ema: 0.995, ..base.train },
         posterior: Posterior {
             particles: 16,
             refresh: 0,
