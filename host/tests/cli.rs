@@ -1,43 +1,10 @@
 //! Bad input of every kind: exit code 2, one clear sentence, a hint, and nothing written or changed.
 
-use assert_cmd::Command;
+mod common;
+
+use common::{kiln, refused};
 use std::fs;
-use std::path::Path;
 use tempfile::TempDir;
-
-fn kiln(place: &Path, arguments: &[&str]) -> std::process::Output {
-    Command::cargo_bin("kiln").unwrap().current_dir(place).args(arguments).output().unwrap()
-}
-
-/// Names and contents of all that is in a directory.
-fn contents(place: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(place).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.push((path.display().to_string(), Vec::new()));
-            all.extend(contents(&path));
-        } else {
-            all.push((path.display().to_string(), fs::read(&path).unwrap()));
-        }
-    }
-    all.sort();
-    all
-}
-
-/// Runs the command and checks that it is refused as promised.
-fn refused(place: &TempDir, arguments: &[&str], sentence: &str, hint: &str) {
-    let before = contents(place.path());
-    let output = kiln(place.path(), arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{arguments:?}: one sentence and a hint, not {stderr}");
-    assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
-    assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
-    assert_eq!(contents(place.path()), before, "{arguments:?}: nothing may be written");
-}
 
 fn place() -> TempDir {
     tempfile::tempdir().unwrap()

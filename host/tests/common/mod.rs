@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use assert_cmd::Command;
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -20,17 +21,33 @@ pub fn done(place: &Path, arguments: &[&str]) -> [String; 2] {
     [stdout, stderr]
 }
 
-/// Runs what must be refused with one sentence and a hint, leaving as many files as there were.
-pub fn refused(place: &Path, arguments: &[&str], sentence: &str, hint: &str) {
-    let files = || std::fs::read_dir(place).unwrap().count();
-    let before = files();
+/// Names and contents of all that is in a directory.
+pub fn contents(place: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(place).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.push((path.display().to_string(), Vec::new()));
+            all.extend(contents(&path));
+        } else {
+            all.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Runs what must be refused with one sentence and a hint, and must write and change nothing.
+pub fn refused(place: impl AsRef<Path>, arguments: &[&str], sentence: &str, hint: &str) {
+    let place = place.as_ref();
+    let before = contents(place);
     let output = kiln(place, arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
     let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{arguments:?}: {stderr}");
+    assert_eq!(lines.len(), 2, "{arguments:?}: one sentence and a hint, not {stderr}");
     assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
     assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
-    assert_eq!(files(), before, "{arguments:?}");
+    assert_eq!(contents(place), before, "{arguments:?}: nothing may be written");
 }

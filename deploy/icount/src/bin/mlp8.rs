@@ -5,12 +5,8 @@
 #![forbid(unsafe_code)]
 
 use cortex_m_rt::entry;
-use firmware_icount::print_hash;
+use firmware_icount::draw;
 use kiln_core::artifact::{Aligned, Artifact, FixedMlp};
-use kiln_core::fixed::fill_normal;
-use kiln_core::random::{Purpose, Stream};
-use kiln_registry::Hash;
-use kiln_smlad::Smlad;
 use semihosting::process::exit;
 
 const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/i8w16a.kiln"));
@@ -20,16 +16,7 @@ static MODEL: Aligned<[u8; BYTES.len()]> = Aligned(*include_bytes!(concat!(env!(
 fn main() -> ! {
     let Ok(network) = Artifact::network::<FixedMlp<'_, i8>>(&MODEL.0) else { exit(2) };
     let Ok(generator) = network.generator() else { exit(2) };
-    let (mut z, mut scratch, mut x) = ([0; 2], [0; 800], [0; 2]);
-    let mut hash = Hash::new();
-    for index in 0..10 {
-        fill_normal(&mut Stream::new(1, Purpose::Sample, index), &mut z);
-        if generator.sample_with(&Smlad, &z, &mut scratch, &mut x).is_err() {
-            exit(3);
-        }
-        hash.all(&x);
-    }
-    exit(if print_hash(hash) { 0 } else { 4 })
+    draw(&generator)
 }
 
 #[panic_handler]

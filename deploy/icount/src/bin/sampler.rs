@@ -7,11 +7,8 @@
 #![allow(long_running_const_eval)]
 
 use cortex_m_rt::entry;
-use firmware_icount::print_hash;
-use kiln_core::fixed::{Affine, Generator, Layer, Matrix, Mlp, fill_normal};
-use kiln_core::random::{Purpose, Stream};
-use kiln_registry::Hash;
-use kiln_smlad::Smlad;
+use firmware_icount::draw;
+use kiln_core::fixed::{Affine, Generator, Layer, Matrix, Mlp};
 use semihosting::process::exit;
 
 const fn signed<const N: usize>(bytes: &[u8; N]) -> [i8; N] {
@@ -62,16 +59,7 @@ static LAYERS: [Layer<'static, i8>; 5] =
 #[entry]
 fn main() -> ! {
     let Ok(generator) = Generator::new(Mlp::new_unchecked(2, &LAYERS), 2, &[], 1 << 15) else { exit(2) };
-    let (mut z, mut scratch, mut x) = ([0; 2], [0; 800], [0; 2]);
-    let mut hash = Hash::new();
-    for index in 0..10 {
-        fill_normal(&mut Stream::new(1, Purpose::Sample, index), &mut z);
-        if generator.sample_with(&Smlad, &z, &mut scratch, &mut x).is_err() {
-            exit(3);
-        }
-        hash.all(&x);
-    }
-    exit(if print_hash(hash) { 0 } else { 4 })
+    draw(&generator)
 }
 
 #[panic_handler]
