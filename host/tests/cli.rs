@@ -12,9 +12,9 @@ fn place() -> TempDir {
 
 #[test]
 fn an_unknown_target_gets_the_nearest_name() {
-    refused(&place(), &["train", "mog41"], "unknown target 'mog41'", "did you mean 'mog40'?");
-    refused(&place(), &["train", "--set", "run.target=mw33"], "--set: unknown target 'mw33'", "did you mean 'mw32'?");
-    refused(&place(), &["presets", "zebra"], "unknown target 'zebra'", "mog40, mw32");
+    refused(place(), &["train", "mog41"], "unknown target 'mog41'", "did you mean 'mog40'?");
+    refused(place(), &["train", "--set", "run.target=mw33"], "--set: unknown target 'mw33'", "did you mean 'mw32'?");
+    refused(place(), &["presets", "zebra"], "unknown target 'zebra'", "mog40, mw32");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_used_or_unwritable_place_is_left_alone() {
 #[test]
 fn bad_budgets_are_refused() {
     for bad in ["soon", "5", "-5m", "0s", "5x"] {
-        refused(&place(), &["train", "--budget", bad], &format!("--budget: '{bad}'"), "1h30m");
+        refused(place(), &["train", "--budget", bad], &format!("--budget: '{bad}'"), "1h30m");
     }
 }
 
