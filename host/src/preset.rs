@@ -287,9 +287,9 @@ fn kiln_dw4() -> Settings {
             data_sd: 1.8,
             ..base.score
         },
-        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.25, ..base.noise },
+        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.125, ..base.noise },
         train: Train {
-            steps: 6000,
+            steps: 12_000,
             batch: 256,
             weight: Weight::SigmaOverAlpha,
             generator_lr: 5e-4,
@@ -307,10 +307,11 @@ fn kiln_dw4() -> Settings {
             particles: 64,
             min_ess: NEVER,
             refresh: 1,
-            chain: 40,
+            // Long chains: at large noise a few states see one arrangement, and the weights of arrangements drown in noise.
+            chain: 640,
             chain_steps: 5,
             chain_step_size: 0.02,
-            keep: 20,
+            keep: 600,
             ..base.posterior
         },
         ..base

@@ -154,7 +154,7 @@ mod tests {
         ("mw32", Format::I16W16A, 3e-4),
         ("mw32", Format::I8W16A, 8e-3),
         ("dw4", Format::I16W16A, 1.3e-3),
-        ("dw4", Format::I8W16A, 4.4e-3),
+        ("dw4", Format::I8W16A, 3.1e-3),
         ("lj13", Format::I16W16A, 4.4e-4),
         ("lj13", Format::I8W16A, 7.4e-4),
     ];
