@@ -27,6 +27,8 @@ const SELECT_FROM: f64 = 0.5;
 /// How much worse than the best score so far a later generator may score and yet be kept: the spread of the scores of
 /// exact samples. Within it the longer training decides, not chance.
 const SPREAD: f64 = 0.02;
+/// What exact samples score at most: up to there no generator is worse than another, however well chance served one.
+const EXACT: f64 = 0.06;
 /// Key of the best score so far.
 const STEIN: &str = "stein";
 
@@ -137,9 +139,10 @@ fn best_so_far(run: &Run) -> Result<f64, Error> {
     score.map_err(|error| Error::input(format!("'{}' is damaged: {error}", path.display()), "remove it, or train anew"))
 }
 
-/// The best score so far where a generator that scores `stein` is kept: in the second half, within [`SPREAD`] of the best.
+/// The best score so far where a generator that scores `stein` is kept: in the second half, within [`SPREAD`] of the best
+/// or as good as [`EXACT`] samples.
 fn kept(best: f64, stein: f64, progress: f64) -> Option<f64> {
-    (progress >= SELECT_FROM && stein <= best + SPREAD).then_some(best.min(stein))
+    (progress >= SELECT_FROM && stein <= EXACT.max(best + SPREAD)).then_some(best.min(stein))
 }
 
 /// The generator as a file.
@@ -323,6 +326,8 @@ mod tests {
         assert_eq!(kept(0.05, 0.04, 1.0), Some(0.04));
         assert_eq!(kept(0.05, 0.05 + 0.9 * SPREAD, 1.0), Some(0.05), "later, and as good but for chance");
         assert_eq!(kept(0.05, 0.05 + 1.1 * SPREAD, 1.0), None);
+        assert_eq!(kept(0.5 * EXACT, 0.99 * EXACT, 1.0), Some(0.5 * EXACT), "later, and as good as exact samples");
+        assert_eq!(kept(0.5 * EXACT, 1.01 * EXACT, 1.0), None);
         assert_eq!(kept(0.05, f64::NAN, 1.0), None);
     }
 }

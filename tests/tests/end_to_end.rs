@@ -14,8 +14,8 @@ use kiln_gpu::trainer::Trainer;
 use kiln_gpu::{Checkpoint, Cpu};
 
 const SAMPLES: usize = 5000;
-/// Outer steps of the trainings that are judged: about half a minute on two cores.
-const STEPS: usize = 3000;
+/// Outer steps of the trainings that are judged: about twenty seconds on two cores.
+const STEPS: usize = 2000;
 /// Outer steps of the comparison with the baseline.
 const COMPARED_STEPS: usize = 800;
 
