@@ -1,5 +1,5 @@
-//! Tables of elementary functions. Written by `cargo test -p kiln-core --test fixed_tables -- --ignored`, compared
-//! with double precision, entry by entry, by the same test without `--ignored`. Do not edit.
+//! Tables of elementary functions. Compared with double precision, entry by entry, by the test `fixed_tables`, which
+//! writes them where the environment has KILN_WRITE_TABLES. Do not edit.
 
 /// t/(1 + e^t) at t = k/64, times 2^17.
 pub(super) static SILU: [u16; 1025] = [
