@@ -13,17 +13,26 @@ pub enum CudaError {
     Absent(usize),
 }
 
-/// The CUDA device of that number.
+fn driver(error: &dyn std::fmt::Debug) -> CudaError {
+    CudaError::Driver(format!("{error:?}"))
+}
+
+/// Whether there is a CUDA device of that number.
 ///
 /// # Errors
 /// If the driver does not answer, or there is no such device.
-pub fn open(ordinal: usize) -> Result<Cuda, CudaError> {
-    let driver = |error: &dyn std::fmt::Debug| CudaError::Driver(format!("{error:?}"));
+pub fn find(ordinal: usize) -> Result<(), CudaError> {
     cudarc::driver::result::init().map_err(|error| driver(&error))?;
     let count = cudarc::driver::CudaDevice::count().map_err(|error| driver(&error))?;
     let count = usize::try_from(count).unwrap_or(0);
-    if ordinal >= count {
-        return Err(CudaError::Absent(count));
-    }
+    if ordinal < count { Ok(()) } else { Err(CudaError::Absent(count)) }
+}
+
+/// The CUDA device of that number.
+///
+/// # Errors
+/// As [`find`].
+pub fn open(ordinal: usize) -> Result<Cuda, CudaError> {
+    find(ordinal)?;
     Cuda::try_build(ordinal, 0).map_err(|error| driver(&error))
 }

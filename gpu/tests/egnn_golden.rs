@@ -7,7 +7,7 @@ use common::egnn::{fused, names, plain};
 use common::{relative_error, tolerance, wide};
 use dfdx::prelude::*;
 use kiln_gpu::egnn::{Activation, Edges, Head, Radial};
-use kiln_gpu::{Egnn, EgnnSpec, Matrix};
+use kiln_gpu::{Backend, Egnn, EgnnSpec, Matrix};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -133,16 +133,26 @@ fn golden_plain_f64() {
     }
 }
 
-#[test]
-fn golden_plain_and_fused_f32() {
+fn check_f32<D: Backend>(device: &D) {
     for name in GOLDEN {
-        let (golden, device) = (Golden::new(name), Cpu::default());
-        let net: Egnn<Cpu> = golden.network(&device);
-        let (h, x, v) = (golden.nodes(&device), golden.matrix(&device, "x"), golden.matrix(&device, "v"));
-        for run in [plain::<Cpu, f32>, fused::<Cpu>] {
+        let golden = Golden::new(name);
+        let net: Egnn<D> = golden.network(device);
+        let (h, x, v) = (golden.nodes(device), golden.matrix(device, "x"), golden.matrix(device, "v"));
+        for run in [plain::<D, f32>, fused::<D>] {
             let (y, _, gx, parameters) = run(&net, &h, &x, &v);
             let parameters: Vec<_> = parameters.into_iter().map(wide).collect();
             golden.check(&wide(y), &wide(gx), &names(&net), &parameters, tolerance::GOLDEN_F32);
         }
     }
+}
+
+#[test]
+fn golden_plain_and_fused_f32() {
+    check_f32(&Cpu::default());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn golden_cuda_f32() {
+    check_f32(&common::cuda());
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{differentiate, parameter_gradients, relative_error, tolerance, wide};
 use dfdx::prelude::*;
 use kiln_gpu::score_network::time_table;
-use kiln_gpu::{Layer, Matrix, Mlp, NoiseBatch, ScoreNetwork, ScoreSpec};
+use kiln_gpu::{Backend, Layer, Matrix, Mlp, NoiseBatch, ScoreNetwork, ScoreSpec};
 use serde_json::Value;
 
 const LEVELS: usize = 30;
@@ -122,19 +122,29 @@ fn plain_f64() {
     }
 }
 
-#[test]
-fn plain_and_fused_f32() {
+fn check_f32<D: Backend>(device: &D) {
     for name in ["mlp_gen", "mlp_score"] {
-        let (golden, device) = (golden(name), Cpu::default());
-        let net: Mlp<Cpu> = golden.mlp(&device);
-        let (x, v) = (golden.matrix(&device, "x"), golden.matrix(&device, "v"));
-        let features = golden.features(&device);
+        let golden = golden(name);
+        let net: Mlp<D> = golden.mlp(device);
+        let (x, v) = (golden.matrix(device, "x"), golden.matrix(device, "v"));
+        let features = golden.features(device);
         for fused in [false, true] {
             let (y, gx, parameters) = differentiate(&net, &x, features.as_ref(), &v, fused);
             let parameters: Vec<_> = parameters.into_iter().map(wide).collect();
             golden.check(&wide(y), &wide(gx), &parameters, tolerance::GOLDEN_F32);
         }
     }
+}
+
+#[test]
+fn plain_and_fused_f32() {
+    check_f32(&Cpu::default());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn cuda_f32() {
+    check_f32(&common::cuda());
 }
 
 /// The published network behind the common interface: sigma s and D from the golden s.

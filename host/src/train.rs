@@ -67,23 +67,47 @@ pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Resul
 
 /// Trains one job on the device that its configuration names.
 pub fn train(job: &Job<'_>) -> Result<Outcome, Error> {
-    match job.config.run.device.strip_prefix("cuda:") {
+    let device = &job.config.run.device;
+    match find_device(device)? {
         None => train_on(&kiln_gpu::Cpu::default(), job),
         #[cfg(feature = "cuda")]
-        Some(index) => train_on(&cuda(index)?, job),
+        Some(ordinal) => train_on(&kiln_gpu::cuda::open(ordinal).map_err(|error| no_cuda(device, error))?, job),
         #[cfg(not(feature = "cuda"))]
-        Some(_) => Err(Error::input(
-            format!("run.device is \"{}\", but this kiln was built for the CPU only", job.config.run.device),
-            "build with `cargo build --features cuda`, or train with --device cpu",
-        )),
+        Some(never) => match never {},
     }
 }
 
+/// The number of a CUDA device that this build can use: none without the feature.
 #[cfg(feature = "cuda")]
-fn cuda(index: &str) -> Result<kiln_gpu::Cuda, Error> {
-    let no = |why: String| Error::input(format!("cannot train on cuda:{index}: {why}"), "train with --device cpu");
-    let ordinal = index.parse().map_err(|_| no(format!("'{index}' is not a number")))?;
-    kiln_gpu::cuda::open(ordinal).map_err(|error| no(error.to_string()))
+type Ordinal = usize;
+#[cfg(not(feature = "cuda"))]
+type Ordinal = std::convert::Infallible;
+
+/// The CUDA device that `run.device` names, none for the CPU.
+///
+/// # Errors
+/// If this build or this machine has no such device.
+pub(crate) fn find_device(device: &str) -> Result<Option<Ordinal>, Error> {
+    if device == "cpu" {
+        return Ok(None);
+    }
+    #[cfg(feature = "cuda")]
+    {
+        let ordinal = device.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+        let ordinal = ordinal.ok_or_else(|| no_cuda(device, "it is no device"))?;
+        kiln_gpu::cuda::find(ordinal).map_err(|error| no_cuda(device, error))?;
+        Ok(Some(ordinal))
+    }
+    #[cfg(not(feature = "cuda"))]
+    Err(Error::input(
+        format!("run.device is \"{device}\", but this kiln was built for the CPU only"),
+        "build with `cargo build --features cuda`, or train with --device cpu",
+    ))
+}
+
+#[cfg(feature = "cuda")]
+fn no_cuda(device: &str, why: impl std::fmt::Display) -> Error {
+    Error::input(format!("cannot train on {device}: {why}"), "train with --device cpu")
 }
 
 fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {

@@ -19,6 +19,13 @@ pub mod tolerance {
     pub const EGNN: f64 = 5e-5;
 }
 
+/// The first GPU. Only a build with feature `cuda` asks for one, and its tests fail without it: that a machine has none is
+/// for whoever runs them to say.
+#[cfg(feature = "cuda")]
+pub fn cuda() -> Cuda {
+    kiln_gpu::cuda::open(0).expect("tests of feature cuda need an NVIDIA GPU")
+}
+
 /// Uniforms in (0, 1) from a linear congruential generator (Numerical Recipes, "quick and dirty").
 pub fn uniform(seed: u32) -> impl FnMut() -> f32 {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);

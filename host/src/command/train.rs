@@ -10,7 +10,7 @@ use crate::plot::Caption;
 use crate::progress::{Progress, parse_budget};
 use crate::run::{PICTURE, Run, SAMPLES};
 use crate::target_api::Target;
-use crate::train::trainer_spec;
+use crate::train::{find_device, trainer_spec};
 use crate::{format, plot, preset};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
     layers.flag("run.target", target.name(), "TARGET")?;
     let preset = layers.get("run.preset").map_or(preset::PRESETS[0], |(name, _)| name).to_string();
     let config = layers.resolve(preset::settings(target.name(), &preset, target.dim()))?;
-    check_machine(&config)?;
+    find_device(&config.run.device)?;
     if config.generator.latent < target.dim() {
         let (latent, dim) = (config.generator.latent, target.dim());
         let message =
@@ -106,7 +106,7 @@ fn resumed(arguments: &Train, path: &std::path::Path, engine: &dyn Engine) -> Re
     let mut layers = Layers::new();
     flags_of_the_machine(arguments, &mut layers)?;
     let config = layers.resolve(config.into_settings())?;
-    check_machine(&config)?;
+    find_device(&config.run.device)?;
     let target = find_target(engine, &config.run.target, "")?;
     Ok((run, config, target))
 }
@@ -117,14 +117,6 @@ fn flags_of_the_machine(arguments: &Train, layers: &mut Layers) -> Result<(), Er
     }
     if let Some(device) = &arguments.device {
         layers.flag("run.device", device.as_str(), "--device")?;
-    }
-    Ok(())
-}
-
-fn check_machine(config: &Config) -> Result<(), Error> {
-    if config.run.device != "cpu" && !cfg!(feature = "cuda") {
-        let message = format!("run.device is \"{}\", but this kiln was built for the CPU only", config.run.device);
-        return Err(Error::input(message, "build with `cargo build --features cuda`, or train with --device cpu"));
     }
     Ok(())
 }
