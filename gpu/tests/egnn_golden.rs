@@ -151,6 +151,7 @@ fn golden_plain_and_fused_f32() {
     check_f32(&Cpu::default());
 }
 
+/// There the fused path is the plain one, until it has a kernel of its own.
 #[cfg(feature = "cuda")]
 #[test]
 fn golden_cuda_f32() {

@@ -141,6 +141,7 @@ fn plain_and_fused_f32() {
     check_f32(&Cpu::default());
 }
 
+/// There the fused path is the plain one, until it has a kernel of its own.
 #[cfg(feature = "cuda")]
 #[test]
 fn cuda_f32() {

@@ -287,9 +287,9 @@ fn kiln_dw4() -> Settings {
             data_sd: 1.8,
             ..base.score
         },
-        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.125, ..base.noise },
+        noise: Noise { v_min: 0.05, v_max: 1.5, anneal: 0.094, ..base.noise },
         train: Train {
-            steps: 12_000,
+            steps: 16_000,
             batch: 256,
             weight: Weight::SigmaOverAlpha,
             generator_lr: 5e-4,

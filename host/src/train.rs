@@ -94,7 +94,7 @@ pub(crate) fn find_device(device: &str) -> Result<Option<Ordinal>, Error> {
     #[cfg(feature = "cuda")]
     {
         let ordinal = device.strip_prefix("cuda:").and_then(|index| index.parse().ok());
-        let ordinal = ordinal.ok_or_else(|| no_cuda(device, "it is no device"))?;
+        let ordinal = ordinal.ok_or_else(|| no_cuda(device, "it is neither cpu nor cuda:N"))?;
         kiln_gpu::cuda::find(ordinal).map_err(|error| no_cuda(device, error))?;
         Ok(Some(ordinal))
     }

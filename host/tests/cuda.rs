@@ -1,25 +1,26 @@
-//! Training on an NVIDIA GPU (feature `cuda`; needs one): it follows the CPU's training, its files are the CPU's, and the
-//! command line uses it.
+//! Training on an NVIDIA GPU (feature `cuda`; needs one): it follows the CPU's training, a CPU goes on with its files, and
+//! the command line knows which devices there are.
 
 mod common;
 
-use common::{done, kiln};
+use common::{done, refused};
+use host::target_api::Target;
 use host::{preset, target, train};
-use kiln_gpu::trainer::{StepReport, Trainer};
+use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
 
 /// What is allowed in any case, relative to the largest number: both are f32, sum in orders of their own, and train on it.
 const ROUNDING: f64 = 2e-3;
-/// Chains between steep cores amplify rounding: one refusal more, and a row's gradient is another. How much, a CPU's
-/// training tells whose first weights are changed by this part (LJ-13: 6e-3 of a coordinate; the others: nothing).
+/// Chains accept or refuse, and between steep cores a refusal more makes a row's gradient another: rounding is amplified.
+/// How much, a CPU's training tells whose first weights are changed by this part (LJ-13: 6e-3; the others: nothing).
 const NUDGE: f32 = 5e-7;
 /// Such distances are chance: how many of them the GPU may be away.
 const FACTOR: f64 = 3.0;
-/// Outer steps of either.
+/// Outer steps of each training.
 const STEPS: usize = 4;
 
-/// A few steps of a shipped recipe, cut down in effort but not in the networks' kind.
-fn trained<D: Backend>(device: &D, name: &str, nudge: f32) -> (Trainer<D>, StepReport) {
+/// A shipped recipe, cut down in effort but not in the networks' kind.
+fn recipe(name: &str) -> (Box<dyn Target>, TrainerSpec) {
     let target = target::builtin().into_iter().find(|target| target.name() == name).unwrap();
     let mut settings = preset::settings(name, "kiln", target.dim());
     settings.train.batch = 32;
@@ -29,11 +30,17 @@ fn trained<D: Backend>(device: &D, name: &str, nudge: f32) -> (Trainer<D>, StepR
     settings.posterior.chain = 20;
     settings.posterior.keep = 10;
     let config = settings.check().unwrap();
-    let training = target.training().unwrap();
-    let mut spec = train::trainer_spec(&config, target.dim(), training.symmetry()).unwrap();
+    let mut spec = train::trainer_spec(&config, target.dim(), target.symmetry()).unwrap();
     // Adam's first steps are signs of gradients: of those that are rounding errors alone it would make whole steps.
     spec.generator_adam.epsilon = 1e-3;
     spec.score_adam.epsilon = 1e-3;
+    (target, spec)
+}
+
+/// A few steps of it.
+fn trained<D: Backend>(device: &D, name: &str, nudge: f32) -> (Trainer<D>, StepReport) {
+    let (target, spec) = recipe(name);
+    let training = target.training().unwrap();
     let first = Trainer::new(device, spec.clone()).unwrap().generator().to_checkpoint([]);
     let mut generator = Generator::from_checkpoint(device, &first).unwrap();
     for parameter in generator.parameters_mut() {
@@ -68,6 +75,7 @@ fn trainings_follow_the_cpus() {
         let (neighbour, nudged) = trained(&Cpu::default(), name, NUDGE);
         let (on_gpu, found) = trained(&gpu, name, 0.0);
         let z = latents(&on_cpu);
+        let start = Trainer::new(&Cpu::default(), recipe(name).1).unwrap().generator().sample(&z);
         let samples = [on_cpu.generator(), neighbour.generator()].map(|generator| generator.sample(&z));
         let loss = [expected, nudged, found].map(|report| {
             assert_eq!((report.dropped, report.skipped), (0, false), "{name}");
@@ -84,7 +92,10 @@ fn trainings_follow_the_cpus() {
             );
         }
 
-        // A file written on one device is a training on the other.
+        let allowed = ROUNDING + FACTOR * relative(&samples[1], &samples[0]);
+        assert!(relative(&start, &samples[0]) > 4.0 * allowed, "{name}: these steps move too little to be a test");
+
+        // What the GPU wrote, the CPU goes on with.
         let bytes = on_gpu.to_checkpoint().to_bytes();
         let mut moved = on_cpu;
         moved.load(&Checkpoint::from_bytes(&bytes).unwrap()).unwrap();
@@ -100,15 +111,14 @@ fn the_command_line_trains_there() {
     let short = ["--set", "train.steps=20", "--set", "train.warmup=0"];
     let train = [&["train", "mog40", "--seed", "1", "--device", "cuda:0", "--out", "run"][..], &short].concat();
     done(place.path(), &train);
+    let config = std::fs::read_to_string(place.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("device = \"cuda:0\""), "{config}");
     done(place.path(), &["sample", "run", "-n", "100", "-o", "x.npy"]);
 }
 
 #[test]
 fn devices_that_are_not_there_are_refused() {
     let place = tempfile::tempdir().unwrap();
-    let output = kiln(place.path(), &["train", "mog40", "--device", "cuda:99", "--out", "run"]);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("CUDA device(s)") && stderr.contains("--device cpu"), "{stderr}");
-    assert!(!place.path().join("run").exists(), "a refused training leaves nothing behind");
+    let train = ["train", "mog40", "--device", "cuda:99", "--out", "run"];
+    refused(place.path(), &train, "CUDA device(s)", "--device cpu");
 }

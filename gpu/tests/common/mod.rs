@@ -19,8 +19,7 @@ pub mod tolerance {
     pub const EGNN: f64 = 5e-5;
 }
 
-/// The first GPU. Only a build with feature `cuda` asks for one, and its tests fail without it: that a machine has none is
-/// for whoever runs them to say.
+/// The first GPU. Tests of feature `cuda` fail without one; `scripts/test` looks for it first.
 #[cfg(feature = "cuda")]
 pub fn cuda() -> Cuda {
     kiln_gpu::cuda::open(0).expect("tests of feature cuda need an NVIDIA GPU")
