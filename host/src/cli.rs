@@ -14,7 +14,7 @@ Examples:
   kiln targets                        what can be sampled
   kiln presets                        the recipes side by side
 
-Data goes to stdout, everything else to stderr. Bad input ends with exit code 2.";
+Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a bar or verdict missed, 2 input, 3 numerics, 130 interrupted.";
 
 const TRAIN_EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ Examples:
   kiln reference lj55 -n 2000 --effort 0.5
 
 mog40 and mw32 have exact samplers. Elsewhere replica exchange runs on the true energy, many independent
-ladders of chains on all cores. It ends with exit code 2 where R-hat exceeds 1.01 or the virial
+ladders of chains on all cores. It ends with exit code 1 where R-hat exceeds 1.01 or the virial
 E[x·∇E] misses the number of free coordinates by more than four standard errors.";
 
 const EVALUATE_EXAMPLES: &str = "\

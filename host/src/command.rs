@@ -15,7 +15,6 @@ use crate::engine::Engine;
 use crate::error::{Error, nearest};
 use crate::source::Source;
 use crate::target_api::Target;
-use std::io::{self, Write};
 
 /// Does what the command line says.
 pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
@@ -56,17 +55,6 @@ fn check_dim(source: &Source, dim: usize, target: &dyn Target) -> Result<(), Err
         format!("the generator of '{}' has {dim} coordinates, {title} has {coordinates}", source.name()),
         "its generator and its settings are not of one training; train it anew",
     ))
-}
-
-/// Data for stdout. A reader that has seen enough (a broken pipe) is no error.
-fn print(text: &str) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::input(format!("cannot write to stdout: {error}"), "check where the output goes"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A whole number from `min` on, from a flag.

@@ -18,6 +18,8 @@ pub struct Error {
 /// What sort of trouble it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// It was done, and what came out misses its bar.
+    Verdict,
     /// What was asked for cannot be done as asked.
     Input,
     /// A file or directory could not be read or written.
@@ -32,6 +34,11 @@ impl Error {
     /// Bad input: `message` is one sentence, `hint` the way out.
     pub fn input(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: Kind::Input, message: message.into(), hint: hint.into(), source: None }
+    }
+
+    /// What was made is not good enough: `hint` says how to make it better.
+    pub fn verdict(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: Kind::Verdict, ..Self::input(message, hint) }
     }
 
     /// A computation that left the finite numbers.
@@ -77,10 +84,13 @@ impl Error {
         &self.hint
     }
 
-    /// The exit code: 2, or 130 (128 + SIGINT) when the person stopped it.
+    /// The exit code, as README lists them: 1 a bar or verdict missed, 2 input and files, 3 numerics, 130 (128 + SIGINT)
+    /// where the person stopped it.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Input | Kind::File | Kind::Numerics => 2,
+            Kind::Verdict => 1,
+            Kind::Input | Kind::File => 2,
+            Kind::Numerics => 3,
             Kind::Interrupted => 130,
         }
     }
@@ -119,6 +129,8 @@ mod tests {
         let error = Error::file("write", Path::new("a/b"), io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "cannot write 'a/b': no such file or directory");
         assert_eq!(error.exit_code(), 2);
-        assert_eq!(Error::interrupted("stopped", "").exit_code(), 130);
+        let codes =
+            [Error::verdict, Error::input, Error::numerics, Error::interrupted].map(|of| of("", "").exit_code());
+        assert_eq!(codes, [1, 2, 3, 130]);
     }
 }

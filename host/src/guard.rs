@@ -71,6 +71,6 @@ mod tests {
         let report = StepReport { skipped: true, ..StepReport::default() };
         let error = Guard::new(1, 8).see(&report, target.as_ref(), "mend it").unwrap_err();
         assert_eq!(error.to_string(), "the energy of MoG-40 is not finite for most samples of the last step");
-        assert_eq!((error.hint(), error.exit_code()), ("mend it", 2));
+        assert_eq!((error.hint(), error.exit_code()), ("mend it", 3));
     }
 }

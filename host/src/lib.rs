@@ -8,11 +8,14 @@
 //!
 //! Non-goals: a plotting library, a general TOML editor, a job scheduler.
 #![forbid(unsafe_code)]
+// A closed or full stderr must not end a training: see `console`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod binning;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod console;
 pub mod distill;
 pub mod dynamics;
 pub mod engine;

@@ -1,8 +1,9 @@
 //! `kiln`: trains one-step samplers of Boltzmann distributions, samples from them, evaluates them.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 use clap::Parser;
-use host::{cli::Cli, command, train::Kiln};
+use host::{cli::Cli, command, console::say, train::Kiln};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -10,9 +11,9 @@ fn main() -> ExitCode {
     match command::run(&cli, &Kiln) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(format_args!("error: {error}"));
             if !error.hint().is_empty() {
-                eprintln!("hint: {}", error.hint());
+                say(format_args!("hint: {}", error.hint()));
             }
             ExitCode::from(error.exit_code())
         }

@@ -1,5 +1,6 @@
 //! The progress of a training on stderr: a bar on a terminal, otherwise a plain line every tenth of the way.
 
+use crate::console::say;
 use crate::error::Error;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
@@ -95,7 +96,7 @@ impl Progress {
         }
         if matches!(self.mode, Mode::Lines) && tenth(done) >= state.next_tenth {
             state.next_tenth = tenth(done) + 1;
-            eprintln!("{}", self.line(done, &state));
+            say(self.line(done, &state));
         }
     }
 
@@ -112,8 +113,8 @@ impl Progress {
     /// A line of log, above the bar.
     pub fn note(&self, text: &str) {
         match &self.mode {
-            Mode::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            Mode::Lines => eprintln!("{text}"),
+            Mode::Bar(bar) => bar.suspend(|| say(text)),
+            Mode::Lines => say(text),
             Mode::Quiet => {}
         }
     }

@@ -1,9 +1,10 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
 use super::train::{show, stop_on_interrupt, use_threads};
-use super::{check_dim, find_target, print, whole};
+use super::{check_dim, find_target, whole};
 use crate::cli::Distill;
 use crate::config::Layers;
+use crate::console::{print, say};
 use crate::distill::{
     Job, Plan, Probes, Teacher, default_name, distil, effort, fine_tuning, judge, no_energy, run_text,
 };
@@ -59,10 +60,10 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     let (hidden, depth) = plan.student.body.size();
     if !quiet {
         let (title, numbers, of) = (target.title(), plan.student.numbers(), teacher.spec().numbers());
-        eprintln!(
+        say(format_args!(
             "distilling {} of {title} into {hidden} x {depth}, {numbers} numbers of {of}, in {place}",
             teacher.name
-        );
+        ));
     }
     let progress = Progress::new(target.name(), plan.steps + plan.fine_tune, 0, quiet);
     let target = target.as_ref();
@@ -85,10 +86,10 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     }
     if !quiet {
         let format = if judgement.i8w16a_error.is_some() { "i8w16a" } else { "f32" };
-        eprintln!(
+        say(format_args!(
             "\n{}\ndone; `kiln export {place} --format {format} -o small.kiln` makes the file for flash",
             judgement.text()
-        );
+        ));
     }
     print(&format!("{place}\n"))
 }

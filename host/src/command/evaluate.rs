@@ -1,9 +1,10 @@
 //! `kiln evaluate`: every figure of a run, a generator that comes with Kiln, a deployed model, or a file of samples, with its
 //! floor or truth.
 
-use super::{find_target, print, whole};
+use super::{find_target, whole};
 use crate::cli::Evaluate;
 use crate::config::Config;
+use crate::console::{print, say};
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
 use crate::export::bytes::is_model;
@@ -53,11 +54,11 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     let page = Page { target, samples: &samples, comparison, report: &report, run: training.as_ref() };
     match html::write(&path, &page) {
         // A run may lie where nothing can be written; the figures have been told.
-        Err(error) if arguments.report.is_none() => eprintln!("note: no report: {error}"),
+        Err(error) if arguments.report.is_none() => say(format_args!("note: no report: {error}")),
         result => {
             result?;
             if !quiet {
-                eprintln!("report: {}", path.display());
+                say(format_args!("report: {}", path.display()));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
 
-use super::{check_dim, find_target, print, whole};
+use super::{check_dim, find_target, whole};
 use crate::cli::Export;
+use crate::console::{print, say};
 use crate::engine::Engine;
 use crate::error::{Error, nearest};
 use crate::export::bytes::Bytes;
@@ -50,7 +51,7 @@ pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), E
     if !quiet {
         let scratch = 8 * bare.scratch() + 4 * bare.dim();
         let (length, place) = (bytes.as_slice().len(), arguments.output.display());
-        eprintln!("{what}: {length} bytes, {scratch} bytes of buffers to run, in {place}");
+        say(format_args!("{what}: {length} bytes, {scratch} bytes of buffers to run, in {place}"));
     }
     Ok(())
 }

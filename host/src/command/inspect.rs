@@ -1,7 +1,7 @@
 //! `kiln inspect`: what a model's file holds, part by part.
 
-use super::print;
 use crate::cli::Inspect;
+use crate::console::print;
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
 use crate::export::parts::{Part, parts};

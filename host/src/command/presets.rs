@@ -1,8 +1,9 @@
 //! `kiln presets`: the recipes side by side, or one as TOML.
 
-use super::{find_target, print};
+use super::find_target;
 use crate::cli::Presets;
 use crate::config::{KEYS, settings_text};
+use crate::console::print;
 use crate::engine::Engine;
 use crate::error::{Error, nearest};
 use crate::preset::{PRESETS, settings};

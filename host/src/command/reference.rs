@@ -1,7 +1,8 @@
 //! `kiln reference`: samples of a target that one may believe, with the evidence beside them.
 
-use super::{find_target, print, whole};
+use super::{find_target, whole};
 use crate::cli::Reference;
+use crate::console::{print, say};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
@@ -30,16 +31,16 @@ pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<()
         return Err(Error::input(message, "nothing was overwritten; add --force to replace it"));
     }
     if !quiet {
-        eprintln!("reference of {}, {}", target.title(), target.convention().replace('\n', " "));
+        say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
     let mut made = reference::generate(target.as_ref(), &order, quiet)?;
     made.manifest.command = command(target.as_ref(), &order, arguments, &output);
     if !quiet {
-        eprint!("{}", made.manifest.table());
+        say(made.manifest.table().trim_end());
     }
     if let (Err(why), false) = (made.manifest.verdict(), arguments.accept_unconverged) {
         let (title, more) = (target.title(), 4.0 * order.effort);
-        return Err(Error::numerics(
+        return Err(Error::verdict(
             format!("not a reference of {title}: {why}"),
             format!("nothing was written; try --effort {more}, or keep it with --accept-unconverged"),
         ));

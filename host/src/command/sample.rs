@@ -2,6 +2,7 @@
 
 use super::{find_target, whole};
 use crate::cli::Sample;
+use crate::console::say;
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
 use crate::format;
@@ -47,20 +48,20 @@ pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), E
     format::write(&arguments.output, &drawn.samples, target.as_ref(), arguments.force)?;
     if !quiet {
         if let Some(report) = drawn.polished {
-            eprintln!("{report}");
+            say(report);
         }
         if let Some(gate) = arguments.gate {
             let (left_out, rate) = (drawn.judged - drawn.kept, drawn.kept as f64 / drawn.judged as f64);
-            eprintln!(
+            say(format_args!(
                 "gate: {} of {} samples have an energy of at most {gate} ({:.2} %), {left_out} left out; {} energy evaluations",
                 drawn.kept,
                 drawn.judged,
                 100.0 * rate,
                 drawn.judged
-            );
+            ));
         }
         let (title, seconds, place) = (target.title(), elapsed.as_secs_f64(), arguments.output.display());
-        eprintln!("{n} samples of {title} in {seconds:.3} s, in {place}");
+        say(format_args!("{n} samples of {title} in {seconds:.3} s, in {place}"));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `kiln targets`: what can be sampled.
 
+use crate::console::print;
 use crate::engine::Engine;
 use crate::error::Error;
 use std::fmt::Write as _;
@@ -13,5 +14,5 @@ pub fn run(engine: &dyn Engine) -> Result<(), Error> {
             let _ = writeln!(text, "{:22}{line}", "");
         }
     }
-    super::print(&text)
+    print(&text)
 }

@@ -1,8 +1,9 @@
 //! `kiln train`: settings, run directory, training, and at the end samples and their picture.
 
-use super::{find_target, print};
+use super::find_target;
 use crate::cli::Train;
 use crate::config::{Config, Layers};
+use crate::console::{print, say};
 use crate::engine::{Engine, Job, Outcome};
 use crate::error::Error;
 use crate::metric::suite;
@@ -12,7 +13,6 @@ use crate::run::{PICTURE, Run, SAMPLES};
 use crate::target_api::Target;
 use crate::train::{find_device, trainer_spec};
 use crate::{format, plot, preset};
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,12 +30,12 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
     let stop = stop_on_interrupt();
     let place = run.path().display().to_string();
     if !quiet {
-        eprintln!(
+        say(format_args!(
             "training on {}, preset {}, seed {}, into {place}",
             target.title(),
             config.run.preset,
             config.run.seed
-        );
+        ));
     }
     let progress = Progress::within(target.name(), config.train.steps as u64, budget, quiet);
     let resume = arguments.resume.is_some();
@@ -52,9 +52,9 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
     let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
     show(engine, &run, &config, target.as_ref(), title, quiet)?;
     if !quiet {
-        eprintln!(
+        say(format_args!(
             "done; `kiln evaluate {place}` judges it, `kiln sample {place} -n 1000 -o samples.npy` draws from it"
-        );
+        ));
     }
     print(&format!("{place}\n"))
 }
@@ -137,10 +137,10 @@ pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        let _ = writeln!(std::io::stderr(), "\nstopping after this step; Ctrl-C again ends at once");
+        say("\nstopping after this step; Ctrl-C again ends at once");
     };
     if ctrlc::set_handler(handler).is_err() {
-        eprintln!("warning: Ctrl-C will end the training without a checkpoint");
+        say("warning: Ctrl-C will end the training without a checkpoint");
     }
     stop
 }
@@ -158,7 +158,7 @@ pub(super) fn show(
     format::write(&run.file(SAMPLES), &samples, target, true)?;
     let figures = suite::headline(target, &samples.data);
     if !quiet {
-        eprintln!("{figures}");
+        say(&figures);
     }
     run.write(PICTURE, &plot::picture(target, &samples, &Caption { title, figures })?)
 }
