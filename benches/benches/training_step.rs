@@ -22,7 +22,7 @@ fn outer_steps(c: &mut Criterion) {
             let spec = train::trainer_spec(&config, target.dim(), training.symmetry()).expect("presets are valid");
             let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
             c.bench_function(&format!("{} preset {preset}, one outer step, 1 thread", target.name()), |b| {
-                b.iter(|| black_box(trainer.step(training, 0.5)));
+                b.iter(|| black_box(trainer.step(training, 0.5, &AtomicBool::new(false))));
             });
         }
     }

@@ -168,4 +168,9 @@ impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Posterior<E, S
     fn symmetry(&self) -> Symmetry {
         self.target.symmetry()
     }
+
+    #[inline(always)]
+    fn stopped(&self) -> bool {
+        self.target.stopped()
+    }
 }

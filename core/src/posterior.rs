@@ -162,6 +162,9 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         energy: S::zero(),
     };
     for _ in 0..params.particles.max(1) {
+        if posterior.target.stopped() {
+            break;
+        }
         let (particle, run) = annealing::run(rng, &reference, &posterior.target, &anneal);
         report.annealing_acceptance += run.acceptance;
         report.divergences += run.divergences;
@@ -242,6 +245,9 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     let keep = params.keep.clamp(1, params.cycles);
     let mut accumulator = Accumulator::new(sums.chosen);
     for cycle in 0..params.cycles {
+        if target.stopped() {
+            break;
+        }
         let kept = cycle + keep >= params.cycles;
         if kept {
             step.freeze();
@@ -250,6 +256,9 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             let mut energy = posterior.target_energy(&state);
             let block = refresh::Params { block: params.refresh_block };
             for _ in 0..params.refresh_sweeps {
+                if target.stopped() {
+                    break;
+                }
                 let info = refresh::sweep(rng, &mut state, &mut energy, &block, &posterior);
                 report.refresh_acceptance += info.acceptance;
                 report.divergences += S::select(info.divergent, S::one(), zero);
@@ -259,6 +268,9 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             report.evaluations += 1;
         }
         for _ in 0..params.chain_steps {
+            if target.stopped() {
+                break;
+            }
             kernel.step_size = step.step_size;
             let info = kernel.step(rng, &mut state, &posterior);
             if let Some(adapt) = &params.adapt {

@@ -283,3 +283,38 @@ fn without_any_finite_energy_there_is_no_estimate() {
         assert!(report.divergences >= params.particles as f32, "{report:?}");
     }
 }
+
+/// A bowl that is to be left after so many evaluations.
+struct Closing {
+    evaluations: std::cell::Cell<u32>,
+    after: u32,
+}
+
+impl<S: Scalar> Energy<S, 2> for Closing {
+    fn energy_and_gradient(&self, x: &[S; 2], gradient: &mut [S; 2]) -> S {
+        self.evaluations.set(self.evaluations.get() + 1);
+        *gradient = *x;
+        S::constant(0.5) * tensor::squared_norm(x)
+    }
+
+    fn stopped(&self) -> bool {
+        self.evaluations.get() >= self.after
+    }
+}
+
+#[test]
+fn a_sampler_that_is_told_to_stop_ends_between_two_steps() {
+    let forever = u32::MAX;
+    for params in [
+        Params { particles: forever, ..IMPORTANCE },
+        Params { levels: forever, ..CHAIN },
+        Params { cycles: forever, ..CHAIN },
+        Params { refresh_sweeps: forever, ..CHAIN },
+        Params { chain_steps: forever, ..CHAIN },
+    ] {
+        let energy = Closing { evaluations: 0.into(), after: 1000 };
+        denoise(&mut Stream::new(1, Purpose::Test, 0), &energy, &[0.3_f64, -0.2], 0.5, &params);
+        // A sweep of both coordinates, or one step, and the energies of where it ends.
+        assert!((1000..1010).contains(&energy.evaluations.get()), "{}: {params:?}", energy.evaluations.get());
+    }
+}

@@ -1,11 +1,13 @@
 //! Named f32 tensors and texts in one safetensors file: networks, optimiser states, whole training runs.
 //!
-//! Saving is exact (the same bits come back) and canonical (equal contents give equal bytes).
+//! Saving is exact (the same bits come back) and canonical (equal contents give equal bytes). The first text of a file is
+//! its `checksum`, over all of its other bytes: a file in which a bit was flipped, or the end is missing, does not open.
 
 use crate::adam::Adam;
 use crate::backend::Backend;
 use crate::generator::SpecError;
 use crate::parameters::{Network, Role};
+use crc::{CRC_64_XZ, Crc, Table};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,6 +19,12 @@ pub enum CheckpointError {
     /// Not a safetensors file.
     #[error("not a safetensors file: {0}")]
     Malformed(#[from] safetensors::SafeTensorError),
+    /// It was written without a checksum, by another program or an older Kiln.
+    #[error("it has no checksum")]
+    NoChecksum,
+    /// Some of its bytes are not those that were written.
+    #[error("its checksum is wrong")]
+    Checksum,
     /// A tensor or text is missing.
     #[error("`{0}` is missing")]
     Missing(String),
@@ -52,6 +60,26 @@ pub enum CheckpointError {
     Egnn(#[from] crate::egnn::EgnnSpecError),
 }
 
+/// CRC-64/XZ: finds every burst of up to 64 flipped bits.
+const CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
+/// What every file begins with after the length of its header, up to the digits of the checksum.
+const HEAD: &str = "{\"__metadata__\":{\"checksum\":\"";
+const CHECKSUM: &str = "checksum";
+/// Where those digits stand, and how many there are.
+const DIGITS: std::ops::Range<usize> = 8 + HEAD.len()..8 + HEAD.len() + 16;
+
+/// The checksum of bytes, as sixteen hexadecimal digits: CRC-64/XZ.
+pub fn checksum<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = CRC.digest();
+    parts.into_iter().for_each(|part| digest.update(part));
+    format!("{:016x}", digest.finalize())
+}
+
+/// The checksum of a file but for its own digits.
+fn checksum_around(bytes: &[u8]) -> String {
+    checksum([&bytes[..DIGITS.start], &bytes[DIGITS.end..]])
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Stored {
     shape: Vec<usize>,
@@ -80,7 +108,7 @@ impl Checkpoint {
         self.tensors.insert(name.into(), Stored { shape, values });
     }
 
-    /// Adds or replaces a text.
+    /// Adds or replaces a text. `checksum` is the file's own.
     pub fn insert_text(&mut self, key: impl Into<String>, text: impl Into<String>) {
         self.texts.insert(key.into(), text.into());
     }
@@ -92,6 +120,14 @@ impl Checkpoint {
         } else {
             Err(CheckpointError::NonFinite(name.to_string()))
         }
+    }
+
+    /// Whether every number is finite: what is not could be written, but not read again.
+    ///
+    /// # Errors
+    /// Names the first tensor with a number that is not.
+    pub fn check_finite(&self) -> Result<(), CheckpointError> {
+        self.tensors.keys().try_for_each(|name| self.stored(name).map(|_| ()))
     }
 
     /// The numbers of a tensor that must have the given shape.
@@ -196,12 +232,12 @@ impl Checkpoint {
         Ok(Adam { first: moments("first")?, second: moments("second")?, steps })
     }
 
-    /// The file. The header is written here, sorted by name, because the library's order of texts is random.
+    /// The file. The header is written here, sorted by name after the checksum, because the library's order of texts is
+    /// random.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut header = String::from("{\"__metadata__\":{");
-        for (i, (key, text)) in self.texts.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            let _ = write!(header, "{comma}{}:{}", quoted(key), quoted(text));
+        let mut header = format!("{HEAD}{:016}\"", 0);
+        for (key, text) in &self.texts {
+            let _ = write!(header, ",{}:{}", quoted(key), quoted(text));
         }
         header.push('}');
         let mut offset = 0;
@@ -223,17 +259,26 @@ impl Checkpoint {
         for stored in self.tensors.values() {
             bytes.extend(stored.values.iter().flat_map(|x| x.to_le_bytes()));
         }
+        let checksum = checksum_around(&bytes);
+        bytes[DIGITS].copy_from_slice(checksum.as_bytes());
         bytes
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// If it is no safetensors file, or holds other tensors than f32.
+    /// If it is no safetensors file, its checksum is missing or wrong, or it holds other tensors than f32.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = SafeTensors::deserialize(bytes)?;
+        if !bytes[8..].starts_with(HEAD.as_bytes()) || bytes.len() < DIGITS.end {
+            return Err(CheckpointError::NoChecksum);
+        }
+        if bytes[DIGITS] != *checksum_around(bytes).as_bytes() {
+            return Err(CheckpointError::Checksum);
+        }
         let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let texts = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        let mut texts: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        texts.remove(CHECKSUM);
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {

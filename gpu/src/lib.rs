@@ -43,7 +43,7 @@ pub mod trainer;
 pub use adam::{Adam, AdamOptions, NonFiniteGradient};
 pub use backend::{Backend, Grads, InputGradient};
 pub use body::{Body, Net};
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, checksum};
 pub use distill::{DistillSpec, Distillation};
 pub use egnn::{Egnn, EgnnSpec, EgnnSpecError};
 pub use ema::Ema;

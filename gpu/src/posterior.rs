@@ -7,6 +7,7 @@ use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::symmetry::{Symmetry, remove_mean};
 use kiln_core::{Energy, Lanes, Scalar};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Lanes that are computed side by side.
 pub const LANES: usize = 16;
@@ -47,11 +48,20 @@ pub trait Target: Send + Sync {
     }
 
     /// Estimates the denoiser at `y` (rows, dim) and noise-to-signal ratios `v` (rows) into `out` (rows, dim), one
-    /// report a row. `batch` counts the batches of a run.
+    /// report a row. `key` is the seed and the number of the batch. As soon as `stop` is set no energy is evaluated any
+    /// more; estimates and reports are then worth nothing.
     ///
     /// # Panics
     /// If the slices do not fit.
-    fn denoise(&self, key: (u64, u64), y: &[f32], v: &[f32], params: &Params, out: &mut [f32]) -> Vec<RowReport>;
+    fn denoise(
+        &self,
+        key: (u64, u64),
+        y: &[f32],
+        v: &[f32],
+        params: &Params,
+        out: &mut [f32],
+        stop: &AtomicBool,
+    ) -> Vec<RowReport>;
 
     /// Energies (rows) of `x` (rows, dim), and gradients (rows, dim) into `gradient`.
     ///
@@ -65,22 +75,46 @@ pub trait Target: Send + Sync {
 pub struct EnergyTarget<E, const N: usize>(pub E);
 
 /// An energy that is called, not inlined: the samplers evaluate it in many places, and an evaluation of sixteen lanes
-/// is long against a call.
-struct Called<'a, E>(&'a E);
+/// is long against a call. Once `stop` is set it is infinite everywhere without being evaluated, so that whoever moves on
+/// it comes to an end at once.
+#[derive(Debug)]
+pub struct Interruptible<'a, E> {
+    /// The energy.
+    pub energy: &'a E,
+    /// When to stop.
+    pub stop: &'a AtomicBool,
+}
 
-impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Called<'_, E> {
+// Not derived: the energy itself need not be `Copy`.
+impl<E> Clone for Interruptible<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Interruptible<'_, E> {}
+
+impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Interruptible<'_, E> {
     #[inline(never)]
     fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
-        self.0.energy_and_gradient(x, gradient)
+        if self.stop.load(Ordering::Relaxed) {
+            gradient.fill(Pack::constant(0.0));
+            return Pack::constant(f64::INFINITY);
+        }
+        self.energy.energy_and_gradient(x, gradient)
     }
 
     #[inline(never)]
     fn energy(&self, x: &[Pack; N]) -> Pack {
-        self.0.energy(x)
+        if self.stop.load(Ordering::Relaxed) { Pack::constant(f64::INFINITY) } else { self.energy.energy(x) }
     }
 
     fn symmetry(&self) -> Symmetry {
-        self.0.symmetry()
+        self.energy.symmetry()
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
@@ -178,15 +212,20 @@ impl<E: Energy<Pack, N> + Send + Sync, const N: usize> Target for EnergyTarget<E
         v: &[f32],
         params: &Params,
         out: &mut [f32],
+        stop: &AtomicBool,
     ) -> Vec<RowReport> {
         assert_eq!((y.len(), out.len()), (v.len() * N, v.len() * N), "batch");
         let mut reports = vec![RowReport::default(); v.len()];
+        let energy = Interruptible { energy: &self.0, stop };
         let work = y.par_chunks(LANES * N).zip(v.par_chunks(LANES)).zip(out.par_chunks_mut(LANES * N));
         work.zip(reports.par_chunks_mut(LANES)).enumerate().for_each(|(block, (((y, v), out), reports))| {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
             let indices = std::array::from_fn(|lane| stream_index(batch, block * LANES + lane));
             let mut streams = CalledStreams(Streams::new(seed, Purpose::Posterior, indices));
             let [v] = load::<1>(v);
-            let (estimate, report) = denoise(&mut streams, &Called(&self.0), &load(y), v, params);
+            let (estimate, report) = denoise(&mut streams, &energy, &load(y), v, params);
             store(&estimate.denoiser, out);
             for (lane, row) in reports.iter_mut().enumerate() {
                 *row = RowReport {

@@ -19,6 +19,7 @@ use kiln_core::posterior::Params;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::Symmetry;
 use std::f64::consts::PI;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far below the generator's lowest noise the score network learns, as a part of the range of log v: it is ready
 /// for the levels that come next, and spends nothing on those far off.
@@ -119,11 +120,22 @@ pub struct TrainerSpec {
     pub posterior: Params,
 }
 
+/// Why a step did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The score network has diverged.
+    #[error(transparent)]
+    NonFinite(#[from] NonFiniteGradient),
+    /// It was asked to stop. The next call takes the step up where this one left it, after a save and a load too.
+    #[error("the step was interrupted")]
+    Interrupted,
+}
+
 /// What one outer step did.
 #[derive(Clone, Debug, Default)]
 pub struct StepReport {
-    /// Loss of the last update of the score network.
-    pub score_loss: f32,
+    /// Loss of the last update of the score network; none where all of them were done before an interruption.
+    pub score_loss: Option<f32>,
     /// Norm of the generator's gradient before clipping.
     pub gradient_norm: f32,
     /// Samples whose coefficient was clipped.
@@ -153,6 +165,8 @@ pub struct Trainer<D: Backend> {
     score_adam: Adam<D>,
     /// Outer steps done.
     step: u64,
+    /// Updates of the score network done of the step under way: more than none only where it was interrupted.
+    updates: u64,
     /// Batches drawn, the key of their streams.
     batches: u64,
 }
@@ -176,7 +190,8 @@ impl<D: Backend> Trainer<D> {
         let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 1))?;
         let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
-        Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step: 0, batches: 0 })
+        let (step, updates, batches) = (0, 0, 0);
+        Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step, updates, batches })
     }
 
     /// Outer steps done.
@@ -194,20 +209,25 @@ impl<D: Backend> Trainer<D> {
         if self.spec.ema > 0.0 { self.average.network() } else { &self.generator }
     }
 
-    /// One outer step. `progress` in [0, 1] is where schedules stand, `step / steps` unless a time budget is kept.
+    /// One outer step. `progress` in [0, 1] is where schedules stand, `step / steps` unless a time budget is kept. `stop` is
+    /// looked at between updates of the score network and between evaluations of the energy.
     ///
     /// # Errors
-    /// If the score network's gradient is not finite: it has diverged.
-    pub fn step(&mut self, target: &dyn Target, progress: f64) -> Result<StepReport, NonFiniteGradient> {
+    /// If the score network's gradient is not finite, or `stop` was set before the step was done.
+    pub fn step(&mut self, target: &dyn Target, progress: f64, stop: &AtomicBool) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
-        for _ in 0..updates {
-            report.score_loss = self.update_score(target.symmetry(), progress)?;
+        while self.updates < updates as u64 {
+            if stop.load(Ordering::Relaxed) {
+                return Err(StepError::Interrupted);
+            }
+            report.score_loss = Some(self.update_score(target.symmetry(), progress)?);
+            self.updates += 1;
         }
         let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
-        self.update_generator(target, progress, decay * warmup, &mut report);
-        self.step += 1;
+        self.update_generator(target, progress, decay * warmup, &mut report, stop)?;
+        (self.step, self.updates) = (self.step + 1, 0);
         Ok(report)
     }
 
@@ -227,16 +247,26 @@ impl<D: Backend> Trainer<D> {
         Ok(value)
     }
 
-    /// One update of the generator.
-    fn update_generator(&mut self, target: &dyn Target, progress: f64, rate: f32, report: &mut StepReport) {
+    /// One update of the generator; nothing has changed where it is interrupted.
+    fn update_generator(
+        &mut self,
+        target: &dyn Target,
+        progress: f64,
+        rate: f32,
+        report: &mut StepReport,
+        stop: &AtomicBool,
+    ) -> Result<(), StepError> {
         let dim = self.spec.generator.dim;
         let z = self.draw(Purpose::Latent, self.spec.generator.latent);
         let traced = self.generator.traced(&z);
         let x = traced.as_vec();
         let mut g = match self.spec.objective {
-            Objective::Dikl => self.dikl(target, &x, progress, report),
+            Objective::Dikl => self.dikl(target, &x, progress, report, stop),
             Objective::ReverseKl => self.reverse_kl(target, &x),
         };
+        if stop.load(Ordering::Relaxed) {
+            return Err(StepError::Interrupted);
+        }
         self.batches += 1;
         for row in g.chunks_exact_mut(dim) {
             if !row.iter().all(|g| g.is_finite()) {
@@ -257,10 +287,18 @@ impl<D: Backend> Trainer<D> {
         if self.spec.ema > 0.0 {
             self.average.update(&self.generator, self.spec.ema.min(young(self.step)));
         }
+        Ok(())
     }
 
     /// The DiKL coefficients of a batch.
-    fn dikl(&mut self, target: &dyn Target, x: &[f32], progress: f64, report: &mut StepReport) -> Vec<f32> {
+    fn dikl(
+        &self,
+        target: &dyn Target,
+        x: &[f32],
+        progress: f64,
+        report: &mut StepReport,
+        stop: &AtomicBool,
+    ) -> Vec<f32> {
         let dim = self.spec.generator.dim;
         let eps = self.draw_noise(target.symmetry());
         let noise = self.noise(self.lowest(progress));
@@ -269,7 +307,7 @@ impl<D: Backend> Trainer<D> {
         let ratios: Vec<f32> = noise.ratios().collect();
         let mut denoised = vec![0.0; y.len()];
         let key = (self.spec.seed, self.batches);
-        report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised);
+        report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
         let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
         let rows = model.chunks_exact(dim).zip(denoised.chunks_exact(dim)).zip(&ratios);
         let square = |((m, t), v): ((&[f32], &[f32]), &f32)| {
@@ -349,6 +387,7 @@ impl<D: Backend> Trainer<D> {
         file.insert_adam("generator_adam.", &self.generator, &self.generator_adam);
         file.insert_adam("score_adam.", &self.score, &self.score_adam);
         file.insert_text("step", self.step.to_string());
+        file.insert_text("updates", self.updates.to_string());
         file.insert_text("batches", self.batches.to_string());
         file
     }
@@ -365,6 +404,7 @@ impl<D: Backend> Trainer<D> {
         self.generator_adam = file.adam("generator_adam.", &self.generator)?;
         self.score_adam = file.adam("score_adam.", &self.score)?;
         self.step = file.parsed("step")?;
+        self.updates = file.parsed("updates")?;
         self.batches = file.parsed("batches")?;
         Ok(())
     }

@@ -24,6 +24,7 @@ Examples:
   kiln train --config mine.toml --budget 1h30m
   kiln train --preset paper           the published recipe, to compare with
   kiln train --resume runs/try        go on from the checkpoint, to the same bits
+  kiln train --resume runs/try --set train.steps=40000   train a run longer
 
 Settings are layered: preset, then --config, then --set, then flags. `kiln presets TARGET` prints
 them all as TOML. Ctrl-C writes a checkpoint and leaves a run that --resume takes up again.";
@@ -162,7 +163,7 @@ pub struct Train {
     pub threads: Option<i64>,
 
     /// Go on with this run from its checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "set", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out"])]
     pub resume: Option<PathBuf>,
 
     /// Where the networks are trained: cpu, cuda:0

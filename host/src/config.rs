@@ -17,7 +17,7 @@ pub use settings::{
     Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
     Train, Transition, Weight,
 };
-pub use text::{FORMAT, from_run_text, run_text, settings_text};
+pub use text::{About, FORMAT, from_run_text, read_run_text, run_text, settings_table, settings_text};
 
 use crate::error::Error;
 use std::ops::Deref;

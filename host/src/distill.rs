@@ -9,19 +9,19 @@ mod teacher;
 pub use fine_tune::{fine_tuning, no_energy};
 pub use teacher::Teacher;
 
-use crate::config::{Config, settings_text};
+use crate::config::{About, Config};
 use crate::engine::Outcome;
 use crate::error::Error;
 use crate::metric::report::figure;
 use crate::metric::suite;
 use crate::progress::Progress;
-use crate::run::{GENERATOR, Run};
+use crate::run::{GENERATOR, Phase, Record, Run};
 use crate::target_api::{Structure, Target};
 use judge::Deviation;
 use kiln_core::random::Purpose;
+use kiln_gpu::distill::DistillReport;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::{AdamOptions, Body, Cpu, DistillSpec, Distillation, Generator, GeneratorSpec};
-use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -73,18 +73,9 @@ impl Plan {
     }
 }
 
-/// The `config.toml` of a student's run.
-pub fn run_text(config: &Config, target: &dyn Target, teacher: &Teacher, plan: &Plan) -> String {
-    let about = [
-        ("kiln", env!("CARGO_PKG_VERSION").to_string()),
-        ("convention", target.convention()),
-        ("distilled_from", teacher.name.clone()),
-        ("distilled_by", plan.describe()),
-    ];
-    let about = about.map(|(key, value)| format!("{key} = {}\n", toml::Value::from(value))).concat();
-    let head = "# A student made by `kiln distill`: target, seed and generator are its own, all else is what its teacher was\n\
-                # trained with.\n";
-    format!("{head}\n[about]\n{about}format = {}\n{}", crate::config::FORMAT, settings_text(config))
+/// How a student came to be.
+pub fn about(target: &dyn Target, teacher: &Teacher, plan: &Plan) -> About {
+    About { student: Some([teacher.name.clone(), plan.describe()]), ..About::training(&target.convention()) }
 }
 
 /// What a student is measured on while it learns.
@@ -154,20 +145,23 @@ pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
     };
     let mut distillation = Distillation::new(&device, spec, job.teacher.generator.clone())
         .map_err(|error| Error::input(format!("no such student: {error}"), "check --hidden and --depth"))?;
-    let mut facts = json!({});
+    let mut last: Option<DistillReport> = None;
     loop {
         let done = distillation.steps_done();
         let ended = watch.ended(done, job.plan.steps);
         if watch.due(done) || ended.is_some() {
-            watch.look(done, distillation.student(), facts.take())?;
+            let learnt = |record: &mut Record| {
+                record.loss = last.as_ref().map(|report| f64::from(report.loss));
+                record.gradient_norm = last.as_ref().map(|report| f64::from(report.gradient_norm));
+            };
+            watch.look(done, Phase::Distillation, distillation.student(), learnt)?;
         }
         match ended {
             Some(Outcome::Finished) => break,
             Some(outcome) => return Ok(outcome),
             None => {}
         }
-        let report = distillation.step().map_err(|_| diverged(done))?;
-        facts = json!({ "phase": "distillation", "loss": report.loss, "gradient_norm": report.gradient_norm });
+        last = Some(distillation.step().map_err(|_| diverged(done))?);
     }
     fine_tune::fine_tune(&watch, distillation.student())
 }
@@ -200,24 +194,24 @@ impl Watch<'_> {
         done.is_multiple_of(EVERY)
     }
 
-    /// One line of metrics, one of progress, and the student as it is.
-    fn look(&self, done: u64, student: &Generator<Cpu>, facts: Value) -> Result<(), Error> {
+    /// One line of metrics, one of progress, and the student as it is; `learnt` adds what is known of the last step.
+    fn look(
+        &self,
+        done: u64,
+        phase: Phase,
+        student: &Generator<Cpu>,
+        learnt: impl FnOnce(&mut Record),
+    ) -> Result<(), Error> {
         let Job { target, run, teacher, probes, plan, progress, .. } = self.job;
         let x = student.sample(&probes.z);
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
         let quality = suite::headline(*target, &x);
         progress.quality(&format!("error {}, {quality}", figure(error.rms)));
-        let mut line = json!({
-            "step": done,
-            "seconds": self.start.elapsed().as_secs_f64(),
-            "error": error.rms,
-            "beyond": error.beyond,
-            "quality": quality,
-        });
-        if let (Some(line), Value::Object(facts)) = (line.as_object_mut(), facts) {
-            line.extend(facts);
-        }
-        run.append_metrics(&line)?;
+        let seconds = self.start.elapsed().as_secs_f64();
+        let mut record =
+            Record { error: Some(error.rms), beyond: Some(error.beyond), ..Record::new(done, seconds, phase, quality) };
+        learnt(&mut record);
+        run.append_metrics(&record)?;
         let texts = [
             ("target", target.name().to_string()),
             ("convention", target.convention()),
@@ -226,7 +220,9 @@ impl Watch<'_> {
             ("distilled_from", teacher.name.clone()),
             ("distilled_by", plan.describe()),
         ];
-        run.write(GENERATOR, &student.to_checkpoint(texts).to_bytes())
+        let file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
+        file.check_finite().map_err(|_| diverged(done))?;
+        run.write(GENERATOR, &file.to_bytes())
     }
 }
 
@@ -238,7 +234,7 @@ pub fn default_name(target: &str, hidden: usize, seed: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::from_run_text;
+    use crate::config::{read_run_text, run_text};
     use crate::pretrained::PRETRAINED;
     use crate::run::CONFIG;
     use crate::source::Source;
@@ -267,9 +263,9 @@ mod tests {
             assert_eq!(begun.spec().generator, *teacher.spec());
 
             let plan = Plan { seed: 3, steps: 20, batch: 4, fine_tune: 0, student };
-            let text = run_text(&config, target.as_ref(), &teacher, &plan);
-            assert_eq!(from_run_text(&text, CONFIG).unwrap(), config, "{text}");
-            assert!(text.contains("20 steps of 4 latents, seed 3"));
+            let about = about(target.as_ref(), &teacher, &plan);
+            assert_eq!(read_run_text(&run_text(&config, &about), CONFIG).unwrap(), (config, about.clone()));
+            assert!(about.told().contains("20 steps of 4 latents, seed 3"));
         }
     }
 

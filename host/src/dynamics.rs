@@ -5,6 +5,7 @@ use crate::polish::{self, Rows};
 use crate::reference::tempering::{Exchange, Ladders, Walk};
 use crate::target::TrainableEnergy;
 use kiln_gpu::posterior::EnergyTarget;
+use std::sync::atomic::AtomicBool;
 
 /// Chains on the true energy of a target.
 pub trait Dynamics: Send + Sync {
@@ -14,8 +15,8 @@ pub trait Dynamics: Send + Sync {
     /// If a slice has another length than the target's dimension.
     fn energy_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64;
 
-    /// Ladders of tempered chains at their starting points.
-    fn exchange(&self, settings: &Exchange) -> Box<dyn Walk + '_>;
+    /// Ladders of tempered chains at their starting points, which `stop` ends.
+    fn exchange<'a>(&'a self, settings: &Exchange, stop: &'a AtomicBool) -> Box<dyn Walk + 'a>;
 
     /// MALA chains, one a row of `x` (rows, dim), which end in place.
     ///
@@ -30,8 +31,8 @@ impl<E: TrainableEnergy<N>, const N: usize> Dynamics for EnergyTarget<E, N> {
         self.0.energy_and_gradient(x, gradient)
     }
 
-    fn exchange(&self, settings: &Exchange) -> Box<dyn Walk + '_> {
-        Box::new(Ladders::start(&self.0, settings))
+    fn exchange<'a>(&'a self, settings: &Exchange, stop: &'a AtomicBool) -> Box<dyn Walk + 'a> {
+        Box::new(Ladders::start(&self.0, settings, stop))
     }
 
     fn langevin(&self, x: &mut [f32], settings: &polish::Settings) -> Rows {

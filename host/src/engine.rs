@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::progress::Progress;
 use crate::run::Run;
 use crate::target_api::Target;
+use kiln_gpu::Checkpoint;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -28,13 +29,14 @@ pub struct Job<'a> {
     pub target: &'a dyn Target,
     /// Where to write.
     pub run: &'a Run,
-    /// Whether to go on from the run's checkpoint.
-    pub resume: bool,
+    /// The state to go on from; none starts anew.
+    pub from: Option<&'a Checkpoint>,
     /// The wall-clock time after which training must have ended, checkpointed and usable.
     pub budget: Option<Duration>,
     /// What the person watches.
     pub progress: &'a Progress,
-    /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`].
+    /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`]. The training sets it
+    /// itself where its budget ends within a step.
     pub stop: &'a AtomicBool,
 }
 

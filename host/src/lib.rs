@@ -24,6 +24,7 @@ pub mod export;
 pub mod format;
 mod guard;
 pub mod html;
+pub mod interrupt;
 pub mod metric;
 pub mod plot;
 pub mod polish;

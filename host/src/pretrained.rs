@@ -1,6 +1,9 @@
 //! The trained generators that come with Kiln, inside the binary: `kiln sample lj13 -n 10000 -o lj13.npy` works right
 //! after a build. `pretrained/README.md` says which command made each; its measured quality lies beside it.
 
+use crate::error::Error;
+use kiln_gpu::Checkpoint;
+
 /// A trained generator.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Pretrained {
@@ -23,6 +26,17 @@ macro_rules! pretrained {
             quality: include_str!(concat!("../../pretrained/", $name, "/quality.json")),
         }),*]
     };
+}
+
+impl Pretrained {
+    /// Its generator file, opened.
+    ///
+    /// # Errors
+    /// Never for what comes with Kiln.
+    pub fn file(&self) -> Result<Checkpoint, Error> {
+        Checkpoint::from_bytes(self.generator)
+            .map_err(|error| Error::input(format!("'{}' is damaged: {error}", self.name), "build Kiln anew"))
+    }
 }
 
 /// All of them.

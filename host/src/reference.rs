@@ -21,7 +21,7 @@ use kiln_core::random::{Purpose, Stream};
 use kiln_gpu::posterior::LANES;
 use rayon::prelude::*;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use tempering::{Counts, Exchange};
 
@@ -84,8 +84,8 @@ const ORDER_STREAM: u64 = 3 << 40;
 /// Makes a reference, with progress on stderr unless `quiet`. It is not judged: see [`Manifest::verdict`].
 ///
 /// # Errors
-/// If the target has neither an exact sampler nor dynamics.
-pub fn generate(target: &dyn Target, order: &Order, quiet: bool) -> Result<Reference, Error> {
+/// If the target has neither an exact sampler nor dynamics, or `stop` was set before it was done.
+pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) -> Result<Reference, Error> {
     let start = Instant::now();
     let dim = target.dim();
     let judged = order.n.max(LEAST_JUDGED);
@@ -93,7 +93,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool) -> Result<Refer
     // Exact samples are judged as four chains.
     let (frames, length, method, counts) = match exact {
         Some(frames) => (frames, judged / 4, Method::Exact, Counts::default()),
-        None => exchange(target, order, quiet)?,
+        None => exchange(target, order, quiet, stop)?,
     };
     let chains = frames.len() / (dim * length);
     let traces = judge::observe(target, &frames[..chains * length * dim])?;
@@ -151,7 +151,7 @@ pub const SHIPPED: [(&str, &[u8], &[u8]); 6] = [
 type Made = (Vec<f32>, usize, Method, Counts);
 
 /// Frames by replica exchange, ladder by ladder, the number a ladder has, and what it took.
-fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Error> {
+fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) -> Result<Made, Error> {
     let dynamics = target.dynamics().ok_or_else(|| {
         let message = format!("{} has neither an exact sampler nor an energy that chains can move on", target.title());
         Error::input(message, "choose one of `kiln targets`")
@@ -166,6 +166,10 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Err
         trajectories,
     };
     let packs = order.ladders.div_ceil(LANES) as u64;
+    let go_on = || match stop.load(Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err(Error::interrupted("interrupted", "nothing was written; references cannot be taken up again")),
+    };
     let watched = |label: &str, rounds: usize, work: &mut dyn FnMut(&(dyn Fn() + Sync))| {
         // Where there is no bar, only the last and longest part is worth its lines.
         let quiet = quiet || (label != FRAMES && !std::io::stderr().is_terminal());
@@ -176,9 +180,10 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Err
         progress.finish();
     };
 
-    let mut walk = dynamics.exchange(&settings);
+    let mut walk = dynamics.exchange(&settings, stop);
     let warmup = (WARMUP * order.effort).ceil() as usize;
     watched("burn-in", warmup, &mut |tick| walk.adapt(warmup, tick));
+    go_on()?;
     let step_sizes = walk.freeze();
     let mut counts = walk.counts();
 
@@ -187,6 +192,7 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Err
     let memory = loop {
         let mut frames = Vec::new();
         watched("pilot", pilot, &mut |tick| frames = walk.record(pilot, 1, tick));
+        go_on()?;
         discarded += pilot;
         let memory = judge::observe(target, &frames)?.memory(pilot);
         doublings += 1;
@@ -204,6 +210,7 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool) -> Result<Made, Err
         walk.adapt(SETTLE * thinning, tick);
         frames = walk.record(length, thinning, tick);
     });
+    go_on()?;
     discarded += SETTLE * thinning;
     let production = walk.counts();
     counts.add(&production);
@@ -318,11 +325,12 @@ mod tests {
         Problem::new("wells", ManyWell)
     }
 
+    static NEVER: AtomicBool = AtomicBool::new(false);
     const SMALL: Order = Order { n: 3000, seed: 5, effort: 0.5, ladders: 32, exact: true };
 
     #[test]
     fn replica_exchange_crosses_barriers_and_meets_known_weights() {
-        let made = generate(&wells(), &SMALL, true).unwrap();
+        let made = generate(&wells(), &SMALL, true, &NEVER).unwrap();
         assert!(made.manifest.verdict().is_ok(), "{}", made.manifest.table());
         let right = made.samples.data.chunks_exact(4).filter(|x| x[0] > 0.0).count() as f64 / 3000.0;
         assert!((right - ManyWell::<4>::RIGHT_WELL).abs() < 4.0 * (0.15 * 0.85 / 3000.0_f64).sqrt(), "{right}");
@@ -336,7 +344,7 @@ mod tests {
         let with = |threads: usize, seed: u64| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let order = Order { n: 200, seed, effort: 0.1, ..SMALL };
-            pool.install(|| generate(named("dw4").as_ref(), &order, true).unwrap())
+            pool.install(|| generate(named("dw4").as_ref(), &order, true, &NEVER).unwrap())
         };
         let (one, three, other) = (with(1, 5), with(3, 5), with(1, 6));
         assert_eq!(one.samples, three.samples);
@@ -348,8 +356,15 @@ mod tests {
     }
 
     #[test]
+    fn an_interrupted_reference_ends_at_once_with_nothing() {
+        let order = Order { n: 1_000_000, effort: 1000.0, ..SMALL };
+        let error = generate(named("lj55").as_ref(), &order, true, &AtomicBool::new(true)).unwrap_err();
+        assert_eq!((error.exit_code(), error.to_string().as_str()), (130, "interrupted"));
+    }
+
+    #[test]
     fn exact_samples_are_taken_where_there_are_any() {
-        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, true).unwrap();
+        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, true, &NEVER).unwrap();
         assert_eq!(made.manifest.method, Method::Exact);
         assert_eq!(Some(made.samples.data), named("mw32").exact_samples(5, 5));
         assert!(made.manifest.frames_judged >= 1000 && made.manifest.n == 5);

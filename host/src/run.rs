@@ -2,20 +2,34 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `config.toml` | every setting, seed, versions, the target's convention |
-//! | `metrics.jsonl` | one JSON object a line, appended while training |
+//! | `config.toml` | every setting, seed, versions, the target's convention, a checksum |
+//! | `metrics.jsonl` | one JSON object a line, appended while training ([`Record`]) |
 //! | `generator.safetensors` | the trained generator |
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
+//! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
 //! | `distillation.json` | sizes and figures of a student and its teacher |
 //! | `report.html` | what `kiln evaluate` found |
+//!
+//! Together they are one thing: configuration, tensors and metrics carry the run's [`Identity`] and a checksum each, so that
+//! a file of another run, or one that is damaged, is refused by name.
 
-use crate::config::{Config, from_run_text, run_text};
+mod identity;
+mod metrics;
+mod place;
+mod write;
+
+pub use identity::{Identity, MAY_CHANGE};
+pub use metrics::{Level, Metrics, Phase, Record};
+pub use write::{check_writable, write_together, write_whole};
+
+use crate::config::{About, Config, read_run_text, run_text};
 use crate::error::Error;
-use serde::Serialize;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use kiln_gpu::{Checkpoint, CheckpointError};
+use place::{Lock, claim, claim_first_free, lock};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The resolved configuration.
@@ -28,6 +42,8 @@ pub const GENERATOR: &str = "generator.safetensors";
 pub const BEST: &str = "best.safetensors";
 /// The state of the training.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The state before that.
+pub const PREVIOUS: &str = "checkpoint.previous.safetensors";
 /// Fresh samples.
 pub const SAMPLES: &str = "samples.npy";
 /// Their picture.
@@ -38,27 +54,52 @@ pub const JUDGEMENT: &str = "distillation.json";
 pub const REPORT: &str = "report.html";
 
 /// An existing run directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Run {
     path: PathBuf,
+    about: About,
+    identity: Identity,
+    /// The right to write into it, where this process has taken it.
+    _lock: Lock,
+}
+
+impl PartialEq for Run {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.about, &self.identity) == (&other.path, &other.about, &other.identity)
+    }
+}
+
+/// The state that a training goes on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// The state.
+    pub checkpoint: Checkpoint,
+    /// Why it is the one before the last, where it is.
+    pub note: Option<String>,
 }
 
 impl Run {
-    /// Makes a new run directory at `out`, or at the first free `runs/<target>-<preset>-seed<N>[-k]`, and
-    /// writes its `config.toml`. A place that is already used is refused and left untouched.
-    pub fn create(out: Option<&Path>, config: &Config, convention: &str) -> Result<Self, Error> {
+    /// Makes a new run directory at `out`, or at the first free `runs/<target>-<preset>-seed<N>[-k]`, takes it for this
+    /// process and writes its `config.toml`.
+    ///
+    /// # Errors
+    /// If the place is already used, which leaves it untouched, or cannot be made.
+    pub fn create(out: Option<&Path>, config: &Config, about: &About) -> Result<Self, Error> {
         let name = format!("{}-{}-seed{}", config.run.target, config.run.preset, config.run.seed);
-        Self::create_as(out, &name, &run_text(config, convention))
+        Self::create_as(out, &name, config, about)
     }
 
-    /// The same at the first free `runs/<name>[-k]`, with `text` as its `config.toml`.
-    pub fn create_as(out: Option<&Path>, name: &str, text: &str) -> Result<Self, Error> {
-        let path = match out {
+    /// The same at the first free `runs/<name>[-k]`.
+    ///
+    /// # Errors
+    /// As [`Run::create`].
+    pub fn create_as(out: Option<&Path>, name: &str, config: &Config, about: &About) -> Result<Self, Error> {
+        let (path, lock) = match out {
             Some(path) => claim(path)?,
             None => claim_first_free(Path::new("runs"), name)?,
         };
-        let run = Self { path };
-        run.write(CONFIG, text.as_bytes())?;
+        let run = Self { path, about: about.clone(), identity: Identity::of(config, about), _lock: lock };
+        run.write(CONFIG, run_text(config, about).as_bytes())?;
         Ok(run)
     }
 
@@ -72,8 +113,7 @@ impl Run {
                 "give the directory that `kiln train` wrote, such as runs/mog40-kiln-seed0",
             ));
         }
-        let run = Self { path: path.to_path_buf() };
-        let file = run.file(CONFIG);
+        let file = path.join(CONFIG);
         let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::input(
                 format!("'{}' is not a run: it has no {CONFIG}", path.display()),
@@ -81,8 +121,40 @@ impl Run {
             ),
             _ => Error::file("read", &file, error),
         })?;
-        let config = from_run_text(&text, &file.display().to_string())?;
-        Ok((run, config))
+        let (config, about) = read_run_text(&text, &file.display().to_string())?;
+        let identity = Identity::of(&config, &about);
+        Ok((Self { path: path.to_path_buf(), about, identity, _lock: None }, config))
+    }
+
+    /// Takes an existing run for this process, to go on writing into it.
+    ///
+    /// # Errors
+    /// If another process has it.
+    pub fn take(self) -> Result<Self, Error> {
+        let lock = lock(&self.path)?;
+        Ok(Self { _lock: lock, ..self })
+    }
+
+    /// Which run it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// How it came to be.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Writes other values of what may change in a run.
+    ///
+    /// # Errors
+    /// If it would become another run, or cannot be written.
+    pub fn change_settings(&self, config: &Config) -> Result<(), Error> {
+        if Identity::of(config, &self.about) != self.identity {
+            let message = format!("the run '{}' has its settings", self.path.display());
+            return Err(Error::input(message, format!("of a run only {} can change", MAY_CHANGE.join(", "))));
+        }
+        self.write(CONFIG, run_text(config, &self.about).as_bytes())
     }
 
     /// The directory.
@@ -96,123 +168,103 @@ impl Run {
     }
 
     /// The path of the generator, which must be there.
+    ///
+    /// # Errors
+    /// If the training has not got that far.
     pub fn generator(&self) -> Result<PathBuf, Error> {
-        let hint = match self.file(CHECKPOINT).is_file() {
-            true => {
-                format!("the training has not got that far; go on with `kiln train --resume {}`", self.path.display())
-            }
-            false => "the training ended before it wrote anything; train anew with another --out".into(),
-        };
-        self.require(GENERATOR, &hint)
-    }
-
-    /// The path of the checkpoint, which must be there.
-    pub fn checkpoint(&self) -> Result<PathBuf, Error> {
-        self.require(CHECKPOINT, "there is nothing to resume; train anew with another --out")
-    }
-
-    fn require(&self, name: &str, hint: &str) -> Result<PathBuf, Error> {
-        let path = self.file(name);
+        let path = self.file(GENERATOR);
         if path.is_file() {
             return Ok(path);
         }
-        Err(Error::input(format!("the run '{}' has no {name}", self.path.display()), hint))
+        let place = self.path.display();
+        let hint = match self.about.student {
+            None => format!("the training has not got that far; go on with `kiln train --resume {place}`"),
+            Some(_) => "the distillation ended before it wrote anything; distil anew with another --out".into(),
+        };
+        Err(Error::input(format!("the run '{place}' has no {GENERATOR}"), hint))
+    }
+
+    /// The generator.
+    ///
+    /// # Errors
+    /// If the training has not got that far, or it is damaged or of another run.
+    pub fn generator_file(&self) -> Result<Checkpoint, Error> {
+        let path = self.generator()?;
+        self.tensors(GENERATOR)?.ok_or_else(|| Error::file("read", &path, io::ErrorKind::NotFound.into()))
+    }
+
+    /// One of the run's files of tensors; none where it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be read, is damaged, or is of another run.
+    pub fn tensors(&self, name: &str) -> Result<Option<Checkpoint>, Error> {
+        let path = self.file(name);
+        match self.read_tensors(name)? {
+            None => Ok(None),
+            Some(Ok(file)) => Ok(Some(file)),
+            Some(Err(error)) => Err(damaged(&path, &error).with_hint(format!(
+                "go on with `kiln train --resume {}`, which writes it anew, or train anew",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// The last checkpoint that is whole; none where none was written yet. The one before takes the place of a damaged one.
+    ///
+    /// # Errors
+    /// If it cannot be read, is of another run, or all that there are are damaged.
+    pub fn latest_checkpoint(&self) -> Result<Option<Latest>, Error> {
+        let path = self.file(CHECKPOINT);
+        let last = match self.read_tensors(CHECKPOINT)? {
+            Some(Ok(checkpoint)) => return Ok(Some(Latest { checkpoint, note: None })),
+            Some(Err(error)) => Some(damaged(&path, &error)),
+            None => None,
+        };
+        let before = match self.read_tensors(PREVIOUS)? {
+            Some(Ok(checkpoint)) => checkpoint,
+            Some(Err(error)) => {
+                let error = last.unwrap_or_else(|| damaged(&self.file(PREVIOUS), &error));
+                return Err(error.with_hint("the one before is no better; train anew with another --out"));
+            }
+            None => return last.map_or(Ok(None), Err),
+        };
+        let why = last.map_or_else(|| format!("'{}' is gone", path.display()), |error| error.to_string());
+        // What is damaged must not become the one before at the next write.
+        fs::rename(self.file(PREVIOUS), &path).map_err(|error| Error::file("write", &path, error))?;
+        Ok(Some(Latest { checkpoint: before, note: Some(format!("{why}; going on from the checkpoint before")) }))
+    }
+
+    /// Replaces the checkpoint; the old one stays as the one before.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_checkpoint(&self, bytes: &[u8]) -> Result<(), Error> {
+        write::write_keeping(&self.file(CHECKPOINT), &self.file(PREVIOUS), bytes)
+    }
+
+    /// The tensors of a file of this run, or what is wrong with its bytes.
+    fn read_tensors(&self, name: &str) -> Result<Option<Result<Checkpoint, CheckpointError>>, Error> {
+        let path = self.file(name);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|error| Error::file("read", &path, error))?,
+        };
+        let file = Checkpoint::from_bytes(&bytes).and_then(|file| file.check_finite().map(|()| file));
+        if let Ok(file) = &file {
+            self.identity.check(file, &path)?;
+        }
+        Ok(Some(file))
     }
 
     /// Writes a whole file at once: it is either the old or the new one, never half of it.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         write_whole(&self.file(name), |file| file.write_all(bytes))
     }
-
-    /// Appends one JSON object to `metrics.jsonl` and flushes it. A number that is not finite becomes `null`.
-    pub fn append_metrics(&self, record: &impl Serialize) -> Result<(), Error> {
-        let path = self.file(METRICS);
-        let result = serde_json::to_string(record).map_err(io::Error::from).and_then(|mut line| {
-            line.push('\n');
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(line.as_bytes())?;
-            file.flush()
-        });
-        result.map_err(|error| Error::file("append to", &path, error))
-    }
 }
 
-/// Writes `path` through a temporary file beside it and a rename.
-pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
-    let partial = partial(path);
-    stage(&partial, write).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        Error::file("write", path, error)
-    })
-}
-
-/// Writes all of these files, or none where one has no place.
-pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), Error> {
-    let failed = |path: &Path, error| Error::file("write", path, error);
-    let mut each = files.iter();
-    let staged = each.try_for_each(|(path, bytes)| {
-        stage(&partial(path), |file| file.write_all(bytes)).map_err(|error| failed(path, error))
-    });
-    let written = staged.and_then(|()| {
-        let mut each = files.iter();
-        each.try_for_each(|(path, _)| fs::rename(partial(path), path).map_err(|error| failed(path, error)))
-    });
-    if written.is_err() {
-        files.iter().for_each(|(path, _)| drop(fs::remove_file(partial(path))));
-    }
-    written
-}
-
-/// Whether a file can be made at `path`; nothing stays there.
-pub fn check_writable(path: &Path) -> Result<(), Error> {
-    let partial = partial(path);
-    let made = File::create(&partial).and_then(|_| fs::remove_file(&partial));
-    made.map_err(|error| Error::file("write", path, error))
-}
-
-/// The temporary file beside `path`.
-fn partial(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    path.with_file_name(name)
-}
-
-/// A whole file on the disk.
-fn stage(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    write(&mut file)?;
-    file.sync_all()
-}
-
-fn claim(path: &Path) -> Result<PathBuf, Error> {
-    let used = |what: &str| {
-        let message = format!("--out '{}' {what}", path.display());
-        Error::input(message, "nothing was overwritten; choose another --out, or go on with an old run by --resume")
-    };
-    if path.is_dir() {
-        let mut entries = fs::read_dir(path).map_err(|error| Error::file("read the directory", path, error))?;
-        if entries.next().is_some() {
-            return Err(used("is already used: it is not empty"));
-        }
-    } else if path.symlink_metadata().is_ok() {
-        return Err(used("is already used: it is a file"));
-    } else {
-        fs::create_dir_all(path).map_err(|error| Error::file("create the directory", path, error))?;
-    }
-    Ok(path.to_path_buf())
-}
-
-fn claim_first_free(parent: &Path, name: &str) -> Result<PathBuf, Error> {
-    fs::create_dir_all(parent).map_err(|error| Error::file("create the directory", parent, error))?;
-    for k in 1_u32.. {
-        let path = parent.join(if k == 1 { name.to_string() } else { format!("{name}-{k}") });
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::file("create the directory", &path, error)),
-        }
-    }
-    Err(Error::input(format!("all names {name}-k are used"), "choose one with --out"))
+/// The sentence for a file that is not what was written.
+fn damaged(path: &Path, error: &CheckpointError) -> Error {
+    Error::input(format!("'{}' is damaged: {error}", path.display()), "train it anew")
 }
 
 #[cfg(test)]
@@ -224,62 +276,104 @@ mod tests {
         preset::settings("mog40", "kiln", 2).check().unwrap()
     }
 
+    fn about() -> About {
+        About::training("E")
+    }
+
+    /// A file of the run that says which step it is of.
+    fn tensors(run: &Run, step: u64) -> Vec<u8> {
+        let mut file = Checkpoint::new();
+        file.insert_tensor("x", vec![1], vec![step as f32]);
+        run.identity().texts().into_iter().for_each(|(key, text)| file.insert_text(key, text));
+        file.to_bytes()
+    }
+
+    fn flip(path: &Path) {
+        let mut bytes = fs::read(path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+
     #[test]
     fn a_run_opens_as_it_was_made_and_is_not_made_twice() {
         let place = tempfile::tempdir().unwrap();
         let out = place.path().join("a/b");
-        let run = Run::create(Some(&out), &config(), "E").unwrap();
+        let run = Run::create(Some(&out), &config(), &about()).unwrap();
         assert_eq!(Run::open(&out).unwrap(), (run.clone(), config()));
         let before = fs::read(run.file(CONFIG)).unwrap();
-        let error = Run::create(Some(&out), &config(), "other").unwrap_err();
-        assert!(error.to_string().contains("already used"), "{error}");
+        let again = || Run::create(Some(&out), &config(), &About::training("other")).unwrap_err().to_string();
+        assert!(again().contains("another kiln is at work"));
+        let path = run.path().to_path_buf();
+        drop(run);
+        assert!(again().contains("already used"));
+        let (run, _) = Run::open(&path).unwrap();
         assert_eq!(fs::read(run.file(CONFIG)).unwrap(), before);
         assert!(run.generator().unwrap_err().to_string().contains(GENERATOR));
-        assert!(run.generator().unwrap_err().hint().contains("train anew"));
-        assert!(run.checkpoint().unwrap_err().to_string().contains(CHECKPOINT));
-        run.write(CHECKPOINT, b"").unwrap();
         assert!(run.generator().unwrap_err().hint().contains("--resume"));
     }
 
     #[test]
-    fn the_first_free_name_is_taken() {
+    fn a_run_of_an_older_kiln_is_refused_with_what_to_do() {
         let place = tempfile::tempdir().unwrap();
-        let names: Vec<PathBuf> = (0..3).map(|_| claim_first_free(place.path(), "x").unwrap()).collect();
-        assert_eq!(names, ["x", "x-2", "x-3"].map(|name| place.path().join(name)));
+        fs::write(place.path().join(CONFIG), crate::pretrained::PRETRAINED[0].config).unwrap();
+        let error = Run::open(place.path()).unwrap_err();
+        assert!(error.to_string().contains("format 1") && error.hint().contains("kiln train --config"), "{error}");
     }
 
     #[test]
-    fn metrics_are_lines_and_infinities_are_null() {
+    fn a_damaged_checkpoint_gives_way_to_the_one_before() {
         let place = tempfile::tempdir().unwrap();
-        let run = Run::create(Some(place.path()), &config(), "E").unwrap();
-        run.append_metrics(&serde_json::json!({ "step": 1 })).unwrap();
-        run.append_metrics(&std::collections::BTreeMap::from([("loss", f64::NAN)])).unwrap();
-        assert_eq!(fs::read_to_string(run.file(METRICS)).unwrap(), "{\"step\":1}\n{\"loss\":null}\n");
+        let run = Run::create(Some(place.path()), &config(), &about()).unwrap();
+        assert_eq!(run.latest_checkpoint().unwrap(), None);
+        let step = || {
+            let latest = run.latest_checkpoint().unwrap().unwrap();
+            (latest.checkpoint.tensor("x", &[1]).unwrap()[0] as u64, latest.note)
+        };
+        (1..=3).for_each(|k| run.write_checkpoint(&tensors(&run, k)).unwrap());
+        assert_eq!(step(), (3, None));
+        flip(&run.file(CHECKPOINT));
+        let (k, note) = step();
+        assert_eq!(k, 2);
+        assert!(note.unwrap().contains("its checksum is wrong; going on from the checkpoint before"));
+        assert_eq!(step(), (2, None), "it is the last one now");
+        run.write_checkpoint(&tensors(&run, 3)).unwrap();
+        fs::remove_file(run.file(CHECKPOINT)).unwrap();
+        assert!(step().1.unwrap().contains("is gone"));
+        run.write_checkpoint(&tensors(&run, 3)).unwrap();
+        [CHECKPOINT, PREVIOUS].iter().for_each(|name| flip(&run.file(name)));
+        let error = run.latest_checkpoint().unwrap_err();
+        assert!(error.to_string().contains("is damaged") && error.hint().contains("no better"), "{error}");
     }
 
     #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+    fn a_checkpoint_or_generator_of_another_seed_is_refused() {
         let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("x");
-        fs::write(&path, "old").unwrap();
-        assert!(write_whole(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("no")))).is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        let with = |seed: u64| {
+            let mut settings = config().into_settings();
+            settings.run.seed = seed;
+            let out = place.path().join(seed.to_string());
+            Run::create(Some(&out), &settings.check().unwrap(), &about()).unwrap()
+        };
+        let (one, two) = (with(1), with(2));
+        for name in [CHECKPOINT, GENERATOR] {
+            one.write(name, &tensors(&two, 1)).unwrap();
+        }
+        for error in [one.latest_checkpoint().unwrap_err(), one.tensors(GENERATOR).unwrap_err()] {
+            assert!(error.to_string().contains("is of another run: it is of seed 2"), "{error}");
+        }
+        assert!(one.tensors(BEST).unwrap().is_none());
     }
 
     #[test]
-    fn files_are_written_together_or_not_at_all() {
+    fn only_the_length_of_a_run_changes() {
         let place = tempfile::tempdir().unwrap();
-        let [old, new, lost] = ["old", "new", "no/lost"].map(|name| place.path().join(name));
-        fs::write(&old, "old").unwrap();
-        let files = |last: &Path| write_together(&[(&old, b"x"), (&new, b"y"), (last, b"z")]);
-        assert!(files(&lost).unwrap_err().to_string().contains("lost"));
-        assert!(check_writable(&lost).is_err() && check_writable(&new).is_ok());
-        assert_eq!(fs::read_to_string(&old).unwrap(), "old");
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
-        let third = place.path().join("third");
-        files(&third).unwrap();
-        assert_eq!([&old, &new, &third].map(|path| fs::read_to_string(path).unwrap()), ["x", "y", "z"]);
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3);
+        let run = Run::create(Some(place.path()), &config(), &about()).unwrap();
+        let mut settings = config().into_settings();
+        settings.train.steps += 1000;
+        let longer = settings.clone().check().unwrap();
+        run.change_settings(&longer).unwrap();
+        assert_eq!(Run::open(place.path()).unwrap(), (run.clone(), longer));
+        settings.run.seed = 9;
+        assert!(run.change_settings(&settings.check().unwrap()).unwrap_err().hint().contains("train.steps"));
     }
 }

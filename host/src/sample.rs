@@ -21,8 +21,7 @@ use rayon::prelude::*;
 /// If the generator is missing or damaged.
 pub fn sample(run: &Run, seed: u64, n: usize) -> Result<Samples, Error> {
     let path = run.generator()?;
-    let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-    sample_from(&bytes, &path.display().to_string(), seed, n)
+    sample_of(&run.generator_file()?, &path.display().to_string(), seed, n)
 }
 
 /// Draws `n` samples from the bytes of a generator file; `name` is what a complaint calls it.
@@ -30,21 +29,25 @@ pub fn sample(run: &Run, seed: u64, n: usize) -> Result<Samples, Error> {
 /// # Errors
 /// If the file is damaged.
 pub fn sample_from(bytes: &[u8], name: &str, seed: u64, n: usize) -> Result<Samples, Error> {
+    let bad = |error| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
+    sample_of(&Checkpoint::from_bytes(bytes).map_err(bad)?, name, seed, n)
+}
+
+fn sample_of(file: &Checkpoint, name: &str, seed: u64, n: usize) -> Result<Samples, Error> {
     let bad = |why: String| Error::input(format!("'{name}' is damaged: {why}"), "train it anew");
-    let file = Checkpoint::from_bytes(bytes).map_err(|error| bad(error.to_string()))?;
-    let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(|error| bad(error.to_string()))?;
+    let spec = kiln_gpu::Generator::<Cpu>::spec_in(file).map_err(|error| bad(error.to_string()))?;
     match &spec.body {
         Body::Mlp { hidden, depth } => {
-            let layers = mlp_layers(&file, &spec, *hidden, *depth).map_err(|error| bad(error.to_string()))?;
+            let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(|error| bad(error.to_string()))?;
             let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
             let generator =
                 mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale));
             draw(&spec, seed, n, generator.map_err(|error| bad(error.to_string()))?)
         }
         Body::Egnn(shape) => {
-            let layers = egnn_layers(&file, shape).map_err(|error| bad(error.to_string()))?;
+            let layers = egnn_layers(file, shape).map_err(|error| bad(error.to_string()))?;
             let embedding =
-                layer(&file, "embedding", shape.node_inputs, shape.hidden).map_err(|error| bad(error.to_string()))?;
+                layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(|error| bad(error.to_string()))?;
             let own = (spec.latent - spec.dim) / shape.particles;
             let generator = Egnn::new(egnn_shape(shape), embedding, &layers)
                 .and_then(|egnn| ParticleGenerator::new(egnn, own, &spec.thresholds, spec.skip, spec.scale));
@@ -58,18 +61,17 @@ pub fn sample_from(bytes: &[u8], name: &str, seed: u64, n: usize) -> Result<Samp
 ///
 /// # Errors
 /// If the file is damaged, or no model can hold its layers.
-pub fn float_model(bytes: &[u8], name: &str, target: &str) -> Result<Bytes, Error> {
+pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
     let bad = |error: CheckpointError| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
-    let file = Checkpoint::from_bytes(bytes).map_err(bad)?;
-    let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(bad)?;
+    let spec = kiln_gpu::Generator::<Cpu>::spec_in(file).map_err(bad)?;
     let network = match &spec.body {
         Body::Mlp { hidden, depth } => {
-            let layers = mlp_layers(&file, &spec, *hidden, *depth).map_err(bad)?;
+            let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
             FloatMlp::new(&layers, spec.latent, &spec.thresholds, spec.skip, spec.scale).map(Network::Mlp)
         }
         Body::Egnn(shape) => {
-            let layers = egnn_layers(&file, shape).map_err(bad)?;
-            let embedding = layer(&file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
+            let layers = egnn_layers(file, shape).map_err(bad)?;
+            let embedding = layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
             let (own, factors) = ((spec.latent - spec.dim) / shape.particles, [spec.skip, spec.scale]);
             FloatEgnn::new(egnn_shape(shape), embedding, &layers, own, &spec.thresholds, factors).map(Network::Egnn)
         }

@@ -55,11 +55,9 @@ impl Source {
     pub fn float_model(&self) -> Result<Bytes, Error> {
         match self {
             Self::Run(run, config) => {
-                let path = run.generator()?;
-                let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-                float_model(&bytes, &path.display().to_string(), &config.run.target)
+                float_model(&run.generator_file()?, &run.file(GENERATOR).display().to_string(), &config.run.target)
             }
-            Self::Pretrained(pretrained) => float_model(pretrained.generator, pretrained.name, pretrained.name),
+            Self::Pretrained(pretrained) => float_model(&pretrained.file()?, pretrained.name, pretrained.name),
             Self::Model(file) => Ok(Bytes::copied(file.bytes())),
         }
     }

@@ -1,23 +1,24 @@
 //! The engine: trains as a configuration says, and samples from what was trained.
 
-use crate::config::{Config, Select, Settings};
+use crate::config::{About, Config, Select, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::guard::Guard;
+use crate::metric::statistic::median;
 use crate::metric::{selection, suite};
 use crate::progress::Progress;
-use crate::run::{BEST, CHECKPOINT, GENERATOR, Run};
+use crate::run::{BEST, GENERATOR, Level, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::target;
 use crate::target_api::Target;
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::{self, RowReport, normal_batch};
-use kiln_gpu::trainer::{StepReport, Trainer};
-use kiln_gpu::{Backend, Checkpoint};
-use serde_json::json;
+use kiln_gpu::trainer::{StepError, StepReport, Trainer};
+use kiln_gpu::{Backend, Checkpoint, CheckpointError};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 /// Samples behind the live quality figure.
@@ -56,10 +57,10 @@ impl Engine for Kiln {
 /// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
 pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Result<Run, Error> {
     let config = settings.check()?;
-    let run = Run::create(out, &config, &target.convention())?;
+    let run = Run::create(out, &config, &About::training(&target.convention()))?;
     let progress = Progress::new(target.name(), config.train.steps as u64, 0, false);
     let stop = AtomicBool::new(false);
-    let job = Job { config: &config, target, run: &run, resume: false, budget: None, progress: &progress, stop: &stop };
+    let job = Job { config: &config, target, run: &run, from: None, budget: None, progress: &progress, stop: &stop };
     let outcome = train(&job);
     progress.finish();
     outcome.map(|_| run)
@@ -117,17 +118,46 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     let spec = trainer_spec(job.config, job.target.dim(), target.symmetry())?;
     let mut trainer = Trainer::new(device, spec)
         .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
-    if job.resume {
-        let path = job.run.checkpoint()?;
-        let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-        let bad = |error| Error::input(format!("'{}' is damaged: {error}", path.display()), "train anew");
-        trainer.load(&Checkpoint::from_bytes(&bytes).map_err(bad)?).map_err(bad)?;
+    let mut window = Window::default();
+    if let Some(state) = job.from {
+        let unfit = |error| {
+            let message =
+                format!("the checkpoint of '{}' does not fit its settings: {error}", job.run.path().display());
+            Error::input(message, "train anew with another --out")
+        };
+        trainer.load(state).map_err(unfit)?;
+        window = Window::read(state).map_err(unfit)?;
     }
+    let done = trainer.steps_done();
     check_energy(job, target, &trainer)?;
-    let best = if job.resume { best_so_far(job.run)? } else { f64::INFINITY };
-    let outcome = Session { job, target, trainer: &mut trainer, window: Window::default(), best }.run();
-    let saved = save(job, &trainer);
-    outcome.and_then(|outcome| saved.map(|()| outcome))
+    let best = Best::of(job.run)?;
+    let last = job.run.rewind_metrics(done)?;
+    let session = Session {
+        job,
+        target,
+        trainer: &mut trainer,
+        window,
+        best,
+        recorded: last.as_ref().map(|record| record.step),
+        before: last.map_or(0.0, |record| record.seconds),
+        saved: job.from.map(|_| done),
+        changed: false,
+        start: Instant::now(),
+    };
+    std::thread::scope(|scope| {
+        let (running, ended) = mpsc::channel::<()>();
+        // Ends a step that would outlast the budget.
+        if let Some(budget) = job.budget {
+            scope.spawn(move || {
+                if ended.recv_timeout(budget) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    job.stop.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+        let outcome = session.run();
+        drop(running);
+        outcome
+    })
 }
 
 /// Refuses an energy that is not finite where training would start.
@@ -152,15 +182,23 @@ fn check_energy<D: Backend>(job: &Job<'_>, target: &dyn posterior::Target, train
     Ok(())
 }
 
-/// The best score of an earlier sitting.
-fn best_so_far(run: &Run) -> Result<f64, Error> {
-    let path = run.file(BEST);
-    if !path.exists() {
-        return Ok(f64::INFINITY);
+/// The best generator so far, where the settings ask for one.
+struct Best {
+    /// Its [`selection::Stein::score`].
+    score: f64,
+    /// Its file.
+    file: Option<Vec<u8>>,
+}
+
+impl Best {
+    /// Of earlier sittings.
+    fn of(run: &Run) -> Result<Self, Error> {
+        let Some(file) = run.tensors(BEST)? else { return Ok(Self { score: f64::INFINITY, file: None }) };
+        let score = file.parsed(STEIN).map_err(|error| {
+            Error::input(format!("'{}' is damaged: {error}", run.file(BEST).display()), "remove it, or train anew")
+        })?;
+        Ok(Self { score, file: Some(file.to_bytes()) })
     }
-    let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-    let score = Checkpoint::from_bytes(&bytes).and_then(|file| file.parsed(STEIN));
-    score.map_err(|error| Error::input(format!("'{}' is damaged: {error}", path.display()), "remove it, or train anew"))
 }
 
 /// The best score so far where a generator that scores `stein` is kept: in the second half, within [`SPREAD`] of the best
@@ -170,7 +208,7 @@ fn kept(best: f64, stein: f64, progress: f64) -> Option<f64> {
 }
 
 /// The generator as a file.
-fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Vec<u8> {
+fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Checkpoint {
     let texts = [
         ("target", job.target.name().to_string()),
         ("convention", job.target.convention()),
@@ -178,18 +216,7 @@ fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option
         ("kiln", env!("CARGO_PKG_VERSION").to_string()),
     ];
     let stein = stein.map(|stein| (STEIN, stein.to_string()));
-    trainer.generator().to_checkpoint(texts.into_iter().chain(stein)).to_bytes()
-}
-
-/// Writes checkpoint and generator: the best one where there is one.
-fn save<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
-    let best = job.run.file(BEST);
-    let generator = match job.config.train.select {
-        Select::Stein if best.exists() => std::fs::read(&best).map_err(|error| Error::file("read", &best, error))?,
-        _ => generator_file(job, trainer, None),
-    };
-    job.run.write(GENERATOR, &generator)?;
-    job.run.write(CHECKPOINT, &trainer.to_checkpoint().to_bytes())
+    trainer.generator().to_checkpoint(texts.into_iter().chain(stein).chain(job.run.identity().texts()))
 }
 
 /// One sitting of a training.
@@ -198,52 +225,109 @@ struct Session<'a, D: Backend> {
     target: &'a dyn posterior::Target,
     trainer: &'a mut Trainer<D>,
     window: Window,
-    /// The least [`selection::Stein::score`] so far.
-    best: f64,
+    best: Best,
+    /// Step of the last record of metrics.
+    recorded: Option<u64>,
+    /// Seconds of earlier sittings.
+    before: f64,
+    /// Step of the last checkpoint.
+    saved: Option<u64>,
+    /// Whether anything was done since.
+    changed: bool,
+    start: Instant,
 }
 
 impl<D: Backend> Session<'_, D> {
+    /// Trains to an end, and saves what was reached unless it left the finite numbers.
     fn run(mut self) -> Result<Outcome, Error> {
+        match self.train() {
+            Err(error) if error.kind() == Kind::Numerics => Err(error),
+            outcome => {
+                let saved = self.save();
+                outcome.and_then(|outcome| saved.map(|()| outcome))
+            }
+        }
+    }
+
+    fn train(&mut self) -> Result<Outcome, Error> {
         let settings = &self.job.config.train;
-        let (steps, start) = (settings.steps as u64, Instant::now());
+        let steps = settings.steps as u64;
         let behind = self.trainer.steps_done() as f64 / steps as f64;
         let mut guard = Guard::new(steps, settings.batch);
         loop {
             let done = self.trainer.steps_done();
             self.job.progress.step(done);
             // With a budget the schedules follow the clock where that is ahead of the steps.
-            let spent = self.job.budget.map_or(0.0, |budget| start.elapsed().as_secs_f64() / budget.as_secs_f64());
+            let spent = self.job.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
             let progress = (done as f64 / steps as f64).max(behind + (1.0 - behind) * spent);
             let ended = match () {
-                () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
                 () if done >= steps => Some(Outcome::Finished),
                 () if spent >= 1.0 => Some(Outcome::BudgetSpent),
+                () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
                 () => None,
             };
-            if ended.is_some() || (done > 0 && done.is_multiple_of(settings.evaluate_every as u64)) {
-                let due = done.is_multiple_of(settings.evaluate_every as u64);
-                self.evaluate(done, progress, start, !due && ended == Some(Outcome::Interrupted))?;
+            let due = done > 0 && done.is_multiple_of(settings.evaluate_every as u64);
+            if (due || ended.is_some()) && self.recorded != Some(done) {
+                self.evaluate(done, progress, !due && ended == Some(Outcome::Interrupted))?;
             }
             if let Some(outcome) = ended {
                 return Ok(outcome);
             }
-            if done > 0 && done.is_multiple_of(settings.checkpoint_every as u64) {
-                save(self.job, self.trainer)?;
+            if done > 0 && done.is_multiple_of(settings.checkpoint_every as u64) && self.saved != Some(done) {
+                self.save()?;
             }
-            let report = self.trainer.step(self.target, progress).map_err(|_| {
-                Error::numerics(
-                    format!("the score network diverged at step {done}: its gradient is not finite"),
-                    "lower train.score_lr; the last checkpoint is kept",
-                )
-            })?;
-            let hint = "mend the energy, or lower noise.v_max; the last checkpoint is kept";
-            guard.see(&report, self.job.target, hint)?;
-            self.window.add(&report);
+            self.changed = true;
+            match self.trainer.step(self.target, progress, self.job.stop) {
+                Ok(report) => {
+                    let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
+                    guard.see(&report, self.job.target, &hint)?;
+                    self.window.add(&report);
+                }
+                // Told apart above, and taken up again where it was left.
+                Err(StepError::Interrupted) => {}
+                Err(StepError::NonFinite(_)) => {
+                    return Err(Error::numerics(
+                        format!("the score network diverged at step {done}: its gradient is not finite"),
+                        format!("lower train.score_lr; {}", self.kept()),
+                    ));
+                }
+            }
         }
     }
 
+    /// Which state a training that fails can be taken up from.
+    fn kept(&self) -> String {
+        match self.saved {
+            Some(step) => format!("the checkpoint of step {step} is kept"),
+            None => "there was no checkpoint yet (train.checkpoint_every)".into(),
+        }
+    }
+
+    /// Writes generator and checkpoint, the best generator where there is one; never numbers that could not be read again.
+    fn save(&mut self) -> Result<(), Error> {
+        let (job, done) = (self.job, self.trainer.steps_done());
+        let mut checkpoint = self.trainer.to_checkpoint();
+        job.run.identity().texts().into_iter().for_each(|(key, text)| checkpoint.insert_text(key, text));
+        self.window.write(&mut checkpoint);
+        checkpoint.check_finite().map_err(|error| {
+            Error::numerics(
+                format!("the training diverged before step {done}: {error}"),
+                format!("lower train.generator_lr or train.score_lr; {}", self.kept()),
+            )
+        })?;
+        match &self.best.file {
+            Some(best) if job.config.train.select == Select::Stein => job.run.write(GENERATOR, best)?,
+            _ => job.run.write(GENERATOR, &generator_file(job, self.trainer, None).to_bytes())?,
+        }
+        if self.changed {
+            job.run.write_checkpoint(&checkpoint.to_bytes())?;
+            (self.saved, self.changed) = (Some(done), false);
+        }
+        Ok(())
+    }
+
     /// The live quality figure, and one line of metrics.
-    fn evaluate(&mut self, done: u64, progress: f64, start: Instant, interrupted: bool) -> Result<(), Error> {
+    fn evaluate(&mut self, done: u64, progress: f64, interrupted: bool) -> Result<(), Error> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
@@ -254,37 +338,42 @@ impl<D: Backend> Session<'_, D> {
             .flatten()
             .map(|stein| stein.score());
         // An interruption is no place to judge: a training taken up again would end with another generator.
-        let judged = stein.filter(|_| !interrupted).and_then(|stein| kept(self.best, stein, progress));
-        if let Some(best) = judged {
-            self.best = best;
-            self.job.run.write(BEST, &generator_file(self.job, self.trainer, Some(best)))?;
+        let judged = stein.filter(|_| !interrupted).and_then(|stein| kept(self.best.score, stein, progress));
+        if let Some(score) = judged {
+            let file = generator_file(self.job, self.trainer, Some(score)).to_bytes();
+            self.job.run.write(BEST, &file)?;
+            self.best = Best { score, file: Some(file) };
         }
+        let energies = suite::energies(self.job.target, &x);
         let window = std::mem::take(&mut self.window);
-        self.job.run.append_metrics(&json!({
-            "step": done,
-            "seconds": start.elapsed().as_secs_f64(),
-            "quality": quality,
-            "stein": stein,
-            "mean_energy": mean(suite::energies(self.job.target, &x).into_iter()),
-            "score_loss": window.score_loss,
-            "gradient_norm": window.gradient_norm,
-            "clipped": window.clipped,
-            "dropped": window.dropped,
-            "skipped": window.skipped,
-            "energy_evaluations": window.evaluations,
-            "posterior": window.levels(),
-        }))
+        let seconds = self.before + self.start.elapsed().as_secs_f64();
+        let record = Record {
+            stein,
+            median_energy: Some(median(&energies)),
+            mean_energy: Some(mean(energies.into_iter())),
+            score_loss: window.score_loss.map(f64::from),
+            gradient_norm: window.gradient_norm.map(f64::from),
+            clipped: Some(window.clipped),
+            dropped: Some(window.dropped),
+            skipped: Some(window.skipped),
+            energy_evaluations: Some(window.evaluations),
+            posterior: window.levels(),
+            ..Record::new(done, seconds, Phase::Training, quality)
+        };
+        self.job.run.append_metrics(&record)?;
+        self.recorded = Some(done);
+        Ok(())
     }
 }
 
-/// What happened since the last line of metrics.
+/// What happened since the last line of metrics. A checkpoint between two lines holds the counts.
 #[derive(Default)]
 struct Window {
-    score_loss: f32,
-    gradient_norm: f32,
-    clipped: usize,
-    dropped: usize,
-    skipped: usize,
+    score_loss: Option<f32>,
+    gradient_norm: Option<f32>,
+    clipped: u64,
+    dropped: u64,
+    skipped: u64,
     evaluations: u64,
     /// v, residual and posterior sampling of each row.
     rows: Vec<(f32, f32, RowReport)>,
@@ -295,13 +384,26 @@ impl Window {
     const ROWS: usize = 1 << 14;
     /// Bands of noise levels.
     const BANDS: usize = 8;
+    /// Texts of a checkpoint.
+    const COUNTS: [&str; 4] = ["window.clipped", "window.dropped", "window.skipped", "window.evaluations"];
+
+    fn write(&self, file: &mut Checkpoint) {
+        let counts = [self.clipped, self.dropped, self.skipped, self.evaluations];
+        Self::COUNTS.iter().zip(counts).for_each(|(key, count)| file.insert_text(*key, count.to_string()));
+    }
+
+    fn read(file: &Checkpoint) -> Result<Self, CheckpointError> {
+        let [clipped, dropped, skipped, evaluations] = Self::COUNTS.map(|key| file.parsed(key));
+        let (clipped, dropped, skipped) = (clipped?, dropped?, skipped?);
+        Ok(Self { clipped, dropped, skipped, evaluations: evaluations?, ..Self::default() })
+    }
 
     fn add(&mut self, report: &StepReport) {
-        self.score_loss = report.score_loss;
-        self.gradient_norm = report.gradient_norm;
-        self.clipped += report.clipped;
-        self.dropped += report.dropped;
-        self.skipped += usize::from(report.skipped);
+        self.score_loss = report.score_loss.or(self.score_loss);
+        self.gradient_norm = Some(report.gradient_norm).filter(|_| !report.skipped).or(self.gradient_norm);
+        self.clipped += report.clipped as u64;
+        self.dropped += report.dropped as u64;
+        self.skipped += u64::from(report.skipped);
         self.evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
         if self.rows.len() >= Self::ROWS {
             self.rows.clear();
@@ -311,24 +413,25 @@ impl Window {
     }
 
     /// Posterior sampling by noise level: equal parts of the rows, least noise first.
-    fn levels(mut self) -> Vec<serde_json::Value> {
+    fn levels(mut self) -> Vec<Level> {
         self.rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let size = self.rows.len().div_ceil(Self::BANDS).max(1);
         let band = |rows: &[(f32, f32, RowReport)]| {
-            let of = |f: fn(&RowReport) -> f32| mean(rows.iter().map(|(_, _, row)| f64::from(f(row))));
+            let of = |f: fn(&RowReport) -> f32| Some(mean(rows.iter().map(|(_, _, row)| f64::from(f(row)))));
+            let residuals = rows.iter().map(|(_, residual, _)| f64::from(*residual)).filter(|r| r.is_finite());
             let mut energies: Vec<f32> = rows.iter().map(|(_, _, row)| row.energy).collect();
             energies.sort_by(f32::total_cmp);
-            json!({
-                "v": rows[rows.len() / 2].0,
-                "residual": mean(rows.iter().map(|(_, residual, _)| f64::from(*residual)).filter(|r| r.is_finite())),
-                "median_energy": energies[energies.len() / 2],
-                "effective_sample_size": of(|row| row.effective_sample_size),
-                "annealing_acceptance": of(|row| row.annealing_acceptance),
-                "chain_acceptance": of(|row| row.chain_acceptance),
-                "refresh_acceptance": of(|row| row.refresh_acceptance),
-                "divergences": of(|row| row.divergences),
-                "target_weight": of(|row| row.lambda),
-            })
+            Level {
+                v: Some(f64::from(rows[rows.len() / 2].0)),
+                residual: Some(mean(residuals)),
+                median_energy: Some(f64::from(energies[energies.len() / 2])),
+                effective_sample_size: of(|row| row.effective_sample_size),
+                annealing_acceptance: of(|row| row.annealing_acceptance),
+                chain_acceptance: of(|row| row.chain_acceptance),
+                refresh_acceptance: of(|row| row.refresh_acceptance),
+                divergences: of(|row| row.divergences),
+                target_weight: of(|row| row.lambda),
+            }
         };
         self.rows.chunks(size).map(band).collect()
     }

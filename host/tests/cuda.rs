@@ -51,7 +51,7 @@ fn trained<D: Backend>(device: &D, name: &str, nudge: f32) -> (Trainer<D>, StepR
     let mut trainer = Trainer::with_generator(device, spec, generator).unwrap();
     let mut last = StepReport::default();
     for step in 0..STEPS {
-        last = trainer.step(training, step as f64 / STEPS as f64).unwrap();
+        last = trainer.step(training, step as f64 / STEPS as f64, &AtomicBool::new(false)).unwrap();
     }
     (trainer, last)
 }

@@ -12,7 +12,10 @@ use kiln_core::symmetry::Symmetry;
 use kiln_gpu::posterior::{self, RowReport, normal_batch};
 use kiln_gpu::trainer::Trainer;
 use kiln_gpu::{Checkpoint, Cpu};
+use std::sync::atomic::AtomicBool;
 
+/// Nobody interrupts these trainings.
+static NEVER: AtomicBool = AtomicBool::new(false);
 const SAMPLES: usize = 5000;
 /// Outer steps of the trainings that are judged: about twenty seconds on two cores.
 const STEPS: usize = 2000;
@@ -35,7 +38,7 @@ fn trained(config: &Config, target: &dyn posterior::Target) -> Vec<f32> {
     let steps = config.train.steps;
     for step in 0..steps {
         // A broken twin may diverge: what it has reached by then is judged.
-        if trainer.step(target, step as f64 / steps as f64).is_err() {
+        if trainer.step(target, step as f64 / steps as f64, &NEVER).is_err() {
             break;
         }
     }
@@ -66,8 +69,16 @@ impl posterior::Target for Flipped<'_> {
     fn dim(&self) -> usize {
         self.0.dim()
     }
-    fn denoise(&self, key: (u64, u64), y: &[f32], v: &[f32], params: &Params, out: &mut [f32]) -> Vec<RowReport> {
-        let reports = self.0.denoise(key, y, v, params, out);
+    fn denoise(
+        &self,
+        key: (u64, u64),
+        y: &[f32],
+        v: &[f32],
+        params: &Params,
+        out: &mut [f32],
+        stop: &AtomicBool,
+    ) -> Vec<RowReport> {
+        let reports = self.0.denoise(key, y, v, params, out, stop);
         for (out, y) in out.iter_mut().zip(y) {
             *out = 2.0 * y - *out;
         }
@@ -135,7 +146,7 @@ fn a_saved_and_resumed_training_gives_the_same_bits() {
     let spec = train::trainer_spec(&config(20, Objective::Dikl), 2, Symmetry::None).unwrap();
     let advance = |trainer: &mut Trainer<Cpu>, steps: std::ops::Range<usize>| {
         for step in steps {
-            trainer.step(target, step as f64 / 20.0).unwrap();
+            trainer.step(target, step as f64 / 20.0, &NEVER).unwrap();
         }
     };
     let mut whole = Trainer::new(&Cpu::default(), spec.clone()).unwrap();

@@ -71,6 +71,9 @@ pub fn run<S: Scalar, R: Randomness<S>, E: Energy<S, N>, K: Kernel<S, N>, const 
     particle.log_weight = -increment * particle.energy;
     let mut report = Report { acceptance: S::zero(), divergences: S::zero(), evaluations: 1 };
     for k in 1..levels {
+        if target.stopped() {
+            break;
+        }
         path.beta = S::constant(f64::from(k) / f64::from(levels));
         let mut state = path.assemble(particle.position, particle.energy, &particle.gradient);
         let info: Info<S> = params.kernel.step(rng, &mut state, &path);
@@ -114,5 +117,10 @@ impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Residual<E, S,
     #[inline(always)]
     fn symmetry(&self) -> Symmetry {
         self.target.symmetry()
+    }
+
+    #[inline(always)]
+    fn stopped(&self) -> bool {
+        self.target.stopped()
     }
 }

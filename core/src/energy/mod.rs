@@ -48,6 +48,12 @@ pub trait Energy<S: Scalar, const N: usize> {
     fn symmetry(&self) -> Symmetry {
         Symmetry::None
     }
+
+    /// Whether samplers are to come to an end. They look between steps; what they return is then worth nothing.
+    #[inline(always)]
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
@@ -62,6 +68,10 @@ impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
     #[inline(always)]
     fn symmetry(&self) -> Symmetry {
         (**self).symmetry()
+    }
+    #[inline(always)]
+    fn stopped(&self) -> bool {
+        (**self).stopped()
     }
 }
 

@@ -1,15 +1,14 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
-use super::train::{show, stop_on_interrupt, use_threads};
+use super::train::{show, use_threads};
 use super::{check_dim, find_target, whole};
 use crate::cli::Distill;
 use crate::config::Layers;
 use crate::console::{print, say};
-use crate::distill::{
-    Job, Plan, Probes, Teacher, default_name, distil, effort, fine_tuning, judge, no_energy, run_text,
-};
+use crate::distill::{Job, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy};
 use crate::engine::{Engine, Outcome};
 use crate::error::Error;
+use crate::interrupt::stop_on_signals;
 use crate::progress::Progress;
 use crate::run::{JUDGEMENT, Run};
 use crate::source::resolve;
@@ -49,13 +48,12 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     let plan = Plan { seed, steps, batch: usize::try_from(batch).unwrap_or(usize::MAX), fine_tune, student };
 
     let name = default_name(target.name(), config.generator.hidden, seed);
-    let text = run_text(&config, target.as_ref(), &teacher, &plan);
     use_threads(config.run.threads)?;
     let probes = Probes::of(&teacher, seed)?;
     // What could not be judged in the end is refused now.
     source.float_model()?;
-    let run = Run::create_as(arguments.out.as_deref(), &name, &text)?;
-    let stop = stop_on_interrupt();
+    let run = Run::create_as(arguments.out.as_deref(), &name, &config, &about(target.as_ref(), &teacher, &plan))?;
+    let stop = stop_on_signals();
     let place = run.path().display().to_string();
     let (hidden, depth) = plan.student.body.size();
     if !quiet {

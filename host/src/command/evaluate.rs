@@ -3,7 +3,6 @@
 
 use super::{find_target, whole};
 use crate::cli::Evaluate;
-use crate::config::Config;
 use crate::console::{print, say};
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
@@ -15,7 +14,7 @@ use crate::metric::suite::{Effort, energies, judge};
 use crate::metric::{Mixing, Origin};
 use crate::polish::polish;
 use crate::reference::Manifest;
-use crate::run::{METRICS, REPORT, Run};
+use crate::run::{REPORT, Run};
 use crate::source::{Source, resolve};
 use crate::target_api::Target;
 use std::path::Path;
@@ -47,11 +46,16 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort)?;
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
 
-    let training = run.as_ref().map(|(run, config)| Training::read(run, config, &target.convention()));
-    let place = arguments.report.clone().or_else(|| run.map(|(run, _)| run.file(REPORT)));
+    let place = arguments.report.clone().or_else(|| run.as_ref().map(|(run, _)| run.file(REPORT)));
     let Some(path) = place else { return Ok(()) };
     let comparison = comparison.as_ref();
-    let page = Page { target, samples: &samples, comparison, report: &report, run: training.as_ref() };
+    let page = Page {
+        target,
+        samples: &samples,
+        comparison,
+        report: &report,
+        run: run.as_ref().map(|(_, training)| training),
+    };
     match html::write(&path, &page) {
         // A run may lie where nothing can be written; the figures have been told.
         Err(error) if arguments.report.is_none() => say(format_args!("note: no report: {error}")),
@@ -70,7 +74,7 @@ struct Judged {
     target: Box<dyn Target>,
     samples: Samples,
     origin: Origin,
-    run: Option<(Run, Config)>,
+    run: Option<(Run, Training)>,
 }
 
 fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) -> Result<Judged, Error> {
@@ -104,8 +108,9 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
     let draws = Origin::draws(&source, seed);
     Ok(match generator {
         Source::Run(run, config) => {
-            let origin = Origin { training: training_cost(&run), ..draws };
-            Judged { target, samples, origin, run: Some((run, *config)) }
+            let training = Training::read(&run, &config)?;
+            let origin = Origin { training: training.energy_evaluations(), ..draws };
+            Judged { target, samples, origin, run: Some((run, training)) }
         }
         Source::Pretrained(_) | Source::Model(_) => Judged { target, samples, origin: draws, run: None },
     })
@@ -133,12 +138,4 @@ fn manifest(path: &Path, samples: &Samples) -> Option<Manifest> {
     let text = std::fs::read(path.with_extension("json")).ok()?;
     let manifest: Manifest = serde_json::from_slice(&text).ok()?;
     (manifest.n == samples.len() && manifest.dim == samples.dim).then_some(manifest)
-}
-
-/// Energy evaluations of the training: the sum over its metrics, if they are there.
-fn training_cost(run: &Run) -> Option<u64> {
-    let text = std::fs::read_to_string(run.file(METRICS)).ok()?;
-    let spent =
-        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).ok()?["energy_evaluations"].as_u64());
-    spent.sum()
 }

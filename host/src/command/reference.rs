@@ -6,6 +6,7 @@ use crate::console::{print, say};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
+use crate::interrupt::stop_on_signals;
 use crate::reference::{self, Order};
 use crate::run::write_whole;
 use crate::target_api::Target;
@@ -33,7 +34,7 @@ pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<()
     if !quiet {
         say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
-    let mut made = reference::generate(target.as_ref(), &order, quiet)?;
+    let mut made = reference::generate(target.as_ref(), &order, quiet, &stop_on_signals())?;
     made.manifest.command = command(target.as_ref(), &order, arguments, &output);
     if !quiet {
         say(made.manifest.table().trim_end());

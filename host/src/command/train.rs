@@ -2,19 +2,20 @@
 
 use super::find_target;
 use crate::cli::Train;
-use crate::config::{Config, Layers};
+use crate::config::{About, Config, Layers, find_key};
 use crate::console::{print, say};
 use crate::engine::{Engine, Job, Outcome};
 use crate::error::Error;
+use crate::interrupt::stop_on_signals;
 use crate::metric::suite;
 use crate::plot::Caption;
 use crate::progress::{Progress, parse_budget};
-use crate::run::{PICTURE, Run, SAMPLES};
+use crate::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
 use crate::target_api::Target;
 use crate::train::{find_device, trainer_spec};
 use crate::{format, plot, preset};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use kiln_gpu::Checkpoint;
+use std::path::Path;
 
 /// Samples drawn when the training is over.
 const SAMPLE_COUNT: usize = 10_000;
@@ -22,12 +23,12 @@ const SAMPLE_COUNT: usize = 10_000;
 /// Trains. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
-    let (run, config, target) = match &arguments.resume {
+    let Prepared { run, config, target, from } = match &arguments.resume {
         Some(path) => resumed(arguments, path, engine)?,
         None => fresh(arguments, engine)?,
     };
     use_threads(config.run.threads)?;
-    let stop = stop_on_interrupt();
+    let stop = stop_on_signals();
     let place = run.path().display().to_string();
     if !quiet {
         say(format_args!(
@@ -38,9 +39,8 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
         ));
     }
     let progress = Progress::within(target.name(), config.train.steps as u64, budget, quiet);
-    let resume = arguments.resume.is_some();
-    let job =
-        Job { config: &config, target: target.as_ref(), run: &run, resume, budget, progress: &progress, stop: &stop };
+    let (from, target) = (from.as_ref(), target.as_ref());
+    let job = Job { config: &config, target, run: &run, from, budget, progress: &progress, stop: &stop };
     let outcome = engine.train(&job);
     progress.finish();
     if outcome? == Outcome::Interrupted {
@@ -50,7 +50,7 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
         ));
     }
     let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
-    show(engine, &run, &config, target.as_ref(), title, quiet)?;
+    show(engine, &run, &config, target, title, quiet)?;
     if !quiet {
         say(format_args!(
             "done; `kiln evaluate {place}` judges it, `kiln sample {place} -n 1000 -o samples.npy` draws from it"
@@ -59,7 +59,14 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Er
     print(&format!("{place}\n"))
 }
 
-type Prepared = (Run, Config, Box<dyn Target>);
+/// A training that can begin.
+struct Prepared {
+    run: Run,
+    config: Config,
+    target: Box<dyn Target>,
+    /// The state to go on from.
+    from: Option<Checkpoint>,
+}
 
 fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
     let mut layers = Layers::new();
@@ -96,19 +103,57 @@ fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
         return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
     }
     trainer_spec(&config, target.dim(), target.symmetry())?;
-    let run = Run::create(arguments.out.as_deref(), &config, &target.convention())?;
-    Ok((run, config, target))
+    let run = Run::create(arguments.out.as_deref(), &config, &About::training(&target.convention()))?;
+    Ok(Prepared { run, config, target, from: None })
 }
 
-fn resumed(arguments: &Train, path: &std::path::Path, engine: &dyn Engine) -> Result<Prepared, Error> {
-    let (run, config) = Run::open(path)?;
-    run.checkpoint()?;
+fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine) -> Result<Prepared, Error> {
+    let (run, old) = Run::open(path)?;
+    if run.about().student.is_some() {
+        let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", path.display());
+        return Err(Error::input(message, "distil anew, with another --out"));
+    }
     let mut layers = Layers::new();
+    for assignment in &arguments.set {
+        let key = assignment.split('=').next().unwrap_or_default().trim();
+        if find_key(key).is_some() && !MAY_CHANGE.contains(&key) {
+            let message = format!("--set: {key} cannot change while a run goes on");
+            return Err(Error::input(message, format!("what can are {}", MAY_CHANGE.join(", "))));
+        }
+        layers.set(assignment)?;
+    }
     flags_of_the_machine(arguments, &mut layers)?;
-    let config = layers.resolve(config.into_settings())?;
+    let config = layers.resolve(old.clone().into_settings())?;
     find_device(&config.run.device)?;
     let target = find_target(engine, &config.run.target, "")?;
-    Ok((run, config, target))
+    if target.convention() != run.about().convention {
+        let message =
+            format!("{} is another energy than the one that '{}' was trained on", target.title(), path.display());
+        return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
+    }
+    let run = run.take()?;
+    let latest = run.latest_checkpoint()?;
+    if let Some(note) = latest.as_ref().and_then(|latest| latest.note.as_ref()) {
+        say(format_args!("note: {note}"));
+    }
+    let from = latest.map(|latest| latest.checkpoint);
+    let steps = config.train.steps;
+    match from.as_ref().map(|state| state.parsed::<usize>("step")) {
+        None => say("note: there is no checkpoint yet; the training begins anew from its settings"),
+        Some(Ok(done)) if done > steps => {
+            let message = format!("train.steps is {steps}, but the run has done {done} steps");
+            return Err(Error::input(message, format!("give at least --set train.steps={done}")));
+        }
+        Some(Ok(done)) if done == steps => say(format_args!(
+            "note: the run has done all of its {done} steps; for more add --set train.steps={}",
+            2 * done
+        )),
+        Some(_) => {}
+    }
+    if config != old {
+        run.change_settings(&config)?;
+    }
+    Ok(Prepared { run, config, target, from })
 }
 
 fn flags_of_the_machine(arguments: &Train, layers: &mut Layers) -> Result<(), Error> {
@@ -127,22 +172,6 @@ pub(super) fn use_threads(threads: usize) -> Result<(), Error> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| Error::input(format!("cannot start {threads} threads: {error}"), "try fewer with --threads"))
-}
-
-/// A flag that the first Ctrl-C (or a request to terminate) sets. The second one ends the process at once.
-pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let handler = move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        say("\nstopping after this step; Ctrl-C again ends at once");
-    };
-    if ctrlc::set_handler(handler).is_err() {
-        say("warning: Ctrl-C will end the training without a checkpoint");
-    }
-    stop
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are.

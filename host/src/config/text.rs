@@ -8,27 +8,96 @@ use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 /// Version of the layout of a run directory and of the files in it.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// The section that says how a file came to be; it sets nothing.
 const ABOUT: &str = "about";
+/// Its key that holds the checksum of all other lines.
+const CHECKSUM: &str = "checksum";
 
-/// The configuration as the `config.toml` of a run: versions and the target's convention, then every key.
-/// [`from_run_text`] reads back the same configuration.
-pub fn run_text(config: &Config, convention: &str) -> String {
-    let mut text = String::from(
-        "# A run of Kiln: every setting, resolved. Train the same again with\n#   kiln train --config THIS_FILE\n\n",
-    );
-    let _ = writeln!(text, "[{ABOUT}]");
-    let _ = writeln!(text, "kiln = {}", Value::from(env!("CARGO_PKG_VERSION")));
-    let _ = writeln!(text, "format = {FORMAT}");
-    let _ = writeln!(text, "convention = {}", Value::from(convention));
-    text + &settings_text(config)
+/// How a run came to be, beside its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The target's energy with all constants.
+    pub convention: String,
+    /// Of a student: who taught it, and how.
+    pub student: Option<[String; 2]>,
+}
+
+impl About {
+    /// A training on this energy.
+    pub fn training(convention: &str) -> Self {
+        Self { convention: convention.into(), student: None }
+    }
+
+    /// As TOML, line by line.
+    pub fn told(&self) -> String {
+        let line = |key: &str, text: &str| format!("{key} = {}\n", Value::from(text));
+        let student =
+            self.student.iter().flat_map(|[from, by]| [line("distilled_from", from), line("distilled_by", by)]);
+        student.fold(line("convention", &self.convention), |text, line| text + &line)
+    }
+
+    fn read(table: &toml::Table) -> Option<Self> {
+        let text = |key| table.get(key).and_then(Value::as_str).map(String::from);
+        let student = text("distilled_from").zip(text("distilled_by")).map(|(from, by)| [from, by]);
+        Some(Self { convention: text("convention")?, student })
+    }
+}
+
+/// The configuration as the `config.toml` of a run: how it came to be, a checksum, then every key. [`read_run_text`] reads
+/// back the same.
+pub fn run_text(config: &Config, about: &About) -> String {
+    let head = match about.student {
+        None => {
+            "# A run of Kiln: every setting, resolved. Train the same again with\n#   kiln train --config THIS_FILE\n"
+        }
+        Some(_) => {
+            "# A student made by `kiln distill`: target, seed and generator are its own, all else is what its teacher was\n\
+             # trained with.\n"
+        }
+    };
+    let version = Value::from(env!("CARGO_PKG_VERSION"));
+    let before = format!("{head}\n[{ABOUT}]\nkiln = {version}\nformat = {FORMAT}\n{}", about.told());
+    let after = settings_text(config);
+    let checksum = kiln_gpu::checksum([before.as_bytes(), after.as_bytes()]);
+    format!("{before}{CHECKSUM} = \"{checksum}\"\n{after}")
+}
+
+/// Reads the `config.toml` of a run; `name` stands for it in errors.
+///
+/// # Errors
+/// If it was changed, or written by a Kiln whose runs this one does not open.
+pub fn read_run_text(text: &str, name: &str) -> Result<(Config, About), Error> {
+    let config = from_run_text(text, name)?;
+    let about = text.parse::<toml::Table>().ok().and_then(|mut table| table.remove(ABOUT));
+    let about = about.as_ref().and_then(Value::as_table);
+    let format = about.and_then(|about| about.get("format")).and_then(Value::as_integer);
+    if format.is_none_or(|format| format < FORMAT) {
+        let written = format.map_or("no format".into(), |format| format!("format {format}"));
+        return Err(Error::input(
+            format!("{name} has {written}: the run is of an older Kiln, whose files cannot be told from damaged ones"),
+            format!("train the same again with `kiln train --config {name}`, or use the Kiln that made it"),
+        ));
+    }
+    let line = text.split_inclusive('\n').find(|line| line.starts_with(CHECKSUM));
+    let whole = line.and_then(|line| {
+        let (before, after) = text.split_once(line)?;
+        let right = kiln_gpu::checksum([before.as_bytes(), after.as_bytes()]);
+        (line == format!("{CHECKSUM} = \"{right}\"\n")).then_some(())
+    });
+    match (whole, about.and_then(About::read)) {
+        (Some(()), Some(about)) => Ok((config, about)),
+        _ => Err(Error::input(
+            format!("{name} was changed after the run wrote it: its checksum is wrong"),
+            "undo the change; to train longer give `--resume DIR --set train.steps=N`, for other settings start a new run",
+        )),
+    }
 }
 
 /// Every section and key with its meaning.
 pub fn settings_text(settings: &Settings) -> String {
-    let table = toml::Table::try_from(settings).unwrap_or_default();
+    let table = settings_table(settings);
     let (mut text, mut section) = (String::new(), "");
     for key in KEYS {
         let Some(value) = table.get(key.section()).and_then(|section| section.get(key.field())) else { continue };
@@ -42,7 +111,13 @@ pub fn settings_text(settings: &Settings) -> String {
     text
 }
 
-/// Reads a whole configuration as [`run_text`] writes it; `name` stands for it in errors.
+/// Every setting, by section and field.
+pub fn settings_table(settings: &Settings) -> toml::Table {
+    toml::Table::try_from(settings).unwrap_or_default()
+}
+
+/// Reads a whole configuration, of a run or as [`settings_text`] writes it, whoever has changed it since; `name` stands for it
+/// in errors.
 pub fn from_run_text(text: &str, name: &str) -> Result<Config, Error> {
     let mut layers = Layers::new();
     layers.text(text, name)?;
@@ -121,14 +196,38 @@ mod tests {
 
     #[test]
     fn every_preset_reads_back_as_itself() {
+        let training = About::training("E = a \"quoted\" \\ sum\nover lines");
+        let student = About { student: Some(["a teacher".into(), "20 steps".into()]), ..training.clone() };
         for target in ["mog40", "mw32", "something-else"] {
             for preset in ["kiln", "paper"] {
                 let config = preset::settings(target, preset, 5).check().unwrap();
-                let text = run_text(&config, "E = a \"quoted\" \\ sum\nover lines");
-                assert_eq!(from_run_text(&text, "config.toml").unwrap(), config);
-                assert_eq!(run_text(&from_run_text(&text, "x").unwrap(), "c"), run_text(&config, "c"));
+                for about in [&training, &student] {
+                    let text = run_text(&config, about);
+                    assert_eq!(from_run_text(&text, "config.toml").unwrap(), config);
+                    assert_eq!(read_run_text(&text, "config.toml").unwrap(), (config.clone(), about.clone()));
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_changed_configuration_is_not_that_of_the_run() {
+        let config = preset::settings("mog40", "kiln", 2).check().unwrap();
+        let text = run_text(&config, &About::training("E"));
+        let refused = |text: &str| read_run_text(text, "c.toml").unwrap_err().to_string();
+        for (old, new) in [
+            ("seed = 0 ", "seed = 1 "),
+            ("steps = 20000", "steps = 20001"),
+            ("# width", "# Width"),
+            ("checksum = \"", "checksum = \"0"),
+            ("checksum", "check"),
+            ("convention = \"E\"", "convention = \"F\""),
+        ] {
+            assert!(text.contains(old), "{old}");
+            assert!(refused(&text.replacen(old, new, 1)).contains("was changed after the run wrote it"), "{old}");
+        }
+        assert!(refused(&text.replace("format = 2", "format = 1")).contains("of an older Kiln"));
+        assert!(refused(&settings_text(&config)).contains("has no format"));
     }
 
     #[test]
@@ -159,9 +258,9 @@ mod tests {
     #[test]
     fn a_newer_format_and_a_missing_key_are_refused() {
         let config = preset::settings("mog40", "kiln", 2).check().unwrap();
-        let text = run_text(&config, "c");
-        let newer = text.replace("format = 1", "format = 2");
-        assert!(from_run_text(&newer, "c.toml").unwrap_err().to_string().contains("format 2"));
+        let text = run_text(&config, &About::training("c"));
+        let newer = text.replace("format = 2", "format = 3");
+        assert!(from_run_text(&newer, "c.toml").unwrap_err().to_string().contains("format 3"));
         let missing: String =
             text.lines().filter(|line| !line.starts_with("batch")).map(|line| format!("{line}\n")).collect();
         assert!(from_run_text(&missing, "c.toml").unwrap_err().to_string().contains("missing"));

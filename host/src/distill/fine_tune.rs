@@ -5,11 +5,11 @@ use crate::config::{Config, Decay};
 use crate::engine::Outcome;
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::run::{Phase, Record};
 use crate::spec::trainer_spec;
 use crate::target_api::Target;
-use kiln_gpu::trainer::Trainer;
+use kiln_gpu::trainer::{StepError, StepReport, Trainer};
 use kiln_gpu::{Cpu, Generator};
-use serde_json::json;
 
 /// The fine-tuning's part of the teacher's learning rate: the student is near its goal already.
 const FINE_RATE: f64 = 0.1;
@@ -23,7 +23,7 @@ const WAY_OUT: &str =
 
 /// Goes on from the student by the teacher's objective.
 pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<Outcome, Error> {
-    let Job { plan, config, target, .. } = watch.job;
+    let Job { plan, config, target, stop, .. } = watch.job;
     if plan.fine_tune == 0 {
         return Ok(Outcome::Finished);
     }
@@ -32,29 +32,37 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
     let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
         .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
     let mut guard = Guard::new(plan.fine_tune, trainer.spec().batch);
-    let (mut facts, mut dropped, mut skipped) = (json!({}), 0, 0);
+    // Of the last step; counts and evaluations are of all since the last record.
+    let mut last = StepReport::default();
+    let (mut dropped, mut skipped, mut evaluations) = (0, 0, 0);
     loop {
         let done = trainer.steps_done();
         let ended = watch.ended(plan.steps + done, plan.steps + plan.fine_tune);
         if (done > 0 && watch.due(done)) || ended.is_some() {
-            watch.look(plan.steps + done, trainer.generator(), facts.take())?;
-            (dropped, skipped) = (0, 0);
+            let learnt = |record: &mut Record| {
+                record.score_loss = last.score_loss.map(f64::from);
+                record.gradient_norm = (done > 0 && !last.skipped).then_some(f64::from(last.gradient_norm));
+                (record.dropped, record.skipped) = (Some(dropped), Some(skipped));
+                record.energy_evaluations = Some(evaluations);
+            };
+            watch.look(plan.steps + done, Phase::FineTuning, trainer.generator(), learnt)?;
+            (dropped, skipped, evaluations) = (0, 0, 0);
         }
         if let Some(outcome) = ended {
             return Ok(outcome);
         }
         let progress = done as f64 / plan.fine_tune as f64;
-        let report = trainer.step(energies, progress).map_err(|_| diverged(plan.steps + done))?;
+        let report = match trainer.step(energies, progress, stop) {
+            Ok(report) => report,
+            // Told apart above.
+            Err(StepError::Interrupted) => continue,
+            Err(StepError::NonFinite(_)) => return Err(diverged(plan.steps + done)),
+        };
         guard.see(&report, *target, WAY_OUT)?;
-        dropped += report.dropped;
-        skipped += usize::from(report.skipped);
-        facts = json!({
-            "phase": "fine-tuning",
-            "score_loss": report.score_loss,
-            "gradient_norm": report.gradient_norm,
-            "dropped": dropped,
-            "skipped": skipped,
-        });
+        dropped += report.dropped as u64;
+        skipped += u64::from(report.skipped);
+        evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
+        last = report;
     }
 }
 
@@ -85,7 +93,7 @@ fn diverged(step: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distill::{Plan, Probes, Teacher, distil};
+    use crate::distill::{Plan, Probes, Teacher, about, distil};
     use crate::pretrained::PRETRAINED;
     use crate::progress::Progress;
     use crate::run::{METRICS, Run};
@@ -129,7 +137,15 @@ mod tests {
         fn dim(&self) -> usize {
             self.0.dim()
         }
-        fn denoise(&self, _: (u64, u64), _: &[f32], v: &[f32], _: &Params, out: &mut [f32]) -> Vec<RowReport> {
+        fn denoise(
+            &self,
+            _: (u64, u64),
+            _: &[f32],
+            v: &[f32],
+            _: &Params,
+            out: &mut [f32],
+            _: &AtomicBool,
+        ) -> Vec<RowReport> {
             out.fill(f32::NAN);
             vec![RowReport::default(); v.len()]
         }
@@ -152,7 +168,8 @@ mod tests {
         let distilled = |name: &str, fine_tune: u64| {
             let student = teacher.student(4, 1).unwrap();
             let plan = Plan { seed: 0, steps: 5, batch: 4, fine_tune, student };
-            let run = Run::create_as(Some(&place.path().join(name)), name, "").unwrap();
+            let about = about(&target, &teacher, &plan);
+            let run = Run::create_as(Some(&place.path().join(name)), name, &config, &about).unwrap();
             let (teacher, probes, target, config) = (&teacher, &probes, &target, &config);
             let job = Job { teacher, probes, plan: &plan, config, target, run: &run, progress: &progress, stop: &stop };
             (distil(&job).map_err(|error| [error.to_string(), error.hint().to_string()]), run)

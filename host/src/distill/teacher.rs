@@ -2,9 +2,10 @@
 
 use crate::config::{Config, from_run_text};
 use crate::error::Error;
+use crate::run::GENERATOR;
 use crate::source::Source;
 use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
-use kiln_gpu::{Body, Checkpoint, Cpu, Generator, GeneratorSpec};
+use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec};
 use std::iter::successors;
 
 /// A trained generator with the settings behind it.
@@ -22,15 +23,13 @@ impl Teacher {
     /// # Errors
     /// If it is a deployed model, or damaged.
     pub fn of(source: &Source) -> Result<Self, Error> {
-        let (place, config, bytes) = match source {
+        let (place, config, file) = match source {
             Source::Run(run, config) => {
-                let path = run.generator()?;
-                let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-                (path.display().to_string(), Config::clone(config), bytes)
+                (run.file(GENERATOR).display().to_string(), Config::clone(config), run.generator_file()?)
             }
             Source::Pretrained(pretrained) => {
                 let config = from_run_text(pretrained.config, pretrained.name)?;
-                (pretrained.name.to_string(), config, pretrained.generator.to_vec())
+                (pretrained.name.to_string(), config, pretrained.file()?)
             }
             Source::Model(file) => {
                 let message =
@@ -38,9 +37,8 @@ impl Teacher {
                 return Err(Error::input(message, "give the run, or the name, that it was exported from"));
             }
         };
-        let file = Checkpoint::from_bytes(&bytes).and_then(|file| Generator::from_checkpoint(&Cpu::default(), &file));
-        let generator =
-            file.map_err(|error| Error::input(format!("'{place}' is damaged: {error}"), "train it anew"))?;
+        let generator = Generator::from_checkpoint(&Cpu::default(), &file)
+            .map_err(|error| Error::input(format!("'{place}' is damaged: {error}"), "train it anew"))?;
         Ok(Self { name: source.name(), config, generator })
     }
 

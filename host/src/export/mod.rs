@@ -86,7 +86,7 @@ mod tests {
     use kiln_core::artifact::Artifact;
 
     fn float(name: &str) -> Bytes {
-        float_model(find(name).unwrap().generator, name, name).unwrap()
+        float_model(&find(name).unwrap().file().unwrap(), name, name).unwrap()
     }
 
     #[test]

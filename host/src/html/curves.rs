@@ -2,50 +2,59 @@
 
 use super::Training;
 use super::chart::Frame;
+use crate::run::{Level, Record};
 use maud::{Markup, html};
-use serde_json::Value;
 
-/// What is drawn: a key of `metrics.jsonl` and its title.
-const CURVES: [(&str, &str); 6] = [
-    ("median_energy", "Median energy of the samples"),
-    ("mean_energy", "Mean energy of the samples"),
-    ("distance_tvd", "Distance TVD"),
-    ("selection", "Stein score"),
-    ("score_loss", "Loss of the score network"),
-    ("gradient_norm", "Gradient norm, generator"),
+/// A curve: its figure and its title.
+type Curve = (fn(&Record) -> Option<f64>, &'static str);
+
+const CURVES: [Curve; 8] = [
+    (|record| record.median_energy, "Median energy of the samples"),
+    (|record| record.mean_energy, "Mean energy of the samples"),
+    (|record| record.distance_tvd, "Distance TVD"),
+    (|record| record.stein, "Stein score"),
+    (|record| record.score_loss, "Loss of the score network"),
+    (|record| record.loss, "Loss of the student"),
+    (|record| record.error, "Distance from the teacher"),
+    (|record| record.gradient_norm, "Gradient norm, generator"),
 ];
 
-/// Columns of the posterior table: a key and its head.
-const LEVELS: [(&str, &str, usize); 8] = [
-    ("v", "noise v", 3),
-    ("median_energy", "median energy", 2),
-    ("effective_sample_size", "ESS of particles", 1),
-    ("annealing_acceptance", "annealing accepted", 2),
-    ("mala_acceptance", "MALA accepted", 2),
-    ("refresh_acceptance", "refreshes accepted", 2),
-    ("divergences", "divergences", 1),
-    ("target_weight", "weight of forces", 2),
+/// A column of the posterior table: its figure, its head and its digits.
+type Column = (fn(&Level) -> Option<f64>, &'static str, usize);
+
+const COLUMNS: [Column; 9] = [
+    (|level| level.v, "noise v", 3),
+    (|level| level.residual, "residual", 4),
+    (|level| level.median_energy, "median energy", 2),
+    (|level| level.effective_sample_size, "ESS of particles", 1),
+    (|level| level.annealing_acceptance, "annealing accepted", 2),
+    (|level| level.chain_acceptance, "chain accepted", 2),
+    (|level| level.refresh_acceptance, "refreshes accepted", 2),
+    (|level| level.divergences, DIVERGENCES, 1),
+    (|level| level.target_weight, "weight of forces", 2),
 ];
+const DIVERGENCES: &str = "divergences";
 
 /// Steps and time, as ", 8000 steps in 11 min 10 s".
 pub fn effort(training: &Training) -> String {
-    let Some(last) = training.metrics.last() else { return String::new() };
-    let (Some(steps), Some(seconds)) = (last["step"].as_u64(), last["seconds"].as_f64()) else { return String::new() };
+    let Some(Record { step: steps, seconds, .. }) = training.metrics.records.last() else { return String::new() };
     format!(", {steps} steps in {:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0)
 }
 
 /// Curves and table, as far as there are metrics.
 pub fn section(training: &Training) -> Markup {
-    let steps: Vec<f64> = training.metrics.iter().map(|line| line["step"].as_f64().unwrap_or(f64::NAN)).collect();
-    let curves = CURVES.iter().filter_map(|(key, title)| {
-        let values: Vec<f64> = training.metrics.iter().map(|line| line[*key].as_f64().unwrap_or(f64::NAN)).collect();
-        let points: Vec<(f64, f64)> = steps.iter().copied().zip(values).collect();
-        curve(title, &points)
+    let records = &training.metrics.records;
+    let curves = CURVES.iter().filter_map(|(figure, title)| {
+        let points = records.iter().map(|record| (record.step as f64, figure(record).unwrap_or(f64::NAN)));
+        curve(title, &points.collect::<Vec<_>>())
     });
     html! {
         section aria-labelledby="training" {
             h2 #training { "Training" }
-            @if training.metrics.is_empty() {
+            @if training.metrics.damaged > 0 {
+                p { (training.metrics.damaged) " lines of the metrics are damaged, or of another run, and left out." }
+            }
+            @if records.is_empty() {
                 p { "There are no metrics of the training." }
             } @else {
                 p { "Over the steps of the generator" (effort(training)) "." }
@@ -92,15 +101,15 @@ fn shown(points: &[(f64, f64)]) -> (f64, f64) {
 }
 
 fn posterior(training: &Training) -> Markup {
-    let levels =
-        training.metrics.iter().rev().find_map(|line| line["posterior"].as_array().filter(|all| !all.is_empty()));
+    let levels = training.metrics.records.iter().rev().map(|record| &record.posterior).find(|all| !all.is_empty());
     let Some(levels) = levels else { return html! {} };
     // What a training does not use is 0 throughout.
-    let used =
-        |key: &str| levels.iter().any(|level| level[key].as_f64().is_some_and(|v| v != 0.0 || key == "divergences"));
-    let columns: Vec<_> = LEVELS.iter().filter(|(key, ..)| used(key)).collect();
-    let cell = |level: &Value, key: &str, digits: usize| {
-        level[key].as_f64().map_or("–".to_string(), |value| super::table::minus(&format!("{value:.digits$}")))
+    let used = |(figure, head, _): &&Column| {
+        levels.iter().filter_map(figure).any(|value| value != 0.0 || *head == DIVERGENCES)
+    };
+    let columns: Vec<_> = COLUMNS.iter().filter(used).collect();
+    let cell = |value: Option<f64>, digits: usize| {
+        value.map_or("–".to_string(), |value| super::table::minus(&format!("{value:.digits$}")))
     };
     html! {
         h3 #posterior style="margin: 1.5rem 0 .5rem" { "Posterior sampling by noise level, at the end of the training" }
@@ -108,9 +117,9 @@ fn posterior(training: &Training) -> Markup {
         div.scroll role="region" aria-labelledby="posterior" tabindex="0" {
             table {
                 thead { tr { @for (_, head, _) in &columns { th scope="col" { (head) } } } }
-                tbody { @for level in levels { tr { @for (at, (key, _, digits)) in columns.iter().enumerate() {
-                    @if at == 0 { th scope="row" { (cell(level, key, *digits)) } }
-                    @else { td { (cell(level, key, *digits)) } }
+                tbody { @for level in levels { tr { @for (at, (figure, _, digits)) in columns.iter().enumerate() {
+                    @if at == 0 { th scope="row" { (cell(figure(level), *digits)) } }
+                    @else { td { (cell(figure(level), *digits)) } }
                 } } } }
             }
         }

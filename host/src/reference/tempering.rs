@@ -10,8 +10,9 @@ use kiln_core::dynamics::{self, State, count, hmc, step_size};
 use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::symmetry::{MeanFree, Symmetry, remove_mean};
 use kiln_core::{Energy, Scalar, tensor};
-use kiln_gpu::posterior::{LANES, Pack, store};
+use kiln_gpu::posterior::{Interruptible, LANES, Pack, store};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Streams of ladders begin here; below lie those of exact samples.
 pub const LADDER_STREAMS: u64 = 1 << 40;
@@ -109,9 +110,11 @@ pub trait Walk {
     fn counts(&mut self) -> Counts;
 }
 
-/// Ladders of one energy.
+/// Ladders of one energy. As soon as they are told to stop they evaluate no energy and make no round any more; what they
+/// then hold is worth nothing.
 pub struct Ladders<'a, E, const N: usize> {
     packs: Vec<LadderPack<'a, E, N>>,
+    stop: &'a AtomicBool,
 }
 
 /// Sixteen ladders.
@@ -131,15 +134,14 @@ struct Replica<'a, E, const N: usize> {
     step: step_size::State<Pack>,
 }
 
-/// E/T; called, not inlined.
+/// E/T.
 struct Tempered<'a, E> {
-    energy: &'a E,
+    energy: Interruptible<'a, E>,
     /// 1/T.
     beta: Pack,
 }
 
 impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Tempered<'_, E> {
-    #[inline(never)]
     fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
         let energy = self.energy.energy_and_gradient(x, gradient);
         gradient.iter_mut().for_each(|g| *g *= self.beta);
@@ -153,16 +155,21 @@ impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Tempered<'_, E> {
 
 impl<'a, E: Energy<Pack, N> + Sync, const N: usize> Ladders<'a, E, N> {
     /// Random starts, wider and narrower than any target of interest, each relaxed by a descent.
-    pub fn start(energy: &'a E, settings: &Exchange) -> Self {
+    pub fn start(energy: &'a E, settings: &Exchange, stop: &'a AtomicBool) -> Self {
         let packs = 0..settings.ladders.div_ceil(LANES);
-        Self { packs: packs.into_par_iter().map(|pack| LadderPack::start(energy, settings, pack)).collect() }
+        let energy = Interruptible { energy, stop };
+        Self { packs: packs.into_par_iter().map(|pack| LadderPack::start(energy, settings, pack)).collect(), stop }
     }
 }
 
 impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
     fn adapt(&mut self, rounds: usize, tick: &(dyn Fn() + Sync)) {
+        let stop = self.stop;
         self.packs.par_iter_mut().for_each(|pack| {
             for _ in 0..rounds {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
                 pack.round();
                 tick();
             }
@@ -187,12 +194,16 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
     }
 
     fn record(&mut self, frames: usize, thinning: usize, tick: &(dyn Fn() + Sync)) -> Vec<f32> {
+        let stop = self.stop;
         let mut all = vec![0.0; self.packs.len() * LANES * frames * N];
         let of_packs = all.par_chunks_mut((LANES * frames * N).max(1));
         self.packs.par_iter_mut().zip(of_packs).for_each(|(pack, all)| {
             let mut rows = vec![0.0; LANES * N];
             for frame in 0..frames {
                 for _ in 0..thinning {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
                     pack.round();
                     tick();
                 }
@@ -216,7 +227,7 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
 }
 
 impl<'a, E: Energy<Pack, N>, const N: usize> LadderPack<'a, E, N> {
-    fn start(energy: &'a E, settings: &Exchange, pack: usize) -> Self {
+    fn start(energy: Interruptible<'a, E>, settings: &Exchange, pack: usize) -> Self {
         let index = |lane| LADDER_STREAMS + (pack * LANES + lane) as u64;
         let streams = Streams::new(settings.seed, Purpose::Reference, std::array::from_fn(index));
         let mut rng = MeanFree { rng: streams, symmetry: energy.symmetry() };
