@@ -6,6 +6,14 @@
 //! assignment problems*, Computing 38, 1987) goes on: row reduction, then one Dijkstra search for each row still
 //! free. Without the auction those searches are long where mass has to move between clusters: three problems of
 //! n = 2000 (MoG-40 exact and badly sampled, Many-Well-32) took 11.7 CPU-seconds without it and 1.3 with it.
+//!
+//! Collapsed samples are rows (or columns) that are the same, or nearly. Equal rows form a [`Kinds`] kind, and a search
+//! goes through one row of each kind only. Nearly equal rows differ by less than the auction's last increment, which then
+//! decides nothing between them: where the exact part works for too long, the auction goes on with smaller increments.
+
+mod kinds;
+
+use kinds::Kinds;
 
 const FREE: usize = usize::MAX;
 
@@ -15,12 +23,24 @@ const FIRST_INCREMENT: f64 = 0.05;
 const LAST_INCREMENT: f64 = 1e-6;
 const INCREMENT_FACTOR: f64 = 0.2;
 
+/// The auction never goes below this increment, in units of the largest cost: rounding would stop the prices.
+const LEAST_INCREMENT: f64 = 1e-13;
+
 /// How often the row reduction goes over the rows still free (as Jonker & Volgenant).
 const ROW_REDUCTIONS: usize = 2;
+/// Passes over a row that the exact part may take for each row before the auction goes on: at first, so that samples
+/// which are distinct need no second round, and after each further round.
+const PATIENCE: [usize; 2] = [32, 8];
 
 /// The column of every row in the pairing of least total cost. `cost` is row by row, n × n, finite.
 pub fn solve(cost: &[f64], n: usize) -> Vec<usize> {
-    State::solved(cost, n).column_of
+    let [rows, columns] = [Kinds::of_rows(cost, n), Kinds::of_columns(cost, n)];
+    if columns.count() < rows.count() {
+        // Searches go through the kinds of rows: the side that has fewer of them becomes the rows.
+        let transposed: Vec<f64> = (0..n * n).map(|at| cost[at % n * n + at / n]).collect();
+        return State::solved(&transposed, n, columns).row_of;
+    }
+    State::solved(cost, n, rows).column_of
 }
 
 /// Solves many small problems of one size, each from the prices of the one before: any prices are a valid start,
@@ -42,7 +62,8 @@ impl Warm {
     pub fn solve(&mut self, cost: &[f64]) -> &[usize] {
         let price = std::mem::take(&mut self.price);
         let (column_of, row_of) = (std::mem::take(&mut self.column_of), std::mem::take(&mut self.row_of));
-        let mut state = State { cost, n: price.len(), price, column_of, row_of };
+        let (n, kinds) = (price.len(), Kinds::default());
+        let mut state = State { cost, n, price, column_of, row_of, kinds, work: Work::default() };
         state.column_of.fill(FREE);
         state.row_of.fill(FREE);
         // Cheapest columns first come, first served; a search for every row that came too late.
@@ -69,6 +90,19 @@ struct State<'a> {
     price: Vec<f64>,
     column_of: Vec<usize>,
     row_of: Vec<usize>,
+    kinds: Kinds,
+    work: Work,
+}
+
+/// Passes over a row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Work {
+    /// Of the auction.
+    bids: usize,
+    /// Of the row reduction and the searches since the last round of the auction.
+    exact: usize,
+    /// Of these in earlier rounds.
+    earlier: usize,
 }
 
 /// The two cheapest columns of a row in reduced costs.
@@ -95,27 +129,58 @@ impl Search {
         Self { distance: vec![0.0; n], parent: vec![0; n], settled: vec![0.0; n], order: Vec::with_capacity(n) }
     }
 
-    /// The open column that is nearest.
-    fn nearest(&self) -> Option<usize> {
+    /// The open column that is nearest; among equals the first that is free, where `row_of` is asked.
+    fn nearest(&self, row_of: Option<&[usize]>) -> Option<usize> {
         let length = self.distance.iter().zip(&self.settled).map(|(d, s)| d + s);
         let least = length.clone().fold(f64::INFINITY, |least, length| if length < least { length } else { least });
-        if least == f64::INFINITY { None } else { length.into_iter().position(|length| length == least) }
+        if least == f64::INFINITY {
+            return None;
+        }
+        let mut equal = length.enumerate().filter(|(_, length)| *length == least).map(|(column, _)| column);
+        let Some(row_of) = row_of else { return equal.next() };
+        let first = equal.next();
+        first.into_iter().chain(equal).find(|column| row_of[*column] == FREE).or(first)
     }
 }
 
 impl<'a> State<'a> {
-    fn solved(cost: &'a [f64], n: usize) -> Self {
-        let mut state = Self { cost, n, price: vec![0.0; n], column_of: vec![FREE; n], row_of: vec![FREE; n] };
-        state.auction();
-        let mut free: Vec<usize> = (0..n).collect();
-        for _ in 0..ROW_REDUCTIONS {
-            free = state.reduce_rows(&free);
-        }
+    fn solved(cost: &'a [f64], n: usize, kinds: Kinds) -> Self {
+        let (price, column_of, row_of) = (vec![0.0; n], vec![FREE; n], vec![FREE; n]);
+        let mut state = Self { cost, n, price, column_of, row_of, kinds, work: Work::default() };
+        let low = cost.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = cost.iter().copied().fold(low, f64::max);
+        let least = LEAST_INCREMENT * low.abs().max(high.abs());
         let mut search = Search::new(n);
-        for row in free {
-            state.augment(row, &mut search);
+        let (mut increment, mut last) = (FIRST_INCREMENT * (high - low), LAST_INCREMENT * (high - low));
+        loop {
+            while increment > last && n > 1 {
+                state.auction(increment);
+                increment *= INCREMENT_FACTOR;
+            }
+            last = increment * INCREMENT_FACTOR;
+            let patience = PATIENCE[usize::from(state.work.earlier > 0)];
+            if state.assign(&mut search, if last > least { patience * n } else { usize::MAX }) {
+                return state;
+            }
+            state.work.earlier += std::mem::take(&mut state.work.exact);
+            state.column_of.fill(FREE);
+            state.row_of.fill(FREE);
         }
-        state
+    }
+
+    /// The exact part; false where it gives up after `most` passes over rows.
+    fn assign(&mut self, search: &mut Search, most: usize) -> bool {
+        let mut free: Vec<usize> = (0..self.n).collect();
+        for _ in 0..ROW_REDUCTIONS {
+            free = self.reduce_rows(&free, most);
+        }
+        for row in free {
+            if self.work.exact > most {
+                return false;
+            }
+            self.augment(row, search);
+        }
+        true
     }
 
     fn row(&self, i: usize) -> &'a [f64] {
@@ -149,33 +214,30 @@ impl<'a> State<'a> {
         columns.map(|(c, price)| c - price).position(|r| r == reduced).map(|at| start + at)
     }
 
-    /// Leaves the prices of a nearly optimal pairing. Rows bid for their cheapest column in turn; a bid lowers
-    /// its price to that of the second choice and a little, so that bidding ends.
-    fn auction(&mut self) {
-        let low = self.cost.iter().copied().fold(f64::INFINITY, f64::min);
-        let spread = self.cost.iter().copied().fold(low, f64::max) - low;
-        let mut increment = FIRST_INCREMENT * spread;
-        while increment > LAST_INCREMENT * spread && self.n > 1 {
-            let mut free: Vec<usize> = (0..self.n).rev().collect();
-            while let Some(row) = free.pop() {
-                let choice = self.choose(row);
-                self.price[choice.column] -= choice.second - choice.first + increment;
-                let evicted = std::mem::replace(&mut self.row_of[choice.column], row);
-                free.extend((evicted != FREE).then_some(evicted));
-            }
-            self.row_of.fill(FREE);
-            increment *= INCREMENT_FACTOR;
+    /// One round of the auction: leaves the prices of a nearly optimal pairing. Rows bid for their cheapest column in
+    /// turn; a bid lowers its price to that of the second choice and a little, so that bidding ends.
+    fn auction(&mut self, increment: f64) {
+        let mut free: Vec<usize> = (0..self.n).rev().collect();
+        while let Some(row) = free.pop() {
+            self.work.bids += 1;
+            let choice = self.choose(row);
+            self.price[choice.column] -= choice.second - choice.first + increment;
+            let evicted = std::mem::replace(&mut self.row_of[choice.column], row);
+            free.extend((evicted != FREE).then_some(evicted));
         }
+        self.row_of.fill(FREE);
     }
 
     /// Every free row takes its cheapest column and lowers that column's price until its second choice is as
-    /// good; the row that had the column becomes free, and tries again at once if the price did fall.
-    fn reduce_rows(&mut self, free: &[usize]) -> Vec<usize> {
+    /// good; the row that had the column becomes free, and tries again at once if the price did fall and there was less
+    /// work than `most`.
+    fn reduce_rows(&mut self, free: &[usize], most: usize) -> Vec<usize> {
         let mut left = Vec::new();
         for start in free {
             let mut row = *start;
             // Ties in floating point could pass a column round and round; after n turns Dijkstra takes over.
             for turn in 0.. {
+                self.work.exact += 1;
                 let choice = self.choose(row);
                 let gain = if choice.second.is_finite() { choice.second - choice.first } else { 0.0 };
                 let mut column = choice.column;
@@ -190,7 +252,7 @@ impl<'a> State<'a> {
                     break;
                 }
                 self.column_of[evicted] = FREE;
-                if gain > 0.0 && turn < self.n {
+                if gain > 0.0 && turn < self.n && self.work.exact <= most {
                     row = evicted;
                 } else {
                     left.push(evicted);
@@ -210,8 +272,11 @@ impl<'a> State<'a> {
         for ((d, c), price) in search.distance.iter_mut().zip(self.row(start)).zip(&self.price) {
             *d = c - price;
         }
+        self.work.exact += 1;
+        self.settle_kind(start, search);
+        let ties = self.kinds.any().then_some(());
         let (end, reach) = loop {
-            let Some(column) = search.nearest() else { return };
+            let Some(column) = search.nearest(ties.map(|()| self.row_of.as_slice())) else { return };
             let reach = search.distance[column];
             let row = self.row_of[column];
             if row == FREE {
@@ -219,6 +284,7 @@ impl<'a> State<'a> {
             }
             search.settled[column] = f64::INFINITY;
             search.order.push(column);
+            self.work.exact += 1;
             let costs = self.row(row);
             let base = reach - (costs[column] - self.price[column]);
             let columns = search.distance.iter_mut().zip(&mut search.parent).zip(&search.settled);
@@ -228,6 +294,7 @@ impl<'a> State<'a> {
                 *d = if shorter { through } else { *d };
                 *parent = if shorter { row } else { *parent };
             }
+            self.settle_kind(row, search);
         };
         for j in search.order.iter().copied() {
             self.price[j] += search.distance[j] - reach;
@@ -244,105 +311,19 @@ impl<'a> State<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Numbers in [0, 1) without a library.
-    fn noise(seed: u64) -> impl FnMut() -> f64 {
-        let mut state = seed;
-        move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as f64 / (1_u64 << 31) as f64
-        }
-    }
-
-    fn total(cost: &[f64], n: usize, columns: &[usize]) -> f64 {
-        columns.iter().enumerate().map(|(i, j)| cost[i * n + j]).sum()
-    }
-
-    fn best_by_trying_all(cost: &[f64], n: usize, row: usize, used: &mut Vec<bool>) -> f64 {
-        if row == n {
-            return 0.0;
-        }
-        let mut best = f64::INFINITY;
-        for j in 0..n {
-            if !used[j] {
-                used[j] = true;
-                best = best.min(cost[row * n + j] + best_by_trying_all(cost, n, row + 1, used));
-                used[j] = false;
+impl State<'_> {
+    /// Settles the columns of all rows that are like `row`, which has just been gone through: they lie as near as its own,
+    /// and going through their rows would find nothing shorter.
+    fn settle_kind(&self, row: usize, search: &mut Search) {
+        for like in self.kinds.like(row) {
+            let column = self.column_of[*like];
+            if column != FREE && search.settled[column] == 0.0 {
+                search.settled[column] = f64::INFINITY;
+                search.order.push(column);
             }
         }
-        best
-    }
-
-    #[test]
-    fn no_pairing_of_small_problems_is_cheaper() {
-        for seed in 0..300 {
-            let n = 1 + seed as usize % 7;
-            let mut next = noise(seed);
-            // Every third problem has many ties, every fifth is negative.
-            let cost: Vec<f64> = (0..n * n)
-                .map(|_| {
-                    let x = if seed % 3 == 0 { (next() * 3.0).floor() } else { next() };
-                    if seed % 5 == 0 { x - 2.0 } else { x }
-                })
-                .collect();
-            let columns = solve(&cost, n);
-            let mut sorted = columns.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..n).collect::<Vec<_>>());
-            let best = best_by_trying_all(&cost, n, 0, &mut vec![false; n]);
-            assert!((total(&cost, n, &columns) - best).abs() < 1e-12, "seed {seed}");
-        }
-    }
-
-    #[test]
-    fn a_warm_start_changes_nothing() {
-        let n = 6;
-        let mut warm = Warm::new(n);
-        for seed in 0..300 {
-            let mut next = noise(seed);
-            // Problems of very different size and sign, with ties.
-            let scale = [1.0, -50.0, 1e-3][seed as usize % 3];
-            let cost: Vec<f64> = (0..n * n).map(|_| scale * (next() * 5.0).floor()).collect();
-            let columns = warm.solve(&cost).to_vec();
-            let mut sorted = columns.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..n).collect::<Vec<_>>());
-            let best = best_by_trying_all(&cost, n, 0, &mut vec![false; n]);
-            assert!((total(&cost, n, &columns) - best).abs() < 1e-9, "seed {seed}");
-        }
-    }
-
-    #[test]
-    fn large_problems_are_optimal_by_their_prices() {
-        // Prices certify optimality: every row pays the least reduced cost with the column it has.
-        let n = 200;
-        let mut next = noise(7);
-        let points: Vec<f64> = (0..4 * n).map(|_| next()).collect();
-        let cost: Vec<f64> = (0..n * n)
-            .map(|at| {
-                (points[at / n] - points[n + at % n]).powi(2)
-                    + (points[2 * n + at / n] - points[3 * n + at % n]).powi(2)
-            })
-            .collect();
-        let state = State::solved(&cost, n);
-        for i in 0..n {
-            let paid = cost[i * n + state.column_of[i]] - state.price[state.column_of[i]];
-            for j in 0..n {
-                assert!(cost[i * n + j] - state.price[j] >= paid - 1e-12);
-            }
-        }
-        let mut sorted = state.column_of;
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..n).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn nothing_and_one() {
-        assert!(solve(&[], 0).is_empty());
-        assert_eq!(solve(&[5.0], 1), [0]);
-        assert_eq!(solve(&[3.0; 4], 2).len(), 2);
     }
 }
+
+#[cfg(test)]
+mod tests;
