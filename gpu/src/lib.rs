@@ -32,6 +32,7 @@ pub mod ema;
 pub mod generator;
 mod kernel;
 pub mod layer;
+mod memory;
 pub mod mlp;
 pub mod noise;
 pub mod objective;

@@ -66,7 +66,7 @@ impl ScoreSpec {
     }
 
     /// Numbers that tell a network the noise.
-    fn features(&self) -> usize {
+    pub(crate) fn features(&self) -> usize {
         match self {
             Self::Preconditioned { .. } => Self::NODE_INPUTS,
             Self::Published { levels, .. } => levels.len(),

@@ -4,17 +4,21 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+// Below each command's help stand examples, in lines that fit a terminal of 80 columns, and paragraphs. A paragraph is one
+// line here: clap wraps it, once, to the terminal's width.
+
 const EXAMPLES: &str = "\
 Examples:
-  kiln train                          train on MoG-40 with our recipe, a few minutes on two cores
-  kiln train mw32 --budget 15m        Many-Well-32, at most 15 minutes
+  kiln train                      train on MoG-40 with our recipe, a few minutes
+  kiln train mw32 --budget 15m    Many-Well-32, at most 15 minutes
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln evaluate runs/mog40-kiln-seed0
   kiln export mog40 --format i8w16a -o mog40.kiln
-  kiln targets                        what can be sampled
-  kiln presets                        the recipes side by side
+  kiln targets                    what can be sampled
+  kiln presets                    the recipes side by side
 
-Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a bar or verdict missed, 2 input, 3 numerics, 130 interrupted.";
+Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a bar or verdict missed, 2 input, 3 numerics, \
+70 a defect of Kiln, 130 interrupted.";
 
 const TRAIN_EXAMPLES: &str = "\
 Examples:
@@ -26,59 +30,57 @@ Examples:
   kiln train --resume runs/try        go on from the checkpoint, to the same bits
   kiln train --resume runs/try --set train.steps=40000   train a run longer
 
-Settings are layered: preset, then --config, then --set, then flags. `kiln presets TARGET` prints
-them all as TOML. Ctrl-C writes a checkpoint and leaves a run that --resume takes up again.";
+Settings are layered: preset, then --config, then --set, then flags. `kiln presets TARGET` prints them all as TOML. Ctrl-C \
+writes a checkpoint and leaves a run that --resume takes up again.";
 
 const SAMPLE_EXAMPLES: &str = "\
 Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln sample runs/mog40-kiln-seed0 -n 500 -o samples.csv --seed 7
-  kiln sample runs/lj13-kiln-seed0 -n 1000 -o lj13.extxyz --polish 20 --gate 0
+  kiln sample runs/lj13 -n 1000 -o lj13.extxyz --polish 20 --gate 0
 
-Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the
-distribution off above E; how much it left out is told.";
+Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the distribution off \
+above E; how much it left out is told.";
 
 const REFERENCE_EXAMPLES: &str = "\
 Examples:
-  kiln reference lj13                 10,000 frames into lj13-reference.npy and .json
+  kiln reference lj13            10,000 frames, lj13-reference.npy and .json
   kiln reference dw4 -n 50000 -o dw4.npy --seed 1
   kiln reference lj55 -n 2000 --effort 0.5
 
-mog40 and mw32 have exact samplers. Elsewhere replica exchange runs on the true energy, many independent
-ladders of chains on all cores. It ends with exit code 1 where R-hat exceeds 1.01 or the virial
-E[x·∇E] misses the number of free coordinates by more than four standard errors.";
+mog40 and mw32 have exact samplers. Elsewhere replica exchange runs on the true energy, many independent ladders of chains on \
+all cores. It ends with exit code 1 where R-hat exceeds 1.01 or the virial E[x·∇E] misses the number of free coordinates by \
+more than four standard errors.";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:
   kiln evaluate runs/mog40-kiln-seed0
   kiln evaluate runs/mog40-kiln-seed0 --json > figures.json
   kiln evaluate runs/lj13-kiln-seed0 --polish 20
-  kiln evaluate samples.npy --target lj13 --reference mine.npy --report lj13.html
+  kiln evaluate lj.npy --target lj13 --reference mine.npy --report lj.html
 
-Every figure stands beside its floor, the same figure between two independent exact sets.
-References: --reference, else the target's exact sampler, else the one shipped with Kiln.
-A run gets its report.html into its directory.";
+Every figure stands beside its floor, the same figure between two independent exact sets. References: --reference, else the \
+target's exact sampler, else the one shipped with Kiln. A run gets its report.html into its directory.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   kiln export runs/mog40-kiln-seed0 -o mog40.kiln
   kiln export mog40 --format i8w16a -o mog40.kiln --rust mog40.rs --c mog40.h
-  kiln evaluate mog40.kiln            the deployed generator, judged like any other
+  kiln evaluate mog40.kiln            the deployed generator, judged like any
   kiln inspect mog40.kiln
 
-Formats: i16w16a (16-bit weights and activations), i8w16a (8-bit weights, half the size), f32.
-The integer formats compute without floats: every machine draws the same samples, bit for bit. Weights are
-rounded by what 4,096 samples of a fixed seed show of the activations.";
+Formats: i16w16a (16-bit weights and activations), i8w16a (8-bit weights, half the size), f32. The integer formats compute \
+without floats: every machine draws the same samples, bit for bit. Weights are rounded by what 4,096 samples of a fixed seed \
+show of the activations.";
 
 const DISTILL_EXAMPLES: &str = "\
 Examples:
   kiln distill mog40 --hidden 32      into runs/mog40-distilled-h32-seed0
-  kiln distill runs/mw32-kiln-seed0 --hidden 128 --steps 40000 --fine-tune 4000 --out runs/small
-  kiln export runs/small --format i8w16a -o small.kiln
+  kiln distill mw32 --hidden 128 --steps 40000 --fine-tune 4000 --out small
+  kiln export small --format i8w16a -o small.kiln
 
-The student learns on fresh latents to draw what its teacher draws: latent, thresholds and scales
-are the teacher's, hidden width and depth its own. Its run directory is one like any other. Ctrl-C
-leaves the student as it is; there is no resuming.";
+The student learns on fresh latents to draw what its teacher draws: latent, thresholds and scales are the teacher's, hidden \
+width and depth its own. Its run directory is one like any other. Ctrl-C leaves the student as it is; there is no resuming.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -88,7 +90,7 @@ Examples:
 const PRESETS_EXAMPLES: &str = "\
 Examples:
   kiln presets                        all presets side by side
-  kiln presets mw32 > mine.toml       one preset as TOML, to edit and give to `kiln train --config`
+  kiln presets mw32 > mine.toml       as TOML, for `kiln train --config`
   kiln presets mog40 --preset paper";
 
 /// Trains neural samplers that draw independent samples of p(x) ∝ exp(-E(x)) in one forward pass.
@@ -102,6 +104,10 @@ pub struct Cli {
     /// Say nothing but errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
+
+    /// Worker threads, 0 = all cores, never more than there are cores; never changes a result
+    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
+    pub threads: Option<i64>,
 }
 
 /// The commands.
@@ -157,10 +163,6 @@ pub struct Train {
     /// Stop after this time with a usable run: 90s, 5m, 1h30m
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub budget: Option<String>,
-
-    /// Worker threads, 0 = all cores; never changes a result
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub threads: Option<i64>,
 
     /// Go on with this run from its checkpoint
     #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out"])]
@@ -355,10 +357,6 @@ pub struct Distill {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Worker threads, 0 = all cores; never changes a result
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub threads: i64,
-
     /// Print sizes and figures as JSON instead of the run directory
     #[arg(long)]
     pub json: bool,
@@ -393,5 +391,52 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The help of every command, as it is shown in a terminal of that width.
+    fn helps(width: usize) -> Vec<(String, String)> {
+        let mut all = Cli::command().term_width(width);
+        all.build();
+        let mut helps = vec![("kiln".to_string(), all.render_long_help().to_string())];
+        for command in all.get_subcommands_mut() {
+            helps.push((command.get_name().to_string(), command.render_long_help().to_string()));
+            helps.push((command.get_name().to_string(), command.render_help().to_string()));
+        }
+        helps
+    }
+
+    #[test]
+    fn examples_fit_a_terminal_and_paragraphs_are_not_wrapped_by_hand() {
+        let mut all = Cli::command();
+        all.build();
+        let after = |command: &clap::Command| command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for text in all.get_subcommands().map(after).chain([after(&all)]) {
+            for block in text.split("\n\n") {
+                let lines: Vec<&str> = block.lines().collect();
+                let examples = lines.first() == Some(&"Examples:");
+                assert!(examples || lines.len() == 1, "a paragraph is one line: {block}");
+                assert!(!examples || lines.iter().all(|line| line.chars().count() <= 80), "{block}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_is_wrapped_once_to_the_terminals_width() {
+        for width in [60, 80, 100, 120] {
+            for (command, help) in helps(width) {
+                let lines: Vec<&str> = help.lines().collect();
+                for pair in lines.windows(2) {
+                    let place = format!("{command} at {width}: '{}'", pair[0]);
+                    assert!(pair[0].chars().count() <= width, "too long: {place}");
+                    // Prose that goes on in the next line had no room for one word more.
+                    let prose = |line: &str| line.starts_with(|c: char| c.is_alphanumeric() || c == '`' || c == '-');
+                    let heading = pair[0].ends_with(':') || pair[0].starts_with("Usage");
+                    if prose(pair[0]) && prose(pair[1]) && !heading {
+                        let word = pair[1].split(' ').next().unwrap_or_default().chars().count();
+                        assert!(pair[0].chars().count() + 1 + word > width, "wrapped before its end: {place}");
+                    }
+                }
+            }
+        }
     }
 }

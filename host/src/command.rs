@@ -15,16 +15,22 @@ use crate::engine::Engine;
 use crate::error::{Error, nearest};
 use crate::source::Source;
 use crate::target_api::Target;
+use crate::threads;
 
 /// Does what the command line says.
 pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
+    let threads = threads::asked(cli.threads)?;
+    // A training and a distillation have settings, which say how many where the flag does not.
+    if let (Some(asked), false) = (threads, matches!(cli.command, Command::Train(_) | Command::Distill(_))) {
+        threads::start(asked)?;
+    }
     match &cli.command {
-        Command::Train(arguments) => train::run(arguments, engine, cli.quiet),
+        Command::Train(arguments) => train::run(arguments, engine, cli.quiet, threads),
         Command::Sample(arguments) => sample::run(arguments, engine, cli.quiet),
         Command::Reference(arguments) => reference::run(arguments, engine, cli.quiet),
         Command::Evaluate(arguments) => evaluate::run(arguments, engine, cli.quiet),
         Command::Export(arguments) => export::run(arguments, engine, cli.quiet),
-        Command::Distill(arguments) => distill::run(arguments, engine, cli.quiet),
+        Command::Distill(arguments) => distill::run(arguments, engine, cli.quiet, threads),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Targets => targets::run(engine),
         Command::Presets(arguments) => presets::run(arguments, engine),

@@ -36,7 +36,7 @@ const WARMUP: u64 = 300;
 /// Steps between lines of metrics, each with a saved student.
 const EVERY: u64 = 500;
 /// Latents behind the error that is shown.
-const PROBES: usize = 2000;
+pub const PROBES: usize = 2000;
 
 /// Steps, latents a step and steps of fine-tuning that are enough, a few minutes of two cores; docs/experiments.md. Fine-tuning
 /// is for wells alone, where a student is too narrow without it; elsewhere it was no help, or did harm.

@@ -179,7 +179,7 @@ mod tests {
         let target = target.as_ref();
         let samples = Samples { dim: 32, data: target.exact_samples(1, 300).unwrap() };
         let comparison = Comparison::of(target, 300).unwrap();
-        let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true };
+        let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true, progress: false };
         let report = judge(target, &samples, &Origin::draws(source, 1), Some(&comparison), None, effort).unwrap();
         Page { target, samples: &samples, comparison: Some(&comparison), report: &report, run: training }.render()
     }

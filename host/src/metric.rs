@@ -21,6 +21,7 @@ pub mod statistic;
 pub mod suite;
 pub mod transport;
 mod trial;
+mod watch;
 pub mod wells;
 
 pub use comparison::Comparison;

@@ -15,6 +15,7 @@ pub use manifest::{Manifest, Method, Observable, Virial, hash};
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::format::npy;
+use crate::memory;
 use crate::progress::Progress;
 use crate::target_api::Target;
 use kiln_core::random::{Purpose, Stream};
@@ -89,6 +90,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
     let start = Instant::now();
     let dim = target.dim();
     let judged = order.n.max(LEAST_JUDGED);
+    check_memory(target, order)?;
     let exact = if order.exact { target.exact_samples(order.seed, judged) } else { None };
     // Exact samples are judged as four chains.
     let (frames, length, method, counts) = match exact {
@@ -148,6 +150,29 @@ pub const SHIPPED: [(&str, &[u8], &[u8]); 6] = [
     ("lj55", include_bytes!("../../references/lj55.npy"), include_bytes!("../../references/lj55.json")),
 ];
 
+/// Bytes that judging a frame takes beside its coordinates.
+const JUDGING: usize = 152;
+
+/// Refuses a reference that needs more memory than there is: its frames are held twice, and once more as a file.
+fn check_memory(target: &dyn Target, order: &Order) -> Result<(), Error> {
+    let (n, frame) = (order.n.max(LEAST_JUDGED), 4 * target.dim());
+    let frames = (order.n.div_ceil(order.ladders).max(LEAST_FRAMES) * order.ladders).max(n);
+    let bytes = frames * (frame + JUDGING) + 2 * order.n * frame;
+    memory::check(bytes as u64, &format!("a reference of {} frames", order.n), "lower -n")?;
+    // Exact samplers need no pilot.
+    if order.exact && target.exact_samples(order.seed, 1).is_some() {
+        return Ok(());
+    }
+    check_pilot(target, order, (PILOT * order.effort).ceil() as usize)
+}
+
+/// Refuses a pilot of so many rounds that needs more memory than there is.
+fn check_pilot(target: &dyn Target, order: &Order, rounds: usize) -> Result<(), Error> {
+    let bytes = rounds * order.ladders * (4 * target.dim() + JUDGING);
+    let what = format!("a pilot of {rounds} rounds on {} ladders", order.ladders);
+    memory::check(bytes as u64, &what, "lower --ladders or --effort")
+}
+
 type Made = (Vec<f32>, usize, Method, Counts);
 
 /// Frames by replica exchange, ladder by ladder, the number a ladder has, and what it took.
@@ -190,6 +215,7 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) 
     let (mut pilot, mut discarded) = ((PILOT * order.effort).ceil() as usize, warmup);
     let mut doublings = 0;
     let memory = loop {
+        check_pilot(target, order, pilot)?;
         let mut frames = Vec::new();
         watched("pilot", pilot, &mut |tick| frames = walk.record(pilot, 1, tick));
         go_on()?;

@@ -45,6 +45,11 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
             Noising::Continuous { v_min: noise.v_min, v_max: noise.v_max, anneal: noise.anneal },
         ),
         config::ScoreKind::Published => {
+            if score.network == NetworkKind::Mlp && score.hidden % 2 == 1 {
+                let message =
+                    format!("score.hidden is {}, but must be even for the published score network", score.hidden);
+                return Err(Error::input(message, "half of its features of t are sines, half cosines"));
+            }
             let schedule = Schedule::linear(noise.beta_start, noise.beta_end, noise.levels).ok_or_else(|| {
                 Error::input("no such noise schedule", "check noise.beta_start, noise.beta_end and noise.levels")
             })?;

@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::run::{BEST, GENERATOR, Level, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
+use crate::start;
 use crate::target;
 use crate::target_api::Target;
 use kiln_core::random::Purpose;
@@ -22,7 +23,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// Samples behind the live quality figure.
-const LIVE_SAMPLES: usize = 2000;
+pub(crate) const LIVE_SAMPLES: usize = 2000;
 /// Part of the training after which the best generator may be kept: before it, modes have no weights yet.
 const SELECT_FROM: f64 = 0.5;
 /// How much worse than the best score so far a later generator may score and yet be kept: the spread of the scores of
@@ -57,6 +58,7 @@ impl Engine for Kiln {
 /// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
 pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Result<Run, Error> {
     let config = settings.check()?;
+    start::check(&config, target)?;
     let run = Run::create(out, &config, &About::training(&target.convention()))?;
     let progress = Progress::new(target.name(), config.train.steps as u64, 0, false);
     let stop = AtomicBool::new(false);
@@ -129,7 +131,7 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
         window = Window::read(state).map_err(unfit)?;
     }
     let done = trainer.steps_done();
-    check_energy(job, target, &trainer)?;
+    start::check_energy(job.target, &trainer)?;
     let best = Best::of(job.run)?;
     let last = job.run.rewind_metrics(done)?;
     let session = Session {
@@ -158,28 +160,6 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
         drop(running);
         outcome
     })
-}
-
-/// Refuses an energy that is not finite where training would start.
-fn check_energy<D: Backend>(job: &Job<'_>, target: &dyn posterior::Target, trainer: &Trainer<D>) -> Result<(), Error> {
-    const PROBES: usize = 1024;
-    let spec = trainer.spec();
-    let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
-    let x = trainer.generator().sample(&z);
-    let mut gradient = vec![0.0; x.len()];
-    let energies = target.energies(&x, &mut gradient);
-    let rows = gradient.chunks_exact(target.dim());
-    let lost = energies.iter().zip(rows).filter(|(e, g)| !(e.is_finite() && g.iter().all(|g| g.is_finite()))).count();
-    if 2 * lost > PROBES {
-        return Err(Error::numerics(
-            format!(
-                "the energy of {} is not finite at {lost} of the generator's first {PROBES} samples",
-                job.target.title()
-            ),
-            "mend the energy, or start nearer to its domain with generator.skip and generator.scale",
-        ));
-    }
-    Ok(())
 }
 
 /// The best generator so far, where the settings ask for one.

@@ -1,11 +1,11 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
-use super::train::{show, use_threads};
+use super::train::show;
 use super::{check_dim, find_target, whole};
 use crate::cli::Distill;
 use crate::config::Layers;
 use crate::console::{print, say};
-use crate::distill::{Job, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy};
+use crate::distill::{Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy};
 use crate::engine::{Engine, Outcome};
 use crate::error::Error;
 use crate::interrupt::stop_on_signals;
@@ -13,9 +13,10 @@ use crate::progress::Progress;
 use crate::run::{JUDGEMENT, Run};
 use crate::source::resolve;
 use crate::spec::trainer_spec;
+use crate::{memory, start, threads};
 
 /// Distils. Everything that can be refused is refused before anything is written.
-pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
     let target = find_target(engine, source.target(), "")?;
     let teacher = Teacher::of(&source)?;
@@ -26,7 +27,7 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
         layers.flag("generator.depth", depth, "--depth")?;
     }
     layers.flag("run.seed", arguments.seed, "--seed")?;
-    layers.flag("run.threads", arguments.threads, "--threads")?;
+    layers.flag("run.threads", threads.unwrap_or(0) as i64, "--threads")?;
     layers.flag("run.device", "cpu", "the device")?;
     let config = layers.resolve(teacher.config.clone().into_settings())?;
     // Their ranges are those of a training's, which they do not take the place of.
@@ -41,14 +42,18 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool) -> Result<(), 
     if fine_tune > 0 {
         ranges.flag("train.steps", fine, "--fine-tune")?;
         target.training().ok_or_else(|| no_energy(target.as_ref()))?;
-        trainer_spec(&fine_tuning(&config, fine_tune)?, target.dim(), target.symmetry())?;
+        let fine = fine_tuning(&config, fine_tune)?;
+        start::built(&fine, trainer_spec(&fine, target.dim(), target.symmetry())?)?;
     }
     let [steps, batch] = [whole(steps, 1, "--steps")?, whole(batch, 1, "--batch")?];
     let seed = config.run.seed;
     let plan = Plan { seed, steps, batch: usize::try_from(batch).unwrap_or(usize::MAX), fine_tune, student };
 
+    let bytes = plan.student.distillation_memory(teacher.spec(), plan.batch, PROBES);
+    memory::check(bytes, "this distillation", "lower --batch or --hidden")?;
+
     let name = default_name(target.name(), config.generator.hidden, seed);
-    use_threads(config.run.threads)?;
+    threads::start(config.run.threads)?;
     let probes = Probes::of(&teacher, seed)?;
     // What could not be judged in the end is refused now.
     source.float_model()?;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::export::bytes::is_model;
 use crate::format;
 use crate::html::{self, Page, Training};
+use crate::memory;
 use crate::metric::comparison::{Comparison, manifest_mixing};
 use crate::metric::suite::{Effort, energies, judge};
 use crate::metric::{Mixing, Origin};
@@ -26,7 +27,7 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     if arguments.gate.is_some_and(|gate| !gate.is_finite()) {
         return Err(Error::input("--gate is not a finite number", "give an energy, for example --gate 0"));
     }
-    let effort = Effort::default();
+    let effort = Effort { progress: !quiet, ..Effort::default() };
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
@@ -34,6 +35,7 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     let target = target.as_ref();
     let comparison = match &arguments.reference {
         Some(path) => {
+            check_memory(path, target)?;
             let samples = format::read(path)?;
             let manifest = manifest(path, &samples);
             Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
@@ -87,6 +89,7 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
             Error::input(format!("'{source}' does not say what its samples are of"), hint)
         })?;
         let target = find_target(engine, name, "--target: ")?;
+        check_memory(path, target.as_ref())?;
         let samples = format::read(path)?;
         check(&source, &samples, target.as_ref())?;
         let manifest = manifest(path, &samples);
@@ -131,6 +134,21 @@ fn check(source: &str, samples: &Samples, target: &dyn Target) -> Result<(), Err
         return Err(Error::input(message, "name the target they were drawn for with --target"));
     }
     Ok(())
+}
+
+/// Refuses a file that needs more memory than there is: its samples are read, kept and measured, and as many exact ones
+/// drawn beside them where the target has a sampler.
+fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
+    let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
+    // A number takes four bytes at least; in text, about ten.
+    let text = matches!(format::Format::of(path)?, format::Format::Csv | format::Format::Extxyz);
+    let numbers = file.len() / if text { 10 } else { 4 };
+    let bytes = numbers.saturating_mul(24) + numbers / target.dim().max(1) as u64 * 100;
+    memory::check(
+        bytes,
+        &format!("judging '{}'", path.display()),
+        "judge a part of it: 20,000 samples show all there is",
+    )
 }
 
 /// The manifest beside a file of reference samples, if there is one that fits them; other JSON may lie there.

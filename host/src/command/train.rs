@@ -12,8 +12,8 @@ use crate::plot::Caption;
 use crate::progress::{Progress, parse_budget};
 use crate::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
 use crate::target_api::Target;
-use crate::train::{find_device, trainer_spec};
-use crate::{format, plot, preset};
+use crate::train::find_device;
+use crate::{format, plot, preset, start, threads};
 use kiln_gpu::Checkpoint;
 use std::path::Path;
 
@@ -21,13 +21,12 @@ use std::path::Path;
 const SAMPLE_COUNT: usize = 10_000;
 
 /// Trains. Everything that can be refused is refused before anything is written.
-pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let Prepared { run, config, target, from } = match &arguments.resume {
-        Some(path) => resumed(arguments, path, engine)?,
-        None => fresh(arguments, engine)?,
+        Some(path) => resumed(arguments, path, engine, threads)?,
+        None => fresh(arguments, engine, threads)?,
     };
-    use_threads(config.run.threads)?;
     let stop = stop_on_signals();
     let place = run.path().display().to_string();
     if !quiet {
@@ -68,7 +67,7 @@ struct Prepared {
     from: Option<Checkpoint>,
 }
 
-fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
+fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
     let mut layers = Layers::new();
     if let Some(file) = &arguments.config {
         layers.file(file)?;
@@ -82,7 +81,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
     if let Some(seed) = arguments.seed {
         layers.flag("run.seed", seed, "--seed")?;
     }
-    flags_of_the_machine(arguments, &mut layers)?;
+    flags_of_the_machine(arguments, threads, &mut layers)?;
     let target = match &arguments.target {
         Some(name) => find_target(engine, name, "")?,
         None => match layers.get("run.target") {
@@ -102,12 +101,18 @@ fn fresh(arguments: &Train, engine: &dyn Engine) -> Result<Prepared, Error> {
             format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {}", target.title());
         return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
     }
-    trainer_spec(&config, target.dim(), target.symmetry())?;
+    threads::start(config.run.threads)?;
+    start::check(&config, target.as_ref())?;
     let run = Run::create(arguments.out.as_deref(), &config, &About::training(&target.convention()))?;
     Ok(Prepared { run, config, target, from: None })
 }
 
-fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine) -> Result<Prepared, Error> {
+fn resumed(
+    arguments: &Train,
+    path: &Path,
+    engine: &dyn Engine,
+    threads: Option<usize>,
+) -> Result<Prepared, Error> {
     let (run, old) = Run::open(path)?;
     if run.about().student.is_some() {
         let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", path.display());
@@ -122,10 +127,11 @@ fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine) -> Result<Prepar
         }
         layers.set(assignment)?;
     }
-    flags_of_the_machine(arguments, &mut layers)?;
+    flags_of_the_machine(arguments, threads, &mut layers)?;
     let config = layers.resolve(old.clone().into_settings())?;
     find_device(&config.run.device)?;
     let target = find_target(engine, &config.run.target, "")?;
+    threads::start(config.run.threads)?;
     if target.convention() != run.about().convention {
         let message =
             format!("{} is another energy than the one that '{}' was trained on", target.title(), path.display());
@@ -156,22 +162,14 @@ fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine) -> Result<Prepar
     Ok(Prepared { run, config, target, from })
 }
 
-fn flags_of_the_machine(arguments: &Train, layers: &mut Layers) -> Result<(), Error> {
-    if let Some(threads) = arguments.threads {
-        layers.flag("run.threads", threads, "--threads")?;
+fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut Layers) -> Result<(), Error> {
+    if let Some(threads) = threads {
+        layers.flag("run.threads", threads as i64, "--threads")?;
     }
     if let Some(device) = &arguments.device {
         layers.flag("run.device", device.as_str(), "--device")?;
     }
     Ok(())
-}
-
-/// Sets the number of threads for all parallel work; 0 is one per core.
-pub(super) fn use_threads(threads: usize) -> Result<(), Error> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Error::input(format!("cannot start {threads} threads: {error}"), "try fewer with --threads"))
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are.

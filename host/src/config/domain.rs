@@ -53,6 +53,19 @@ impl Domain {
         }
     }
 
+    /// What is wrong with a value that lies within, but is lost in the 32 bits that networks compute with: its square
+    /// vanishes, or it becomes the 1 that it must stay below.
+    pub fn lost(&self, value: &Value) -> Option<&'static str> {
+        /// Squares of smaller numbers are none.
+        const LEAST: f64 = 1e-12;
+        let value = number(value)?;
+        match self {
+            Self::Above { .. } if value < LEAST => Some("but is computed in 32 bits, where it must be at least 1e-12"),
+            Self::Fraction if value as f32 >= 1.0 => Some("but is computed in 32 bits, where it is 1"),
+            _ => None,
+        }
+    }
+
     /// "a whole number from 1 to 9": completes the sentence "must be …".
     pub fn describe(&self) -> String {
         match self {
@@ -112,6 +125,15 @@ mod tests {
             assert_eq!(rate.accept(&Value::Float(bad)), None, "{bad}");
         }
         assert_eq!(rate.accept(&Value::Integer(1)), Some(Value::Float(1.0)));
+    }
+
+    #[test]
+    fn numbers_that_vanish_in_32_bits_are_told() {
+        let (rate, decay) = (Domain::Above { above: 0.0, max: 1.0 }, Domain::Fraction);
+        let lost = |domain: &Domain, value: f64| domain.lost(&Value::Float(value)).is_some();
+        assert!(lost(&rate, 1e-320) && lost(&rate, 1e-30) && !lost(&rate, 1e-9));
+        assert!(lost(&decay, 0.999_999_999) && !lost(&decay, 0.999_999) && !lost(&decay, 0.0));
+        assert!(!Domain::Real { min: 0.0, max: 1.0 }.lost(&Value::Float(0.0)).is_some());
     }
 
     #[test]

@@ -112,6 +112,14 @@ impl Layers {
             let assigned = self.last(key.name).map(|assignment| assignment.value.clone());
             let value = assigned.unwrap_or_else(|| slot.clone());
             *slot = key.domain.accept(&value).ok_or_else(|| out_of_range(key, &value, None))?;
+            if let Some(lost) = key.domain.lost(slot) {
+                let place = self.last(key.name).map(|a| format!("{}: ", a.origin)).unwrap_or_default();
+                let value = slot.as_float().unwrap_or(f64::NAN);
+                return Err(Error::input(
+                    format!("{place}{} is {value:e}, {lost}", key.name),
+                    format!("{}: {}", key.name, key.help),
+                ));
+            }
         }
         let settings: Settings = table.try_into().map_err(|error| {
             Error::input(format!("the settings do not fit together: {error}"), "this is a defect of Kiln")

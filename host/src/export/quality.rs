@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What an export spends on figures: `kiln evaluate` is more thorough.
-pub const EFFORT: Effort = Effort { n: 10_000, distance_n: 1000, repeats: 5, geometric: false };
+pub const EFFORT: Effort = Effort { n: 10_000, distance_n: 1000, repeats: 5, geometric: false, progress: false };
 
 /// What a model says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

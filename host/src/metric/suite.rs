@@ -23,11 +23,13 @@ pub struct Effort {
     pub repeats: usize,
     /// Whether the geometric W2, the dearest figure, is among them.
     pub geometric: bool,
+    /// Whether figures that take long show their progress on stderr.
+    pub progress: bool,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { n: 10_000, distance_n: 2000, repeats: 10, geometric: true }
+        Self { n: 10_000, distance_n: 2000, repeats: 10, geometric: true, progress: false }
     }
 }
 
@@ -182,7 +184,7 @@ mod tests {
             .collect()
     }
 
-    const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true };
+    const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true, progress: false };
 
     fn report(data: Vec<f32>) -> Report {
         evaluate(&Pair, &Samples { dim: 1, data }, 0, "a test", EFFORT).unwrap()
@@ -225,7 +227,7 @@ mod tests {
 
     fn judged(target: &dyn Target, samples: &Samples, reference: &Samples) -> Report {
         let comparison = Comparison::given(target, reference.clone(), "chains", None).unwrap();
-        let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true };
+        let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true, progress: false };
         judge(target, samples, &Origin::draws("a test", 1), Some(&comparison), None, effort).unwrap()
     }
 
@@ -264,7 +266,7 @@ mod tests {
     fn polishing_is_counted_on_every_row() {
         let (target, samples) = double_wells(6, 400);
         let origin = Origin { polishing: 4000, ..Origin::draws("a test", 1) };
-        let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true };
+        let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true, progress: false };
         let report = judge(target.as_ref(), &samples, &origin, None, Some(0.0), effort).unwrap();
         assert_eq!(report.rows[0].energy_evaluations, 4400);
         assert!(report.rows.iter().all(|row| row.floor.is_none() && row.energy_evaluations >= 4000));

@@ -9,8 +9,9 @@ use super::assignment;
 use rayon::prelude::*;
 
 /// W2 between two sets of equally many points (rows of `dim` coordinates): √(min over pairings of the mean
-/// squared distance). NaN if the sets differ in size, are empty, or hold a value that is not finite.
-pub fn wasserstein2(a: &[f32], b: &[f32], dim: usize) -> f64 {
+/// squared distance). NaN if the sets differ in size, are empty, or hold a value that is not finite. `tick` is called once
+/// for each point of `a`.
+pub fn wasserstein2(a: &[f32], b: &[f32], dim: usize, tick: &(dyn Fn() + Sync)) -> f64 {
     if !comparable(a, b, dim) {
         return f64::NAN;
     }
@@ -21,12 +22,15 @@ pub fn wasserstein2(a: &[f32], b: &[f32], dim: usize) -> f64 {
             *c = x.iter().zip(y).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum();
         }
     });
-    root_mean_cost(&cost, n)
+    // Pairing them is the work here, all of it at once.
+    let distance = root_mean_cost(&cost, n);
+    (0..n).for_each(|_| tick());
+    distance
 }
 
 /// W2 between two sets of equally many configurations (rows), with the [`Aligner`]'s distance as the ground cost: an
-/// upper bound where that is one. NaN as for [`wasserstein2`].
-pub fn geometric_wasserstein2(a: &[f32], b: &[f32], dim: usize, aligner: &Aligner) -> f64 {
+/// upper bound where that is one. NaN and `tick` as for [`wasserstein2`].
+pub fn geometric_wasserstein2(a: &[f32], b: &[f32], dim: usize, aligner: &Aligner, tick: &(dyn Fn() + Sync)) -> f64 {
     if !comparable(a, b, dim) {
         return f64::NAN;
     }
@@ -40,6 +44,7 @@ pub fn geometric_wasserstein2(a: &[f32], b: &[f32], dim: usize, aligner: &Aligne
             for (c, y) in row.iter_mut().zip(&b) {
                 *c = aligner.squared_distance(x, y, room);
             }
+            tick();
         },
     );
     root_mean_cost(&cost, n)
@@ -89,9 +94,9 @@ mod tests {
         let a: Vec<f32> = (0..300).map(|i| ((i * 7919) % 1000) as f32 * 0.25).collect();
         let mut b: Vec<f32> = a.iter().map(|x| x + 3.0).collect();
         b.rotate_left(3 * 17);
-        assert!((wasserstein2(&a, &b, 3) - 27.0_f64.sqrt()).abs() < 1e-9);
-        assert_eq!(wasserstein2(&a, &a, 3), 0.0);
-        assert!(wasserstein2(&a, &b[3..], 3).is_nan() && wasserstein2(&[f32::NAN], &[0.0], 1).is_nan());
+        assert!((wasserstein2(&a, &b, 3, &|| ()) - 27.0_f64.sqrt()).abs() < 1e-9);
+        assert_eq!(wasserstein2(&a, &a, 3, &|| ()), 0.0);
+        assert!(wasserstein2(&a, &b[3..], 3, &|| ()).is_nan() && wasserstein2(&[f32::NAN], &[0.0], 1, &|| ()).is_nan());
     }
 
     #[test]
@@ -120,7 +125,7 @@ mod tests {
         let (a, mut b) = (narrow(&standard[..400]), narrow(&other[..400]));
         let line = wasserstein2_line(&standard[..400], &other[..400]);
         b.rotate_left(123);
-        assert!((wasserstein2(&a, &b, 1) - line).abs() < 1e-5);
+        assert!((wasserstein2(&a, &b, 1, &|| ()) - line).abs() < 1e-5);
     }
 
     #[test]
@@ -134,8 +139,8 @@ mod tests {
             .collect();
         b.rotate_left(8 * 7);
         let aligner = Aligner::new(4, 2).unwrap();
-        assert!(geometric_wasserstein2(&a, &b, 8, &aligner) < 1e-3);
-        assert!(wasserstein2(&a, &b, 8) > 1.0);
+        assert!(geometric_wasserstein2(&a, &b, 8, &aligner, &|| ()) < 1e-3);
+        assert!(wasserstein2(&a, &b, 8, &|| ()) > 1.0);
     }
 
     #[test]
@@ -143,7 +148,7 @@ mod tests {
         let a: Vec<f32> = (0..200_u32).map(|i| (i * 7919 % 1009) as f32).collect();
         let b: Vec<f32> = (0..200_u32).map(|i| (i * 5003 % 997) as f32 * 1.5).collect();
         let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
-        assert!((wasserstein2(&a, &b, 1) - wasserstein2_line(&wide(&a), &wide(&b))).abs() < 1e-9);
+        assert!((wasserstein2(&a, &b, 1, &|| ()) - wasserstein2_line(&wide(&a), &wide(&b))).abs() < 1e-9);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::report::Row;
 use super::statistic::{Mean, median};
 use super::suite::Effort;
 use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
+use super::watch::Watch;
 use super::{mixture, wells};
 use crate::target_api::{Structure, Target};
 use rayon::prelude::*;
@@ -205,13 +206,22 @@ impl Trial<'_> {
                 Mean::of(&pairs.iter().map(|(a, _)| share_above(a.energies, gate)).collect::<Vec<_>>()).mean;
             self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
         }
-        self.repeated(comparison, "W2", (n, repeats), false, &|a, b| wasserstein2(a.data, b.data, dim));
+        let set = self.set;
+        let watch = |figure, (n, repeats): (usize, usize)| {
+            let pairs = comparison.pairs(set, n, repeats);
+            Watch::new(figure, (pairs.values.len() + pairs.floors.len()) * pairs.size, effort.progress)
+        };
+        let watched = watch("W2", (n, repeats));
+        self.repeated(comparison, "W2", (n, repeats), false, &|a, b| {
+            wasserstein2(a.data, b.data, dim, &|| watched.tick())
+        });
         let aligner = particles.filter(|_| effort.geometric);
         let aligner = aligner.and_then(|(count, dimensions)| Aligner::new(count, dimensions));
         if let Some(aligner) = aligner {
             let size = effort.geometric(&aligner);
+            let watched = watch("W2, geometric", size);
             self.repeated(comparison, "W2, geometric", size, false, &|a, b| {
-                geometric_wasserstein2(a.data, b.data, dim, &aligner)
+                geometric_wasserstein2(a.data, b.data, dim, &aligner, &|| watched.tick())
             });
             self.notes.push(format!("W2, geometric: {}", aligner.method()));
         }
