@@ -259,6 +259,10 @@ pub struct Evaluate {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
+    /// How many chains of equal length the file holds, one after another [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub chains: Option<i64>,
+
     /// Reference samples in random order, instead of the exact sampler's or the shipped ones
     #[arg(long, value_name = "FILE")]
     pub reference: Option<PathBuf>,

@@ -3,6 +3,9 @@
 //!
 //! The **floor** of a metric is its value between two independent exact sets of the same size n: what a perfect
 //! sampler scores. A value is to be read against it, never against zero.
+//!
+//! A figure that the samples do not tell is NaN, which every table and file shows as *unknown* ([`number`]); no figure
+//! takes what is unknown, lost or empty for its best value.
 
 pub mod alignment;
 pub mod assignment;
@@ -11,7 +14,10 @@ pub mod comparison;
 pub mod eigen;
 pub mod headline;
 pub mod histogram;
+pub mod measure;
 pub mod mixture;
+pub mod number;
+pub mod observable;
 pub mod origin;
 pub mod particles;
 pub mod report;

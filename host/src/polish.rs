@@ -8,7 +8,8 @@
 
 use crate::engine::Samples;
 use crate::error::Error;
-use crate::metric::statistic::median;
+use crate::metric::number::{digits, text};
+use crate::metric::statistic::{Mean, median};
 use crate::target_api::Target;
 use kiln_core::dynamics::{self, langevin, step_size};
 use kiln_core::random::{Purpose, Streams};
@@ -76,7 +77,7 @@ impl Rows {
 pub struct PolishReport {
     /// MALA steps a sample.
     pub steps: usize,
-    /// Mean acceptance over samples and steps.
+    /// Mean acceptance over samples and steps; NaN without any.
     pub acceptance: f64,
     /// Median step size at the end, in units of x².
     pub step_size: f64,
@@ -96,13 +97,13 @@ impl std::fmt::Display for PolishReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "polished by {} MALA steps: acceptance {:.2}, step size {:.2e}, median energy {:.2}, before {:.2}; \
+            "polished by {} MALA steps: acceptance {}, step size {}, median energy {}, before {}; \
              {} energy evaluations, {} divergences",
             self.steps,
-            self.acceptance,
-            self.step_size,
-            self.energy_after,
-            self.energy_before,
+            digits(self.acceptance, 2),
+            text(self.step_size, |size| format!("{size:.2e}")),
+            digits(self.energy_after, 2),
+            digits(self.energy_before, 2),
             self.energy_evaluations,
             self.divergences
         )?;
@@ -180,7 +181,7 @@ impl<'a> Polisher<'a> {
         let rows = before.len();
         PolishReport {
             steps: self.settings.steps,
-            acceptance: wide(acceptance).iter().sum::<f64>() / rows.max(1) as f64,
+            acceptance: if self.settings.steps > 0 { Mean::of(&wide(acceptance)).mean } else { f64::NAN },
             step_size: median(&wide(step_size)),
             energy_before: median(&wide(before)),
             energy_after: median(&wide(after)),
@@ -265,7 +266,6 @@ fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::statistic::Mean;
     use crate::reference::{judge, shipped};
     use crate::target::builtin;
     use kiln_gpu::posterior::normal_batch;

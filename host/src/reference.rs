@@ -228,6 +228,10 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) 
         pilot *= 2;
     };
     counts.add(&walk.counts());
+    if !memory.is_finite() {
+        let message = format!("chains of {} do not move, so that nobody knows how long they remember", target.title());
+        return Err(Error::numerics(message, "nothing was written; look at the energy, and try another --seed"));
+    }
 
     let thinning = (THINNING * order.effort * memory).ceil().max(1.0) as usize;
     let length = order.n.div_ceil(order.ladders).max(LEAST_FRAMES);
@@ -302,7 +306,7 @@ mod tests {
             for (ours, theirs) in traces.observables(samples.len() / 4).iter().zip(&manifest.observables) {
                 let error = ours.sd / 100.0;
                 assert!((ours.mean - theirs.mean).abs() < error, "{name}, {}: {}", ours.name, ours.mean);
-                assert!(ours.r_hat.unwrap() < 1.01, "{name}, {}: a quarter differs from the others", ours.name);
+                assert!(ours.r_hat < 1.01, "{name}, {}: a quarter differs from the others", ours.name);
             }
         }
         assert!(shipped("a target of one's own").is_none());
@@ -362,7 +366,7 @@ mod tests {
         assert!((right - ManyWell::<4>::RIGHT_WELL).abs() < 4.0 * (0.15 * 0.85 / 3000.0_f64).sqrt(), "{right}");
         let energy = &made.manifest.observables[0];
         // 2/16 of Many-Well-32's mean energy.
-        assert!((energy.mean + 137.1985 / 8.0).abs() < 4.0 * energy.standard_error.unwrap(), "{energy:?}");
+        assert!((energy.mean + 137.1985 / 8.0).abs() < 4.0 * energy.standard_error, "{energy:?}");
     }
 
     #[test]
@@ -401,13 +405,28 @@ mod tests {
         let good = shipped("lj13").unwrap().manifest;
         assert_eq!(serde_json::from_str::<Manifest>(&good.json()).unwrap(), good);
         let mut bad = good.clone();
-        bad.observables[1].r_hat = Some(1.034);
+        bad.observables[1].r_hat = 1.034;
         assert_eq!(bad.verdict().unwrap_err(), "R-hat of the smallest distance is 1.0340, above 1.01");
         let mut bad = good.clone();
         bad.virial.z = -8.0;
         assert!(bad.verdict().unwrap_err().contains("8.0 standard errors from the 36 it must be"));
-        let mut bad = good;
-        bad.observables[0].r_hat = None;
-        assert_eq!(bad.verdict().unwrap_err(), "chains do not move in the energy");
+        for (r_hat, word) in [(f64::NAN, "unknown"), (f64::INFINITY, "infinite")] {
+            let mut bad = good.clone();
+            bad.observables[0].r_hat = r_hat;
+            assert_eq!(bad.verdict().unwrap_err(), format!("chains do not move in the energy: its R-hat is {word}"));
+            let back: Manifest = serde_json::from_str(&bad.json()).unwrap();
+            assert_eq!((back.json(), back.verdict()), (bad.json(), bad.verdict()));
+        }
+        let with = |change: fn(&mut Manifest)| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            bad.verdict().unwrap_err()
+        };
+        assert!(with(|m| m.observables[1].effective_sample_size = f64::NAN).contains("smallest distance is unknown"));
+        assert!(with(|m| m.virial = Virial::of(36.0, f64::NAN, 36.0)).contains("virial is unknown"));
+        assert!(with(|m| m.observables.clear()).contains("no observable was measured"));
+        assert!(with(|m| m.observables[2].mean = f64::NAN).contains("radius of gyration of a frame is not finite"));
+        // Whatever the method: exact samples are judged as well.
+        assert!(with(|m| (m.method, m.observables[0].r_hat) = (Method::Exact, f64::NAN)).contains("R-hat is unknown"));
     }
 }

@@ -11,8 +11,8 @@ use crate::format;
 use crate::html::{self, Page, Training};
 use crate::memory;
 use crate::metric::comparison::{Comparison, manifest_mixing};
-use crate::metric::suite::{Effort, energies, judge};
-use crate::metric::{Mixing, Origin};
+use crate::metric::origin::Origin;
+use crate::metric::suite::{Effort, judge, mixing};
 use crate::polish::polish;
 use crate::reference::Manifest;
 use crate::run::{REPORT, Run};
@@ -93,13 +93,18 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
         let samples = format::read(path)?;
         check(&source, &samples, target.as_ref())?;
         let manifest = manifest(path, &samples);
-        let mixing = match &manifest {
-            Some(manifest) => manifest_mixing(manifest),
-            None => Mixing::measured(&energies(target.as_ref(), &samples.data)),
+        let mixing = match (&manifest, chains(arguments, &source, &samples)?) {
+            (Some(manifest), None) => manifest_mixing(manifest),
+            (_, chains) => mixing(target.as_ref(), &samples, chains.unwrap_or(1)),
         };
         let producing = manifest.map(|manifest| manifest.energy_evaluations);
         let origin = Origin { seed: None, mixing, producing, ..Origin::draws(&source, seed) };
         return Ok(Judged { target, samples, origin, run: None });
+    }
+    if let Some(chains) = arguments.chains {
+        let message =
+            format!("--chains is for files of samples: '{source}' draws each sample on its own, not {chains} chains");
+        return Err(Error::input(message, "leave --chains out"));
     }
     let generator = resolve(path)?;
     if let Some(name) = arguments.target.as_deref().filter(|name| *name != generator.target()) {
@@ -117,6 +122,23 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
         }
         Source::Pretrained(_) | Source::Model(_) => Judged { target, samples, origin: draws, run: None },
     })
+}
+
+/// How many chains a file is said to hold.
+fn chains(arguments: &Evaluate, source: &str, samples: &Samples) -> Result<Option<usize>, Error> {
+    let Some(chains) = arguments.chains else { return Ok(None) };
+    let rows = samples.len();
+    match usize::try_from(chains) {
+        Err(_) | Ok(0) => Err(Error::input(
+            format!("--chains is {chains}, but must be a number of chains"),
+            "give how many chains stand one after another in the file, for example --chains 4",
+        )),
+        Ok(chains) if !rows.is_multiple_of(chains) => Err(Error::input(
+            format!("--chains is {chains}, but '{source}' holds {rows} rows, which do not make {chains} equal parts"),
+            "the file must hold chains of equal length, one after another",
+        )),
+        Ok(chains) => Ok(Some(chains)),
+    }
 }
 
 /// Refuses a file that cannot be of this target before anything is computed.

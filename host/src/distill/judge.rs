@@ -8,6 +8,7 @@ use crate::export::draw::{images, sample};
 use crate::export::quality::{self, EFFORT, Metadata, Quality, columns, difference, report};
 use crate::export::{convert, unfit, with_metadata};
 use crate::metric::comparison::Comparison;
+use crate::metric::number;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
 use crate::source::Source;
@@ -35,6 +36,7 @@ pub struct Judgement {
     /// The student's size.
     pub student_size: Size,
     /// Width of the teacher's samples: root mean square of a coordinate's distance from its mean.
+    #[serde(with = "number")]
     pub width: f64,
     /// The student's distance from its teacher.
     pub student_error: Deviation,
@@ -63,12 +65,16 @@ pub struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Deviation {
     /// The root mean square.
+    #[serde(serialize_with = "number::serialize")]
     pub rms: f64,
     /// The median.
+    #[serde(serialize_with = "number::serialize")]
     pub median: f64,
     /// What one in a hundred exceeds.
+    #[serde(serialize_with = "number::serialize")]
     pub p99: f64,
-    /// The share beyond a tenth of the width.
+    /// The share beyond a tenth of the width; NaN where the width is unknown.
+    #[serde(serialize_with = "number::serialize")]
     pub beyond: f64,
 }
 
@@ -78,20 +84,25 @@ pub struct Figure {
     /// What it is.
     pub metric: String,
     /// The teacher's, in floats.
+    #[serde(serialize_with = "number::serialize_pair")]
     pub teacher: [Option<f64>; 2],
     /// The student's, in floats.
+    #[serde(serialize_with = "number::serialize_pair")]
     pub student: [Option<f64>; 2],
     /// The student's in `i8w16a`.
+    #[serde(serialize_with = "number::serialize_pair")]
     pub i8w16a: [Option<f64>; 2],
     /// Between exact sets.
+    #[serde(serialize_with = "number::optional::serialize")]
     pub floor: Option<f64>,
     /// The exact value.
+    #[serde(serialize_with = "number::optional::serialize")]
     pub truth: Option<f64>,
 }
 
-/// The root mean square of a coordinate's distance from its mean.
+/// The root mean square of a coordinate's distance from its mean; NaN of nothing, or where a coordinate is lost.
 pub fn width(samples: &[f32], dim: usize) -> f64 {
-    let rows = (samples.len() / dim.max(1)).max(1) as f64;
+    let rows = (samples.len() / dim.max(1)) as f64;
     let column = |k: usize| samples.iter().skip(k).step_by(dim).map(|x| f64::from(*x));
     let variance = |k: usize| {
         let mean = column(k).sum::<f64>() / rows;
@@ -110,13 +121,14 @@ impl Deviation {
         };
         let mut all: Vec<f64> = x.chunks_exact(dim).zip(goal.chunks_exact(dim)).map(distance).collect();
         all.sort_by(f64::total_cmp);
-        let rows = all.len().max(1) as f64;
-        let at = |hundredths: usize| all.get(all.len() * hundredths / 100).or(all.last()).copied().unwrap_or(0.0);
+        let rows = all.len() as f64;
+        let at = |hundredths: usize| all.get(all.len() * hundredths / 100).or(all.last()).copied().unwrap_or(f64::NAN);
+        let beyond = all.iter().filter(|d| d.is_nan() || **d > far).count() as f64 / rows;
         Self {
             rms: (all.iter().map(|d| d * d).sum::<f64>() / rows).sqrt(),
             median: at(50),
             p99: at(99),
-            beyond: all.iter().filter(|d| d.is_nan() || **d > far).count() as f64 / rows,
+            beyond: if far.is_finite() { beyond } else { f64::NAN },
         }
     }
 
@@ -272,6 +284,14 @@ mod tests {
         assert_eq!(found.beyond, 0.0);
         assert_eq!(Deviation::between(&[4.0, -7.0, f32::NAN, 7.0], &goal, 2).beyond, 0.5);
         assert_eq!(Deviation::between(&[4.0, -7.8, 6.0, 7.0], &goal, 2).beyond, 0.5);
+    }
+
+    #[test]
+    fn a_teacher_that_lost_a_sample_has_no_width_to_be_near_by() {
+        let found = Deviation::between(&[4.0, -7.0, 6.0, 7.0], &[4.0, -7.0, f32::NAN, 7.0], 2);
+        assert!(found.beyond.is_nan() && found.rms.is_nan(), "{found:?}");
+        assert!(found.tell("student", f64::NAN).contains("unknown above unknown"), "{}", found.tell("", f64::NAN));
+        assert!(Deviation::between(&[], &[], 2).median.is_nan());
     }
 
     /// MoG-40's generator, changed by hand.

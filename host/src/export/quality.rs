@@ -6,6 +6,7 @@ use super::draw::{images, sample};
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
+use crate::metric::number;
 use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Origin, Report};
@@ -64,11 +65,13 @@ pub struct Quality {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Its root mean square.
+    #[serde(with = "number")]
     pub rms: f64,
     /// What one in a hundred exceeds; models of earlier builds have it by another name.
-    #[serde(alias = "hundredth")]
+    #[serde(alias = "hundredth", with = "number")]
     pub p99: f64,
     /// The largest.
+    #[serde(with = "number")]
     pub largest: f64,
 }
 
@@ -78,16 +81,22 @@ pub struct Figure {
     /// What it is.
     pub metric: String,
     /// Of the float generator, on the same latents.
+    #[serde(default, with = "number::optional")]
     pub float: Option<f64>,
     /// Its standard error, or standard deviation over draws.
+    #[serde(default, with = "number::optional")]
     pub float_sd: Option<f64>,
     /// Of the deployed generator.
+    #[serde(default, with = "number::optional")]
     pub deployed: Option<f64>,
     /// Its standard error, or standard deviation over draws.
+    #[serde(default, with = "number::optional")]
     pub deployed_sd: Option<f64>,
     /// Between exact sets.
+    #[serde(default, with = "number::optional")]
     pub floor: Option<f64>,
     /// The exact value.
+    #[serde(default, with = "number::optional")]
     pub truth: Option<f64>,
 }
 
@@ -150,34 +159,31 @@ pub fn figures(float: &Report, deployed: &Report) -> Vec<Figure> {
     let pairs = float.rows.iter().zip(&deployed.rows);
     let pair = pairs.map(|(float, deployed)| Figure {
         metric: deployed.metric.clone(),
-        float: rounded(Some(float.value)),
-        float_sd: rounded(float.sd),
-        deployed: rounded(Some(deployed.value)),
-        deployed_sd: rounded(deployed.sd),
-        floor: rounded(deployed.floor),
-        truth: rounded(deployed.truth),
+        float: Some(rounded(float.value)),
+        float_sd: float.sd.map(rounded),
+        deployed: Some(rounded(deployed.value)),
+        deployed_sd: deployed.sd.map(rounded),
+        floor: deployed.floor.map(rounded),
+        truth: deployed.truth.map(rounded),
     });
     pair.collect()
 }
 
 /// Six digits: it lies in flash.
-fn rounded(value: Option<f64>) -> Option<f64> {
-    let value = value.filter(|value| value.is_finite())?;
-    format!("{value:.5e}").parse().ok()
+fn rounded(value: f64) -> f64 {
+    if value.is_finite() { format!("{value:.5e}").parse().unwrap_or(value) } else { value }
 }
 
-/// How far apart two sets of samples are, coordinate by coordinate.
+/// How far apart two sets of samples are, coordinate by coordinate; NaN where one is lost.
 pub fn difference(ours: &Samples, theirs: &Samples) -> Difference {
     let pairs = ours.data.iter().zip(&theirs.data);
     let mut all: Vec<f64> = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).collect();
     all.sort_by(f64::total_cmp);
-    let count = all.len().max(1);
-    let at = |share: usize| all.get(all.len() * share / 100).or(all.last()).copied().unwrap_or(0.0);
-    let short = |value: f64| rounded(Some(value)).unwrap_or(f64::INFINITY);
+    let at = |share: usize| all.get(all.len() * share / 100).or(all.last()).copied().unwrap_or(f64::NAN);
     Difference {
-        rms: short((all.iter().map(|d| d * d).sum::<f64>() / count as f64).sqrt()),
-        p99: short(at(99)),
-        largest: short(all.last().copied().unwrap_or(0.0)),
+        rms: rounded((all.iter().map(|d| d * d).sum::<f64>() / all.len() as f64).sqrt()),
+        p99: rounded(at(99)),
+        largest: rounded(at(100)),
     }
 }
 
@@ -230,6 +236,17 @@ mod tests {
         let ours = Samples { dim: 2, data: vec![0.0, 1.0, 2.0, 3.0] };
         let theirs = Samples { dim: 2, data: vec![0.0, 1.0, 2.0, 5.0] };
         assert_eq!(difference(&ours, &theirs), Difference { rms: 1.0, p99: 2.0, largest: 2.0 });
+    }
+
+    #[test]
+    fn lost_coordinates_are_unknown_distances_and_can_be_read_back() {
+        let [ours, theirs] = [[0.0, f32::NAN], [0.0, 1.0]].map(|x| Samples { dim: 2, data: x.to_vec() });
+        let found = difference(&ours, &theirs);
+        assert!(found.rms.is_nan() && found.largest.is_nan());
+        let text = serde_json::to_string(&found).unwrap();
+        assert!(text.contains("\"rms\":\"unknown\""), "{text}");
+        assert!(serde_json::from_str::<Difference>(&text).unwrap().rms.is_nan());
+        assert!(difference(&Samples { dim: 2, data: vec![] }, &Samples { dim: 2, data: vec![] }).largest.is_nan());
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use super::Page;
 use super::chart::Frame;
 use crate::binning::{densities, range};
+use crate::metric::number::digits;
 use crate::metric::particles::distances;
 use crate::metric::report::percent;
+use crate::metric::wells::right_fractions;
 use crate::plot::{self, Caption};
 use crate::target_api::Structure;
 use base64::Engine as _;
@@ -48,12 +50,11 @@ pub fn section(page: &Page<'_>) -> Markup {
             @match target.structure() {
                 Structure::Particles { .. } => {}
                 Structure::Wells { right } => {
+                    @let wells = right_fractions(&samples, dim);
                     h3 style="margin: 1.25rem 0 .5rem" { "The double wells, with P(d > 0); truth " (format!("{right:.3}")) }
-                    div.charts.small { @for at in (0..dim).step_by(2).take(MOST_MARGINALS) {
-                        @let values = column(&samples, at);
-                        @let share = values.iter().filter(|d| **d > 0.0).count() as f64 / values.len().max(1) as f64;
-                        @let theirs = exact.as_ref().map(|set| column(set, at));
-                        (histogram(&format!("d{}", at / 2), &format!("{share:.3}"), &values, theirs.as_deref(), false))
+                    div.charts.small { @for (well, share) in wells.iter().enumerate().take(MOST_MARGINALS) {
+                        @let theirs = exact.as_ref().map(|set| column(set, 2 * well));
+                        (histogram(&format!("d{well}"), &between(*share), &column(&samples, 2 * well), theirs.as_deref(), false))
                     } }
                 }
                 _ if dim == 2 => {}
@@ -67,6 +68,11 @@ pub fn section(page: &Page<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The share right of 0, or both ends of what it could be where samples are lost.
+fn between([least, most]: [f64; 2]) -> String {
+    if least < most { format!("{least:.3} to {most:.3}") } else { digits(least, 3) }
 }
 
 /// The samples over the density, as the run's picture shows them.
@@ -120,6 +126,11 @@ fn histogram(title: &str, note: &str, samples: &[f64], reference: Option<&[f64]>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lost_samples_leave_a_share_open() {
+        assert_eq!([[0.5, 0.5], [0.25, 0.5], [f64::NAN; 2]].map(between), ["0.500", "0.250 to 0.500", "unknown"]);
+    }
 
     #[test]
     fn outliers_do_not_squeeze_the_rest_and_are_told() {

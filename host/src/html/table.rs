@@ -1,6 +1,7 @@
 //! The figures as cards and as a table.
 
-use crate::metric::report::{Report, Row, figure, percent};
+use crate::metric::number::digits;
+use crate::metric::report::{Report, Row, effective, figure, percent};
 use maud::{Markup, html};
 
 /// Rows that come first, where a report has them: what a reader looks for.
@@ -82,9 +83,9 @@ fn line(row: &Row) -> Markup {
                 @if row.repeats > 1 { " × " (row.repeats) }
                 @if row.floor_repeats > 1 && row.floor_repeats != row.repeats { small { ", floor × " (row.floor_repeats) } }
             }
-            td { (format!("{:.0}", row.effective_sample_size)) }
-            td { (row.r_hat.map_or("–".into(), |r_hat| format!("{r_hat:.3}"))) }
-            td { (row.acceptance.map_or("–".into(), |rate| format!("{rate:.2}"))) }
+            td { (effective(row.effective_sample_size)) }
+            td { (row.r_hat.map_or("–".into(), |r_hat| digits(r_hat, 3))) }
+            td { (row.acceptance.map_or("–".into(), |rate| digits(rate, 2))) }
             td { (row.energy_evaluations) }
         }
     }

@@ -11,8 +11,8 @@ use super::statistic::{Mean, median};
 pub const R_HAT_LIMIT: f64 = 1.01;
 
 /// Rank-normalised split R-hat (section 4.1): the larger of bulk and folded, so that neither a difference in location
-/// nor one in scale is missed. 1 for chains that agree; NaN for chains of fewer than four draws or a value that is not
-/// finite; infinite for chains that differ and do not move.
+/// nor one in scale is missed. 1 for chains that agree; infinite for chains that differ and do not move; NaN (unknown)
+/// for chains of fewer than four draws, a value that is not finite, or values that are all the same.
 pub fn r_hat(values: &[f64], length: usize) -> f64 {
     if !usable(values, length) {
         return f64::NAN;
@@ -20,10 +20,28 @@ pub fn r_hat(values: &[f64], length: usize) -> f64 {
     let centre = median(values);
     let folded: Vec<f64> = values.iter().map(|x| (x - centre).abs()).collect();
     let plain = |values: &[f64]| split_r_hat(&normal_scores(values), length);
+    // Two values alone are equally far from their median: folded, they tell nothing.
     plain(values).max(plain(&folded))
 }
 
-/// Bulk effective sample size (section 4.3): of the rank-normalised draws of all chains together.
+/// The largest of several R-hats; infinite if one is, otherwise unknown if one is, or if there are none.
+pub fn worst_r_hat(values: impl IntoIterator<Item = f64>) -> f64 {
+    let worse = |a: f64, b: f64| match (a, b) {
+        (a, b) if a.is_infinite() || b.is_infinite() => f64::INFINITY,
+        (a, b) if a.is_nan() || b.is_nan() => f64::NAN,
+        (a, b) => a.max(b),
+    };
+    values.into_iter().reduce(worse).unwrap_or(f64::NAN)
+}
+
+/// The least of several effective sample sizes; unknown if one is, or if there are none.
+pub fn least_effective(values: impl IntoIterator<Item = f64>) -> f64 {
+    let worse = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) };
+    values.into_iter().reduce(worse).unwrap_or(f64::NAN)
+}
+
+/// Bulk effective sample size (section 4.3): of the rank-normalised draws of all chains together. NaN (unknown) as for
+/// [`r_hat`].
 pub fn bulk_effective_sample_size(values: &[f64], length: usize) -> f64 {
     if !usable(values, length) {
         return f64::NAN;
@@ -31,8 +49,15 @@ pub fn bulk_effective_sample_size(values: &[f64], length: usize) -> f64 {
     effective_sample_size(&normal_scores(values), length)
 }
 
+/// Lags up to which every pair of autocorrelations is looked at.
+const EVERY_LAG: usize = 1024;
+
 /// The effective sample size of the mean of all draws, n / τ (equations 9 to 11; Geyer's (1992) initial monotone
-/// sequence). At most n log₁₀ n, for chains that are better than independent draws.
+/// sequence). At most n log₁₀ n, for chains that are better than independent draws; NaN (unknown) as for [`r_hat`].
+///
+/// Beyond [`EVERY_LAG`] one pair in every sixty-fourth of the lag is looked at, so that long chains that hardly move take
+/// no quadratic time. As the sequence falls, the pair before stands for those that are passed over: τ comes out a little
+/// too large, never too small.
 pub fn effective_sample_size(values: &[f64], length: usize) -> f64 {
     if !usable(values, length) {
         return f64::NAN;
@@ -42,7 +67,7 @@ pub fn effective_sample_size(values: &[f64], length: usize) -> f64 {
     let means: Vec<Mean> = halves.iter().map(|half| Mean::of(half)).collect();
     let Spread { within, pooled } = Spread::of(&means);
     if pooled == 0.0 {
-        return n;
+        return f64::NAN;
     }
     // 1 - (W - mean autocovariance)/var⁺, equation 10.
     let correlation = |lag: usize| {
@@ -56,8 +81,9 @@ pub fn effective_sample_size(values: &[f64], length: usize) -> f64 {
             break;
         }
         last = pair.min(last);
-        tau += 2.0 * last;
-        lag += 2;
+        let stride = if lag < EVERY_LAG { 2 } else { lag / 64 / 2 * 2 };
+        tau += stride as f64 * last;
+        lag += stride;
     }
     n / tau.max(1.0 / n.log10())
 }
@@ -106,7 +132,8 @@ impl Spread {
 fn split_r_hat(values: &[f64], length: usize) -> f64 {
     let means: Vec<Mean> = halves(values, length).into_iter().map(Mean::of).collect();
     let Spread { within, pooled } = Spread::of(&means);
-    if pooled == 0.0 { 1.0 } else { (pooled / within).sqrt() }
+    // 0/0 for draws that are all the same.
+    (pooled / within).sqrt()
 }
 
 /// Σ (x_i - mean)(x_{i+lag} - mean) / (n - 1).
@@ -221,9 +248,49 @@ mod tests {
     fn degenerate_chains_are_named_not_hidden() {
         assert!(r_hat(&[1.0, 2.0, 3.0], 3).is_nan());
         assert!(r_hat(&[1.0, f64::NAN, 3.0, 4.0], 4).is_nan());
-        assert_eq!(r_hat(&[2.0; 16], 8), 1.0);
         let constant: Vec<f64> = (0..16).map(|at| f64::from(at / 8)).collect();
         assert!(r_hat(&constant, 8).is_infinite());
+    }
+
+    #[test]
+    fn one_value_repeated_has_neither_effective_samples_nor_agreement() {
+        for value in [0.0, 2.0, 0.1, -137.203] {
+            for same in [vec![value; 16], vec![value; 1000]] {
+                let length = same.len() / 2;
+                assert!(r_hat(&same, length).is_nan(), "{value}");
+                assert!(effective_sample_size(&same, length).is_nan(), "{value}");
+                assert!(bulk_effective_sample_size(&same, length).is_nan(), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_pairs_of_constant_chains_that_differ_are_infinitely_far_apart() {
+        let chains: Vec<f64> = (0..28).map(|at| if at < 14 { 0.1 } else { 0.7 }).collect();
+        assert_eq!(r_hat(&chains, 7), f64::INFINITY);
+        assert!(bulk_effective_sample_size(&chains, 7) < 10.0);
+    }
+
+    #[test]
+    fn the_worst_of_figures_is_not_that_of_the_known_ones() {
+        assert_eq!(worst_r_hat([1.0, 1.2]), 1.2);
+        assert!(worst_r_hat([1.0, f64::NAN]).is_nan() && worst_r_hat([]).is_nan());
+        assert_eq!(worst_r_hat([f64::NAN, f64::INFINITY, 1.0]), f64::INFINITY);
+        assert_eq!(least_effective([7.0, 3.0]), 3.0);
+        assert!(least_effective([f64::NAN, 3.0]).is_nan() && least_effective([]).is_nan());
+    }
+
+    #[test]
+    fn long_chains_that_hardly_move_have_no_more_effective_samples_than_they_had() {
+        // τ of a chain that remembers 2000 draws; every lag would be looked at up to 20,000.
+        let rho: f64 = 0.999;
+        let values = autoregressive(4, 60_000, rho);
+        let exact = 240_000.0 * (1.0 - rho) / (1.0 + rho);
+        let found = effective_sample_size(&values, 60_000);
+        assert!((0.6..1.4).contains(&(found / exact)), "{found} for {exact}");
+        // A drift: neighbours agree over half the chain.
+        let drift: Vec<f64> = (0..200_000).map(|at| f64::from(at) * 1e-3).collect();
+        assert!(effective_sample_size(&drift, 200_000) < 10.0);
     }
 
     #[test]

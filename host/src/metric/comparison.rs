@@ -1,12 +1,14 @@
 //! What samples are compared with: independent reference sets, cut into blocks of equal size, so that a value and its
 //! floor come from the same n.
 
+use super::chain::{least_effective, worst_r_hat};
+use super::measure;
+use super::observable::Observables;
 use super::origin::Mixing;
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::reference::{Manifest, Method, Reference, shipped};
 use crate::target_api::{Structure, Target};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Samples with what was measured on each, once.
@@ -16,9 +18,9 @@ pub struct Set {
     pub dim: usize,
     /// Coordinates, row by row.
     pub data: Vec<f32>,
-    /// E of every sample.
+    /// E of every sample; NaN where a coordinate is not finite.
     pub energies: Vec<f64>,
-    /// x·∇E of every sample; empty where the target has no gradient.
+    /// Every sample's part of the virial, see [`measure`]; empty where the target has no gradient.
     pub virials: Vec<f64>,
 }
 
@@ -35,18 +37,8 @@ impl Set {
     /// Measures every sample with one evaluation of energy and gradient.
     pub fn of(target: &dyn Target, data: Vec<f32>) -> Self {
         let dim = target.dim().max(1);
-        let Some(dynamics) = target.dynamics() else {
-            return Self { dim, energies: super::suite::energies(target, &data), data, virials: Vec::new() };
-        };
-        let scratch = || (vec![0.0; dim], vec![0.0; dim]);
-        let (energies, virials) = data
-            .par_chunks_exact(dim)
-            .map_init(scratch, |(x, gradient), row| {
-                x.iter_mut().zip(row).for_each(|(x, row)| *x = f64::from(*row));
-                let energy = dynamics.energy_and_gradient(x, gradient);
-                (energy, x.iter().zip(gradient).map(|(x, g)| x * *g).sum::<f64>())
-            })
-            .unzip();
+        let (energies, virials) = measure::energies_and_virials(target, &data)
+            .unwrap_or_else(|| (measure::energies(target, &data), Vec::new()));
         Self { dim, data, energies, virials }
     }
 
@@ -58,6 +50,11 @@ impl Set {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.energies.is_empty()
+    }
+
+    /// How independent the samples are, as so many chains of equal length one after another.
+    pub fn mixing(&self, target: &dyn Target, chains: usize) -> Mixing {
+        Mixing::measured(&Observables::of(target.symmetry(), self.dim, &self.data, &self.energies), chains)
     }
 
     /// Samples `at * size` up to `(at + 1) * size`.
@@ -155,7 +152,7 @@ impl Comparison {
         let facts = Facts {
             source: source.into(),
             n,
-            mixing: manifest.map_or_else(|| Mixing::measured(&reference.energies), manifest_mixing),
+            mixing: manifest.map_or_else(|| reference.mixing(target, 1), manifest_mixing),
             energy_evaluations: manifest.map(|manifest| manifest.energy_evaluations),
         };
         Ok(Self { facts, reference, independent: None })
@@ -196,14 +193,14 @@ impl Comparison {
     }
 }
 
-/// The least favourable figures of a manifest.
+/// The least favourable figures of a manifest; one that is unknown makes the whole unknown.
 pub fn manifest_mixing(manifest: &Manifest) -> Mixing {
     let Method::ReplicaExchange { acceptance, .. } = &manifest.method else { return Mixing::independent() };
     let all = &manifest.observables;
-    let least = all.iter().filter_map(|o| o.effective_sample_size).fold(f64::INFINITY, f64::min);
+    let least = least_effective(all.iter().map(|o| o.effective_sample_size));
     Mixing {
-        effective_fraction: (least / manifest.frames_judged.max(1) as f64).min(1.0),
-        r_hat: all.iter().filter_map(|o| o.r_hat).reduce(f64::max),
+        effective_fraction: (least / manifest.frames_judged as f64).clamp(0.0, 1.0),
+        r_hat: Some(worst_r_hat(all.iter().map(|o| o.r_hat))),
         acceptance: acceptance.first().copied(),
         how: "of the chains, by their manifest".into(),
     }
@@ -239,6 +236,23 @@ mod tests {
             (25, vec![(0.0, 0.0)], vec![(25.0, 0.0)])
         );
         assert!(pairs.values.iter().chain(&pairs.floors).all(|(a, b)| a.data.len() == 25 && b.data.len() == 25));
+    }
+
+    #[test]
+    fn a_manifest_with_an_unknown_figure_is_not_judged_by_the_known_ones() {
+        let good = shipped("lj13").unwrap().manifest;
+        let mixing = manifest_mixing(&good);
+        assert!((0.9..=1.0).contains(&mixing.effective_fraction) && mixing.r_hat.unwrap() < 1.01);
+        let with = |change: fn(&mut Manifest)| {
+            let mut manifest = good.clone();
+            change(&mut manifest);
+            manifest_mixing(&manifest)
+        };
+        assert!(with(|m| m.observables[1].effective_sample_size = f64::NAN).effective_fraction.is_nan());
+        assert!(with(|m| m.observables[1].r_hat = f64::NAN).r_hat.unwrap().is_nan());
+        assert_eq!(with(|m| m.observables[1].r_hat = f64::INFINITY).r_hat, Some(f64::INFINITY));
+        let none = with(|m| m.observables.clear());
+        assert!(none.effective_fraction.is_nan() && none.r_hat.unwrap().is_nan());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The quality of a set of samples in one line: for progress bars and pictures, a few milliseconds of work.
 
 use super::histogram::{BINS, Outside, total_variation};
+use super::measure::energies;
+use super::number::digits;
 use super::particles::{distances, share_above};
 use super::report::percent;
 use super::statistic::{Mean, median};
-use super::suite::energies;
 use super::{mixture, wells};
 use crate::reference::shipped;
 use crate::target_api::{Structure, Target};
@@ -25,24 +26,26 @@ pub fn headline(target: &dyn Target, samples: &[f32]) -> String {
             let found = mixture::coverage(samples, dim, &means, sd);
             let (covered, modes, variation) = (found.covered, found.modes, found.mass_variation);
             let truth = truth(target.mean_energy().map(|energy| -energy));
-            format!("log p {:.2}{truth}, {covered} of {modes} modes, mass TV {variation:.3}", -mean)
+            format!("log p {}{truth}, {covered} of {modes} modes, mass TV {}", digits(-mean, 2), digits(variation, 3))
         }
         Structure::Wells { right } => {
             let worst = wells::worst_deviation(&wells::right_fractions(samples, dim), right);
-            format!("energy {mean:.2}{}, worst well {worst:.3} from its weight", truth(target.mean_energy()))
+            let (mean, worst, truth) = (digits(mean, 2), digits(worst, 3), truth(target.mean_energy()));
+            format!("energy {mean}{truth}, worst well {worst} from its weight")
         }
         Structure::Particles { dimensions, .. } => {
             let reference = summary(target, dimensions);
             let gate = reference.as_deref().map_or(0.0, |reference| reference.gate);
-            let mut text = format!("median energy {:.2}", median(&energies));
+            let mut text = format!("median energy {}", digits(median(&energies), 2));
             if let Some(reference) = &reference {
                 let mine = distances(samples, dim, dimensions);
                 let variation = total_variation(&mine, &reference.distances, BINS, Outside::Counted);
-                text += &format!(" (reference {:.2}), distance TVD {variation:.3}", reference.median_energy);
+                let variation = digits(variation, 3);
+                text += &format!(" (reference {:.2}), distance TVD {variation}", reference.median_energy);
             }
             text + &format!(", {} above {gate:.0}", percent(share_above(&energies, gate)))
         }
-        Structure::Unknown => format!("energy {mean:.2}{}", truth(target.mean_energy())),
+        Structure::Unknown => format!("energy {}{}", digits(mean, 2), truth(target.mean_energy())),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Coverage of a mixture of K equal isotropic Gaussians.
 //!
 //! Every sample belongs to the nearest mean. A mode is *covered* when at least half its share, n/(2K) samples,
-//! belong to it and lie within 4 sd. The *mode-mass total variation* is ½ Σ_k |n_k/n - 1/K| over all samples;
+//! belong to it and lie within 4 sd. The *mode-mass total variation* is ½ (Σ_k |n_k/n - 1/K| + n_lost/n), where samples
+//! with a coordinate that is not finite are lost: mass that no mode has;
 //! for n exact samples its floor is about ½ K √(2/π) √((1/K)(1 - 1/K)/n), 0.025 for K = 40 and n = 10,000.
 
 use super::statistic::Mean;
@@ -13,9 +14,9 @@ pub struct Coverage {
     pub covered: usize,
     /// Number of modes.
     pub modes: usize,
-    /// Total variation between the modes' masses and equal ones, 0 to 1.
+    /// Total variation between the modes' masses and equal ones, 0 to 1; lost samples belong to no mode. NaN of nothing.
     pub mass_variation: f64,
-    /// Fraction of all samples within 4 sd of a mean.
+    /// Fraction of all samples within 4 sd of a mean; NaN of nothing.
     pub within: f64,
 }
 
@@ -37,11 +38,12 @@ pub fn coverage(samples: &[f32], dim: usize, means: &[f64], sd: f64) -> Coverage
             close[k] += usize::from(distance <= (REACH * sd).powi(2));
         }
     }
-    let (share, count) = (1.0 / modes.max(1) as f64, n.max(1) as f64);
+    let (share, count) = (1.0 / modes.max(1) as f64, n as f64);
+    let lost = (n - mass.iter().sum::<usize>()) as f64 / count;
     Coverage {
         covered: close.iter().filter(|c| **c as f64 >= 0.5 * share * count && **c > 0).count(),
         modes,
-        mass_variation: 0.5 * mass.iter().map(|m| (*m as f64 / count - share).abs()).sum::<f64>(),
+        mass_variation: 0.5 * (mass.iter().map(|m| (*m as f64 / count - share).abs()).sum::<f64>() + lost),
         within: close.iter().sum::<usize>() as f64 / count,
     }
 }
@@ -99,6 +101,15 @@ mod tests {
     fn samples_that_are_not_numbers_count_as_lost() {
         let coverage = coverage(&[f32::NAN, 0.0, 0.0, 0.0], 2, &MEANS, 1.0);
         assert_eq!(coverage.within, 0.5);
+    }
+
+    #[test]
+    fn lost_samples_are_mass_that_no_mode_has() {
+        let of = |rows: &[[f32; 2]]| coverage(rows.as_flattened(), 2, &MEANS, 1.0).mass_variation;
+        let (left, right) = ([0.0, 0.0], [10.0, 0.0]);
+        assert_eq!(of(&[left, right, [f32::NAN, 0.0], [0.0, f32::INFINITY]]), 0.5);
+        assert_eq!(of(&[[f32::NAN, 0.0]; 3]), 1.0);
+        assert!(of(&[]).is_nan() && coverage(&[], 2, &MEANS, 1.0).within.is_nan());
     }
 
     #[test]

@@ -1,24 +1,30 @@
 //! A table of figures, each with its floor or truth, the number of samples behind it and what it cost.
 
 use super::comparison::Facts;
+use super::number::{self, digits, text};
 use super::origin::Mixing;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// One figure.
+/// One figure. What is unknown is NaN, what does not apply is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What it is.
     pub metric: String,
     /// Its value, the mean over repeats.
+    #[serde(with = "number")]
     pub value: f64,
-    /// Its standard error (one draw) or the standard deviation over repeats.
+    /// Its standard error (one draw), by the effective sample size, or the standard deviation over repeats.
+    #[serde(default, with = "number::optional")]
     pub sd: Option<f64>,
     /// The same figure between two independent exact sets of the same n; of one such set where a figure needs no other.
+    #[serde(default, with = "number::optional")]
     pub floor: Option<f64>,
     /// The floor's standard error or deviation.
+    #[serde(default, with = "number::optional")]
     pub floor_sd: Option<f64>,
     /// The exact value.
+    #[serde(default, with = "number::optional")]
     pub truth: Option<f64>,
     /// Samples per draw.
     pub n: usize,
@@ -27,12 +33,16 @@ pub struct Row {
     /// Number of draws behind the floor.
     pub floor_repeats: usize,
     /// The share of samples that the figure leaves out, where it has a gate.
+    #[serde(default, with = "number::optional")]
     pub discarded: Option<f64>,
-    /// Effective sample size of a draw.
+    /// Effective sample size of a draw: its share of all samples'.
+    #[serde(with = "number")]
     pub effective_sample_size: f64,
     /// R-hat of the samples; none where each was drawn on its own.
+    #[serde(default, with = "number::optional")]
     pub r_hat: Option<f64>,
     /// Acceptance rate of the chains behind the samples; none without chains.
+    #[serde(default, with = "number::optional")]
     pub acceptance: Option<f64>,
     /// Known energy evaluations behind the figure: drawing and polishing its samples, and one for each energy it looks at. Figures share
     /// samples, so that rows do not add up: [`Cost`] has the sum.
@@ -105,9 +115,9 @@ impl Row {
             optional(self.floor_sd),
             optional(self.truth),
             n,
-            format!("{:.0}", self.effective_sample_size),
-            self.r_hat.map_or("-".into(), |r_hat| format!("{r_hat:.3}")),
-            self.acceptance.map_or("-".into(), |rate| format!("{rate:.2}")),
+            effective(self.effective_sample_size),
+            self.r_hat.map_or("-".into(), |r_hat| digits(r_hat, 3)),
+            self.acceptance.map_or("-".into(), |rate| digits(rate, 2)),
             self.energy_evaluations.to_string(),
         ]
     }
@@ -167,21 +177,24 @@ impl Report {
     pub fn footnotes(&self) -> Vec<String> {
         let mut notes = vec![
             "floor: the same figure between two independent exact sets of the same n".to_string(),
-            "±: standard error of a mean, or standard deviation over draws".into(),
+            "±: standard error of a mean or share, by the ESS, or standard deviation over draws".into(),
             format!("ESS, R-hat, acceptance: {}; ESS is per draw", self.mixing.how),
         ];
         if let Some(Facts { source, n, mixing, energy_evaluations }) = &self.reference {
-            let r_hat = mixing.r_hat.map_or("-".into(), |r_hat| format!("{r_hat:.3}"));
-            let rate = mixing.acceptance.map_or("-".into(), |rate| format!("{rate:.2}"));
+            let r_hat = mixing.r_hat.map_or("-".into(), |r_hat| digits(r_hat, 3));
+            let rate = mixing.acceptance.map_or("-".into(), |rate| digits(rate, 2));
             let cost = energy_evaluations.map_or("unknown".into(), |cost| cost.to_string());
             notes.push(format!(
-                "reference: {source}, {n} samples, ESS {:.0}, R-hat {r_hat}, acceptance {rate} ({}); energy evaluations {cost}",
-                *n as f64 * mixing.effective_fraction,
+                "reference: {source}, {n} samples, ESS {}, R-hat {r_hat}, acceptance {rate} ({}); energy evaluations {cost}",
+                effective(*n as f64 * mixing.effective_fraction),
                 mixing.how
             ));
         }
         notes.extend(self.notes.iter().cloned());
         let Cost { training, producing, polishing, judging } = self.cost;
+        if producing.is_none() {
+            notes.push("energies: without those that drew the samples, which are unknown".into());
+        }
         let known = |count: Option<u64>| count.map_or("unknown".into(), |count| count.to_string());
         notes.push(format!(
             "energy evaluations: training {}, drawing these samples {}, polishing {polishing}, judging {judging}",
@@ -191,15 +204,23 @@ impl Report {
         notes
     }
 
-    /// JSON; a number that is not finite is `null`.
+    /// JSON; what is unknown or infinite says so, `null` is what does not apply.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
 
+/// An effective sample size: a few samples with a digit more.
+pub fn effective(size: f64) -> String {
+    digits(size, usize::from(size < 9.5))
+}
+
 /// 0.36 %, 12 %.
 pub fn percent(share: f64) -> String {
     let percent = 100.0 * share;
+    if !percent.is_finite() {
+        return text(percent, |_| String::new());
+    }
     if percent == 0.0 || percent >= 10.0 { format!("{percent:.0} %") } else { format!("{percent:.2} %") }
 }
 
@@ -210,7 +231,7 @@ pub fn figure(value: f64) -> String {
     }
     let size = value.abs().log10().floor();
     match size {
-        _ if !value.is_finite() => "not finite".into(),
+        _ if !value.is_finite() => text(value, |_| String::new()),
         s if !(-4.0..6.0).contains(&s) => format!("{value:.3e}"),
         s => format!("{value:.*}", (3.0 - s).clamp(0.0, 6.0) as usize),
     }
@@ -278,6 +299,39 @@ mod tests {
     }
 
     #[test]
+    fn unknown_infinite_and_absent_differ_in_table_and_json() {
+        let mut report = report();
+        report.mixing = Mixing { effective_fraction: f64::NAN, r_hat: Some(f64::INFINITY), ..Mixing::independent() };
+        let row = &mut report.rows[0];
+        (row.sd, row.effective_sample_size, row.r_hat) = (Some(f64::NAN), f64::NAN, Some(f64::INFINITY));
+        row.floor_sd = None;
+        let cells = row.cells();
+        assert_eq!([2, 4, 7, 8].map(|at| cells[at].as_str()), ["unknown", "-", "unknown", "infinite"]);
+        let json = report.json();
+        for text in [
+            "\"effective_fraction\": \"unknown\"",
+            "\"r_hat\": \"infinite\"",
+            "\"sd\": \"unknown\"",
+            "\"floor_sd\": null",
+        ] {
+            assert!(json.contains(text), "{text}");
+        }
+        let back: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!((back.json(), back.rows[0].cells()), (json, cells));
+        assert_eq!([f64::NAN, 0.4, 9.6, 1234.5].map(effective), ["unknown", "0.4", "10", "1234"]);
+        assert_eq!(percent(f64::NAN), "unknown");
+    }
+
+    #[test]
+    fn json_of_earlier_versions_reads_as_well() {
+        for pretrained in crate::pretrained::PRETRAINED {
+            let report: Report = serde_json::from_str(pretrained.quality).unwrap();
+            let known = |row: &Row| row.value.is_finite() && row.effective_sample_size > 0.9 * row.n as f64;
+            assert!(report.rows.len() > 5 && report.rows.iter().all(known), "{}", pretrained.name);
+        }
+    }
+
+    #[test]
     fn json_reads_back() {
         let report = report();
         assert_eq!(serde_json::from_str::<Report>(&report.json()).unwrap(), report);
@@ -286,6 +340,6 @@ mod tests {
     #[test]
     fn figures_have_four_digits() {
         let shown: Vec<String> = [40.0, -6.85912, 0.000123, 1.5e9, f64::NAN, -137.1985].map(figure).to_vec();
-        assert_eq!(shown, ["40", "-6.859", "0.000123", "1.500e9", "not finite", "-137.2"]);
+        assert_eq!(shown, ["40", "-6.859", "0.000123", "1.500e9", "unknown", "-137.2"]);
     }
 }

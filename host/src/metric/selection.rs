@@ -17,6 +17,7 @@
 //! different ones. [`free_energy`] sees missing modes where neighbours among the samples are near enough to tell their
 //! density: DW-4 and Many-Well-32, not Lennard-Jones clusters, whose frames lie turned and relabelled.
 
+use super::measure::finite;
 use super::statistic::median;
 use crate::target_api::Target;
 use kiln_core::symmetry::Symmetry;
@@ -65,7 +66,8 @@ pub fn judge(target: &dyn Target, samples: &[f32]) -> Option<Stein> {
         .map_init(Vec::new, |x, (gradient, row)| {
             x.clear();
             x.extend(row.iter().map(|v| f64::from(*v)));
-            dynamics.energy_and_gradient(x, gradient)
+            let energy = dynamics.energy_and_gradient(x, gradient);
+            if finite(row) { energy } else { f64::NAN }
         })
         .collect();
     Some(stein(target.symmetry(), samples, &energies, &gradients))

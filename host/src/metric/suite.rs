@@ -2,15 +2,16 @@
 
 use super::alignment::Aligner;
 use super::comparison::{Comparison, Set};
-use super::origin::Origin;
+use super::observable::Observables;
+use super::origin::{Mixing, Origin};
 use super::report::{Cost, Report};
 use super::trial::Trial;
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::target_api::Target;
-use rayon::prelude::*;
 
 pub use super::headline::headline;
+pub use super::measure::energies;
 
 /// How much is spent on the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,12 @@ pub fn evaluate(
 ) -> Result<Report, Error> {
     let comparison = Comparison::of(target, samples.len());
     judge(target, samples, &Origin::draws(source, seed), comparison.as_ref(), None, effort)
+}
+
+/// How independent samples in a file's order are, as so many chains of equal length one after another.
+pub fn mixing(target: &dyn Target, samples: &Samples, chains: usize) -> Mixing {
+    let energies = energies(target, &samples.data);
+    Mixing::measured(&Observables::of(target.symmetry(), samples.dim, &samples.data, &energies), chains)
 }
 
 /// Evaluates samples of a target. The first `effort.n` give means, coverage and weights; all are cut into up to
@@ -120,24 +127,14 @@ pub fn judge(
     })
 }
 
-/// E of every row. A coordinate that is not finite makes an energy that is not.
-pub fn energies(target: &dyn Target, samples: &[f32]) -> Vec<f64> {
-    samples
-        .par_chunks_exact(target.dim().max(1))
-        .map_init(Vec::new, |x, row| {
-            x.clear();
-            x.extend(row.iter().map(|v| f64::from(*v)));
-            target.energy(x)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::polish::polish;
-    use crate::target::builtin;
+    use crate::target::{Problem, builtin};
     use crate::target_api::Structure;
+    use kiln_core::random::{Purpose, Randomness, Stream};
+    use kiln_core::{Energy, Scalar};
 
     /// A Gaussian of unit width around ±5 on a line, drawn by a small generator of our own.
     struct Pair;
@@ -271,6 +268,66 @@ mod tests {
         assert_eq!(report.rows[0].energy_evaluations, 4400);
         assert!(report.rows.iter().all(|row| row.floor.is_none() && row.energy_evaluations >= 4000));
         assert_eq!(report.cost.judging, 400);
+    }
+
+    /// N(50, 1) in a hundred coordinates.
+    struct Far;
+
+    impl<S: Scalar> Energy<S, 100> for Far {
+        fn energy_and_gradient(&self, x: &[S; 100], gradient: &mut [S; 100]) -> S {
+            *gradient = x.map(|x| x - S::constant(50.0));
+            gradient.iter().fold(S::zero(), |sum, d| sum + S::constant(0.5) * *d * *d)
+        }
+    }
+
+    #[test]
+    fn the_virial_of_exact_samples_far_from_the_origin_is_sharp() {
+        let target = Problem::new("far", Far);
+        let mut noise = vec![0.0_f64; 100 * 10_000];
+        Stream::new(3, Purpose::Test, 0).fill_normal(&mut noise);
+        let samples = Samples { dim: 100, data: noise.iter().map(|xi| (50.0 + xi) as f32).collect() };
+        let origin = Origin::draws("a test", 1);
+        let report = judge(&target, &samples, &origin, None, None, Effort::default()).unwrap();
+        let row = report.rows.iter().find(|row| row.metric.starts_with("virial")).unwrap();
+        let error = row.sd.unwrap();
+        assert!((0.12..0.16).contains(&error) && (row.value - 100.0).abs() < 5.0 * error, "{} ± {error}", row.value);
+    }
+
+    #[test]
+    fn errors_are_those_of_the_effective_samples_of_a_set_and_of_its_reference() {
+        let target = builtin().into_iter().find(|target| target.name() == "dw4").unwrap();
+        let shipped = crate::reference::shipped("dw4").unwrap().samples;
+        let cut = |rows: std::ops::Range<usize>| Samples {
+            dim: 8,
+            data: shipped.data[8 * rows.start..8 * rows.end].to_vec(),
+        };
+        // Rows of a chain that was elsewhere at first: in the narrow half of all energies.
+        let mut samples = cut(0..2000);
+        let all = energies(target.as_ref(), &samples.data);
+        let mut order: Vec<usize> = (0..2000).collect();
+        order.sort_by(|a, b| all[*a].total_cmp(&all[*b]));
+        samples.data = order.iter().flat_map(|row| samples.data[8 * row..8 * row + 8].to_vec()).collect();
+        let judged = |fraction: f64, theirs: f64| {
+            let mixing = Mixing { effective_fraction: fraction, r_hat: Some(1.2), ..Mixing::independent() };
+            let origin = Origin { mixing, ..Origin::draws("a chain", 1) };
+            let mut comparison = Comparison::given(target.as_ref(), cut(2000..4000), "chains", None).unwrap();
+            comparison.facts.mixing.effective_fraction = theirs;
+            let effort = Effort { n: 1000, distance_n: 100, repeats: 1, geometric: false, progress: false };
+            let report = judge(target.as_ref(), &samples, &origin, Some(&comparison), None, effort).unwrap();
+            let sd = |metric: &str| {
+                let row = report.rows.iter().find(|row| row.metric == metric).unwrap();
+                (row.sd.unwrap(), row.floor_sd)
+            };
+            [sd("mean energy"), sd("virial E[x.grad E]"), sd("share with E > 0")]
+        };
+        let [energy, virial, share] = judged(0.01, 0.25);
+        let expected = crate::metric::statistic::Mean::of(&all).sd / 10.0_f64.sqrt();
+        assert!((energy.0 / expected - 1.0).abs() < 1e-9, "{energy:?}, {expected}");
+        let [_, better, surer] = judged(0.04, 1.0);
+        assert!((virial.0 / better.0 - 2.0).abs() < 1e-9 && (virial.1.unwrap() / better.1.unwrap() - 2.0).abs() < 1e-9);
+        assert!(share.0 > 2.0 * surer.0 && share.1 > surer.1, "{share:?} {surer:?}");
+        let unknown = judged(f64::NAN, f64::NAN);
+        assert!(unknown.iter().all(|(sd, floor_sd)| sd.is_nan() && floor_sd.is_none_or(f64::is_nan)), "{unknown:?}");
     }
 
     #[test]

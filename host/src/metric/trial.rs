@@ -3,15 +3,16 @@
 use super::alignment::Aligner;
 use super::comparison::{Block, Comparison, Set};
 use super::histogram::{BINS, Outside, total_variation};
-use super::origin::Origin;
-use super::particles::{gated, share_above};
-use super::report::Row;
-use super::statistic::{Mean, median};
+use super::origin::{Mixing, Origin};
+use super::particles::{gated, off_centre, share_above};
+use super::report::{Row, percent};
+use super::statistic::{Mean, median, share_error};
 use super::suite::Effort;
 use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
 use super::watch::Watch;
 use super::{mixture, wells};
 use crate::target_api::{Structure, Target};
+use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
 
 /// One evaluation under way.
@@ -74,6 +75,34 @@ impl Trial<'_> {
         }
     }
 
+    /// The standard error of a mean of samples, by their effective number. A part of a chain may not have been where the
+    /// rest was: the spread is that of all samples.
+    fn error(&self, mean: &Mean, all: &[f64]) -> f64 {
+        let mixing = &self.origin.mixing;
+        let sd = if mixing.r_hat.is_some() && mean.n < all.len() { Mean::of(all).sd } else { mean.sd };
+        sd / (mean.n as f64 * mixing.effective_fraction).sqrt()
+    }
+
+    /// The same of a mean of exact samples.
+    fn rival_error(&self, mean: &Mean) -> f64 {
+        let fraction = self.comparison.map_or(f64::NAN, |comparison| comparison.facts.mixing.effective_fraction);
+        mean.sd / (mean.n as f64 * fraction).sqrt()
+    }
+
+    /// A share of the first n samples, and of as many exact ones.
+    fn share(&self, share: f64, n: usize, floor: Option<(f64, usize)>) -> Figure {
+        let effective = |n: usize, mixing: &Mixing| n as f64 * mixing.effective_fraction;
+        let floor_sd = floor.zip(self.comparison);
+        Figure {
+            value: share,
+            sd: Some(share_error(share, effective(n, &self.origin.mixing))),
+            floor: floor.map(|(share, _)| share),
+            floor_sd: floor_sd
+                .map(|((share, n), comparison)| share_error(share, effective(n, &comparison.facts.mixing))),
+            ..Figure::default()
+        }
+    }
+
     fn add(&mut self, metric: &str, figure: Figure) {
         let n = self.set.len().min(self.effort.n);
         let Figure { value, sd, floor, floor_sd, truth, energies } = figure;
@@ -100,7 +129,7 @@ impl Trial<'_> {
                 let of = |block: &Block<'_>| mixture::coverage(block.data, dim, &means, sd);
                 let (found, floor) = (of(&judged), rival.as_ref().map(of));
                 let truth = known.map(|energy| -energy);
-                let se = Some(energy.standard_error());
+                let se = Some(self.error(&energy, &self.set.energies));
                 self.add(
                     "mean log p",
                     Figure { value: -energy.mean, sd: se, truth, energies: true, ..Figure::default() },
@@ -111,11 +140,13 @@ impl Trial<'_> {
                 let modes = Some(found.modes as f64);
                 add("modes covered", found.covered as f64, floor.map(|f| f.covered as f64), modes);
                 add("mode-mass total variation", found.mass_variation, floor.map(|f| f.mass_variation), None);
-                add("fraction within 4 sd of a mode", found.within, floor.map(|f| f.within), None);
+                let floor = floor.map(|f| f.within).zip(rival.as_ref().map(|r| r.energies.len()));
+                let within = self.share(found.within, n, floor);
+                self.add("fraction within 4 sd of a mode", within);
             }
             structure => {
-                let (sd, truth) = (Some(energy.standard_error()), known);
-                let (floor, floor_sd) = (reference.map(|r| r.mean), reference.map(|r| r.standard_error()));
+                let (sd, truth) = (Some(self.error(&energy, &self.set.energies)), known);
+                let (floor, floor_sd) = (reference.map(|r| r.mean), reference.map(|r| self.rival_error(&r)));
                 self.add("mean energy", Figure { value: energy.mean, sd, floor, floor_sd, truth, energies: true });
                 if let Structure::Wells { right } = structure {
                     let worst = |b: &Block<'_>| wells::worst_deviation(&wells::right_fractions(b.data, dim), right);
@@ -131,15 +162,15 @@ impl Trial<'_> {
         self.virials(n);
         if let Some(gate) = self.gate {
             let (value, floor) = of_energies(&|energies| share_above(energies, gate));
-            let name = format!("share with E > {gate}");
-            self.add(&name, Figure { value, floor, energies: true, ..Figure::default() });
+            let figure = self.share(value, n, floor.zip(rival.map(|r| r.energies.len())));
+            self.add(&format!("share with E > {gate}"), Figure { energies: true, ..figure });
         }
         let lost = judged.energies.iter().filter(|energy| !energy.is_finite()).count() as f64;
         let figure = Figure { value: lost, truth: Some(0.0), energies: true, ..Figure::default() };
         self.add("samples with non-finite energy", figure);
     }
 
-    /// E[x·∇E] is the number of free coordinates for every density exp(-E) (integration by parts).
+    /// The virial is the number of free coordinates for every density exp(-E): see [`super::measure`].
     fn virials(&mut self, n: usize) {
         let free = self.target.symmetry().free_coordinates(self.target.dim()) as f64;
         let (set, rival) = (self.set, self.comparison.map(|c| c.independent.as_ref().unwrap_or(&c.reference)));
@@ -158,16 +189,21 @@ impl Trial<'_> {
             let (mine, theirs) = (mean(set, n, gate), rival.map(|set| mean(set, set.len().min(n), gate)));
             Figure {
                 value: mine.mean,
-                sd: Some(mine.standard_error()),
+                sd: Some(self.error(&mine, &set.virials)),
                 floor: theirs.map(|m| m.mean),
-                floor_sd: theirs.map(|m| m.standard_error()),
+                floor_sd: theirs.map(|m| self.rival_error(&m)),
                 truth: Some(free),
                 energies: true,
             }
         };
-        self.add("virial E[x.grad E]", figure(None));
-        if let Some(gate) = self.gate {
-            self.add(&format!("virial, E <= {gate}"), figure(Some(gate)));
+        let plain = figure(None);
+        let gated = self.gate.map(|gate| (gate, figure(Some(gate))));
+        self.add("virial E[x.grad E]", plain);
+        if self.target.symmetry() == Symmetry::None {
+            self.notes.push("virial: x is taken from the samples' mean, about which the theorem holds as well".into());
+        }
+        if let Some((gate, gated)) = gated {
+            self.add(&format!("virial, E <= {gate}"), gated);
             let discarded = share_above(&set.energies[..n], gate);
             self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
         }
@@ -215,6 +251,16 @@ impl Trial<'_> {
         self.repeated(comparison, "W2", (n, repeats), false, &|a, b| {
             wasserstein2(a.data, b.data, dim, &|| watched.tick())
         });
+        if let Some((_, dimensions)) = particles {
+            let off = off_centre(&self.set.data, dim, dimensions);
+            if off > 0.0 {
+                self.notes.push(format!(
+                    "W2: the mean of {} of the frames is not at the origin, where the reference's is, and the raw distance \
+                     counts that; no other figure changes when a frame is moved",
+                    percent(off)
+                ));
+            }
+        }
         let aligner = particles.filter(|_| effort.geometric);
         let aligner = aligner.and_then(|(count, dimensions)| Aligner::new(count, dimensions));
         if let Some(aligner) = aligner {

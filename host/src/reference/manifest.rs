@@ -1,6 +1,7 @@
 //! The JSON beside a reference: what it is, how it was made, how good it is.
 
 use crate::metric::chain::R_HAT_LIMIT;
+use crate::metric::number::{self, digits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -36,7 +37,7 @@ pub struct Manifest {
     pub frames_judged: usize,
     /// Diagnostics by observable.
     pub observables: Vec<Observable>,
-    /// E\[x·∇E\].
+    /// The virial theorem's check.
     pub virial: Virial,
     /// Energy evaluations spent, burn-in and diagnostics included.
     pub energy_evaluations: u64,
@@ -83,39 +84,53 @@ pub enum Method {
     },
 }
 
-/// One observable; a figure that cannot be computed is `null`.
+/// One observable; a figure that is unknown is NaN, `"unknown"` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observable {
     /// What it is.
     pub name: String,
     /// Mean over frames.
+    #[serde(with = "number")]
     pub mean: f64,
     /// Its standard error, by the effective sample size.
-    pub standard_error: Option<f64>,
+    #[serde(with = "number")]
+    pub standard_error: f64,
     /// Standard deviation of frames.
+    #[serde(with = "number")]
     pub sd: f64,
     /// Rank-normalised split R-hat.
-    pub r_hat: Option<f64>,
+    #[serde(with = "number")]
+    pub r_hat: f64,
     /// Bulk effective sample size.
-    pub effective_sample_size: Option<f64>,
+    #[serde(with = "number")]
+    pub effective_sample_size: f64,
     /// Autocorrelation of neighbouring frames.
-    pub lag_1: Option<f64>,
+    #[serde(with = "number")]
+    pub lag_1: f64,
 }
 
 /// The virial theorem's check.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Virial {
-    /// Mean of x·∇E.
+    /// Mean of (x - c)·∇E; c is the frames' mean, for particles the origin.
+    #[serde(with = "number")]
     pub mean: f64,
     /// Its standard error.
+    #[serde(with = "number")]
     pub standard_error: f64,
     /// What it is at equilibrium: the number of free coordinates.
     pub expected: f64,
     /// (mean - expected)/standard error.
+    #[serde(with = "number")]
     pub z: f64,
 }
 
 impl Virial {
+    /// A mean with its error, beside what it is at equilibrium.
+    pub fn of(mean: f64, standard_error: f64, expected: f64) -> Self {
+        Self { mean, standard_error, expected, z: (mean - expected) / standard_error }
+    }
+
     /// Whether the mean is within four standard errors of what it must be.
     pub fn holds(&self) -> bool {
         self.z.abs() <= VIRIAL_LIMIT
@@ -128,19 +143,27 @@ impl Manifest {
     /// # Errors
     /// Half a sentence that says what is wrong.
     pub fn verdict(&self) -> Result<(), String> {
-        if !self.observables.iter().all(|o| o.mean.is_finite()) {
-            return Err("an energy is not finite".into());
+        let Some(worst) = self.observables.iter().max_by(|a, b| a.r_hat.total_cmp(&b.r_hat)) else {
+            return Err("no observable was measured".into());
+        };
+        if let Some(lost) = self.observables.iter().find(|o| !o.mean.is_finite()) {
+            return Err(format!("the {} of a frame is not finite", lost.name));
         }
-        let worst = self.observables.iter().filter_map(|o| Some((o.r_hat?, &o.name)));
-        let worst = worst.max_by(|a, b| a.0.total_cmp(&b.0));
-        let missing = self.observables.iter().find(|o| o.r_hat.is_none());
-        if let (Method::ReplicaExchange { .. }, Some(missing)) = (&self.method, missing) {
-            return Err(format!("chains do not move in the {}", missing.name));
+        if let Some(stuck) = self.observables.iter().find(|o| !o.r_hat.is_finite()) {
+            let (name, r_hat) = (&stuck.name, digits(stuck.r_hat, 4));
+            return Err(format!("chains do not move in the {name}: its R-hat is {r_hat}"));
         }
-        if let Some((r_hat, name)) = worst.filter(|(r_hat, _)| *r_hat > R_HAT_LIMIT) {
+        if let Some(unknown) = self.observables.iter().find(|o| !o.effective_sample_size.is_finite()) {
+            return Err(format!("the effective sample size of the {} is unknown", unknown.name));
+        }
+        let Observable { r_hat, name, .. } = worst;
+        if *r_hat > R_HAT_LIMIT {
             return Err(format!("R-hat of the {name} is {r_hat:.4}, above {R_HAT_LIMIT}"));
         }
         let Virial { mean, standard_error, expected, z } = self.virial;
+        if z.is_nan() {
+            return Err("the error of the virial is unknown".into());
+        }
         if !self.virial.holds() {
             return Err(format!(
                 "the virial E[x·∇E] is {mean:.3} ± {standard_error:.3}, {:.1} standard errors from the {expected} it must be",
@@ -157,27 +180,29 @@ impl Manifest {
 
     /// The diagnostics as a table.
     pub fn table(&self) -> String {
-        let cell = |value: Option<f64>, digits: usize| value.map_or("-".to_string(), |v| format!("{v:.digits$}"));
         let mut text = format!(
             "{:<20} {:>11} {:>9} {:>9} {:>8} {:>8} {:>7}\n",
             "", "mean", "± error", "sd", "R-hat", "ESS", "lag 1"
         );
         for o in &self.observables {
             text += &format!(
-                "{:<20} {:>11.4} {:>9} {:>9.4} {:>8} {:>8} {:>7}\n",
+                "{:<20} {:>11} {:>9} {:>9} {:>8} {:>8} {:>7}\n",
                 o.name,
-                o.mean,
-                cell(o.standard_error, 4),
-                o.sd,
-                cell(o.r_hat, 4),
-                cell(o.effective_sample_size, 0),
-                cell(o.lag_1, 3)
+                digits(o.mean, 4),
+                digits(o.standard_error, 4),
+                digits(o.sd, 4),
+                digits(o.r_hat, 4),
+                digits(o.effective_sample_size, 0),
+                digits(o.lag_1, 3)
             );
         }
         let Virial { mean, standard_error, expected, z } = self.virial;
         text += &format!(
-            "{:<20} {mean:>11.4} {standard_error:>9.4}   expected {expected}, {z:+.2} standard errors\n",
-            "virial E[x·∇E]"
+            "{:<20} {:>11} {:>9}   expected {expected}, {} standard errors\n",
+            "virial E[x·∇E]",
+            digits(mean, 4),
+            digits(standard_error, 4),
+            number::text(z, |z| format!("{z:+.2}"))
         );
         if let Method::ReplicaExchange {
             temperatures,

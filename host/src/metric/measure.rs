@@ -1,0 +1,79 @@
+//! What is measured on every sample: its energy, and its part of the virial.
+//!
+//! A row with a coordinate that is not finite has no energy, whatever the target's formula says: the log-sum-exp of a
+//! mixture, for one, stays finite there.
+//!
+//! **The virial** E\[(x - c)·∇E\] is the number of free coordinates for every density exp(-E) that vanishes at infinity
+//! (integration by parts), whatever the fixed centre c. About the origin, samples that lie far from it for their width
+//! drown the figure: its error grows as |c|. Here c is the mean of the samples, which is not fixed but their own: that
+//! lowers the virial of d coordinates by d/n, far below its error √(2 d/n). Particles are taken as they are: their
+//! energy does not change when a frame is moved, so that its forces add up to zero and no centre matters.
+
+use crate::target_api::Target;
+use kiln_core::symmetry::Symmetry;
+use rayon::prelude::*;
+
+/// Whether a row can have an energy at all.
+pub fn finite(row: &[f32]) -> bool {
+    row.iter().all(|x| x.is_finite())
+}
+
+/// E of every row; NaN where a coordinate is not finite.
+pub fn energies(target: &dyn Target, samples: &[f32]) -> Vec<f64> {
+    let energy = |x: &mut Vec<f64>, row: &[f32]| {
+        x.clear();
+        x.extend(row.iter().map(|v| f64::from(*v)));
+        if finite(row) { target.energy(x) } else { f64::NAN }
+    };
+    samples.par_chunks_exact(target.dim().max(1)).map_init(Vec::new, energy).collect()
+}
+
+/// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each; `None` without a gradient.
+pub fn energies_and_virials(target: &dyn Target, samples: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
+    let (dynamics, dim) = (target.dynamics()?, target.dim().max(1));
+    let centre = centre(target.symmetry(), samples, dim);
+    let scratch = || (vec![0.0; dim], vec![0.0; dim]);
+    let measured = |(x, gradient): &mut (Vec<f64>, Vec<f64>), row: &[f32]| {
+        if !finite(row) {
+            return (f64::NAN, f64::NAN);
+        }
+        x.iter_mut().zip(row).for_each(|(x, row)| *x = f64::from(*row));
+        let energy = dynamics.energy_and_gradient(x, gradient);
+        let virial = x.iter().zip(&centre).zip(gradient).map(|((x, c), g)| (x - c) * *g).sum();
+        (energy, virial)
+    };
+    Some(samples.par_chunks_exact(dim).map_init(scratch, measured).unzip())
+}
+
+/// The mean of all finite rows; the origin for particles, or of nothing.
+fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> Vec<f64> {
+    let (mut sum, mut rows) = (vec![0.0; dim], 0_usize);
+    if symmetry == Symmetry::None {
+        for row in samples.chunks_exact(dim).filter(|row| finite(row)) {
+            sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+            rows += 1;
+        }
+    }
+    sum.into_iter().map(|sum| sum / rows.max(1) as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::builtin;
+
+    #[test]
+    fn a_coordinate_that_is_not_finite_has_no_energy_in_any_target() {
+        for target in builtin() {
+            let dim = target.dim();
+            for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                let mut rows: Vec<f32> = (0..2 * dim).map(|k| 0.1 * (k * k % 17) as f32).collect();
+                rows[dim + dim / 2] = bad;
+                let both = energies_and_virials(target.as_ref(), &rows).unwrap().0;
+                for energies in [energies(target.as_ref(), &rows), both] {
+                    assert!(energies[0].is_finite() && energies[1].is_nan(), "{}, {bad}", target.name());
+                }
+            }
+        }
+    }
+}
