@@ -205,7 +205,7 @@ impl Watch<'_> {
         let Job { target, run, teacher, probes, plan, progress, .. } = self.job;
         let x = student.sample(&probes.z);
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
-        let quality = suite::headline(*target, &x);
+        let quality = suite::headline(*target, &x).text;
         progress.quality(&format!("error {}, {quality}", figure(error.rms)));
         let seconds = self.start.elapsed().as_secs_f64();
         let mut record =

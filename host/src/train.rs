@@ -4,7 +4,7 @@ use crate::config::{About, Config, Select, Settings};
 use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::{Error, Kind};
 use crate::guard::Guard;
-use crate::metric::statistic::median;
+use crate::metric::suite::Headline;
 use crate::metric::{selection, suite};
 use crate::progress::Progress;
 use crate::run::{BEST, GENERATOR, Level, Phase, Record, Run};
@@ -311,8 +311,8 @@ impl<D: Backend> Session<'_, D> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
-        let quality = suite::headline(self.job.target, &x);
-        self.job.progress.quality(&quality);
+        let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(self.job.target, &x);
+        self.job.progress.quality(&text);
         let stein = (self.job.config.train.select == Select::Stein)
             .then(|| selection::judge(self.job.target, &x))
             .flatten()
@@ -324,13 +324,13 @@ impl<D: Backend> Session<'_, D> {
             self.job.run.write(BEST, &file)?;
             self.best = Best { score, file: Some(file) };
         }
-        let energies = suite::energies(self.job.target, &x);
         let window = std::mem::take(&mut self.window);
         let seconds = self.before + self.start.elapsed().as_secs_f64();
         let record = Record {
             stein,
-            median_energy: Some(median(&energies)),
-            mean_energy: Some(mean(energies.into_iter())),
+            median_energy: Some(median_energy),
+            mean_energy: Some(mean_energy),
+            distance_tvd,
             score_loss: window.score_loss.map(f64::from),
             gradient_norm: window.gradient_norm.map(f64::from),
             clipped: Some(window.clipped),
@@ -338,7 +338,7 @@ impl<D: Backend> Session<'_, D> {
             skipped: Some(window.skipped),
             energy_evaluations: Some(window.evaluations),
             posterior: window.levels(),
-            ..Record::new(done, seconds, Phase::Training, quality)
+            ..Record::new(done, seconds, Phase::Training, text)
         };
         self.job.run.append_metrics(&record)?;
         self.recorded = Some(done);

@@ -5,7 +5,9 @@ use super::{check_dim, find_target, whole};
 use crate::cli::Distill;
 use crate::config::Layers;
 use crate::console::{print, say};
-use crate::distill::{Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy};
+use crate::distill::{
+    Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy,
+};
 use crate::engine::{Engine, Outcome};
 use crate::error::Error;
 use crate::interrupt::stop_on_signals;

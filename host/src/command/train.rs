@@ -107,12 +107,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Resu
     Ok(Prepared { run, config, target, from: None })
 }
 
-fn resumed(
-    arguments: &Train,
-    path: &Path,
-    engine: &dyn Engine,
-    threads: Option<usize>,
-) -> Result<Prepared, Error> {
+fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
     let (run, old) = Run::open(path)?;
     if run.about().student.is_some() {
         let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", path.display());
@@ -183,7 +178,7 @@ pub(super) fn show(
 ) -> Result<(), Error> {
     let samples = engine.sample(run, config, 0, SAMPLE_COUNT)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
-    let figures = suite::headline(target, &samples.data);
+    let figures = suite::headline(target, &samples.data).text;
     if !quiet {
         say(&figures);
     }

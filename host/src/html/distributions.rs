@@ -79,7 +79,7 @@ fn between([least, most]: [f64; 2]) -> String {
 fn picture(page: &Page<'_>) -> Markup {
     let caption = Caption {
         title: page.report.target.clone(),
-        figures: crate::metric::suite::headline(page.target, &page.samples.data),
+        figures: crate::metric::suite::headline(page.target, &page.samples.data).text,
     };
     let Ok(png) = plot::picture(page.target, page.samples, &caption) else { return html! {} };
     let label = format!(

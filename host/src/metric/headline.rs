@@ -15,13 +15,27 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// Reference frames that distances are compared with, as many as the samples usually are.
 const FRAMES: usize = 2000;
 
+/// The quality of samples at a glance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headline {
+    /// The figures that matter most for the target, in one line.
+    pub text: String,
+    /// Mean energy.
+    pub mean_energy: f64,
+    /// Median energy.
+    pub median_energy: f64,
+    /// Total variation of distances from the shipped reference's, of particles that have one.
+    pub distance_tvd: Option<f64>,
+}
+
 /// The figures that matter most for the target. For particles a median, since one contact can make any mean.
-pub fn headline(target: &dyn Target, samples: &[f32]) -> String {
+pub fn headline(target: &dyn Target, samples: &[f32]) -> Headline {
     let dim = target.dim();
     let energies = energies(target, samples);
-    let mean = Mean::of(&energies).mean;
+    let (mean, middle) = (Mean::of(&energies).mean, median(&energies));
+    let mut distance_tvd = None;
     let truth = |value: Option<f64>| value.map_or(String::new(), |truth| format!(" (truth {truth:.2})"));
-    match target.structure() {
+    let text = match target.structure() {
         Structure::Mixture { means, sd } => {
             let found = mixture::coverage(samples, dim, &means, sd);
             let (covered, modes, variation) = (found.covered, found.modes, found.mass_variation);
@@ -36,17 +50,19 @@ pub fn headline(target: &dyn Target, samples: &[f32]) -> String {
         Structure::Particles { dimensions, .. } => {
             let reference = summary(target, dimensions);
             let gate = reference.as_deref().map_or(0.0, |reference| reference.gate);
-            let mut text = format!("median energy {}", digits(median(&energies), 2));
+            let mut text = format!("median energy {}", digits(middle, 2));
             if let Some(reference) = &reference {
                 let mine = distances(samples, dim, dimensions);
                 let variation = total_variation(&mine, &reference.distances, BINS, Outside::Counted);
+                distance_tvd = Some(variation);
                 let variation = digits(variation, 3);
                 text += &format!(" (reference {:.2}), distance TVD {variation}", reference.median_energy);
             }
             text + &format!(", {} above {gate:.0}", percent(share_above(&energies, gate)))
         }
         Structure::Unknown => format!("energy {}{}", digits(mean, 2), truth(target.mean_energy())),
-    }
+    };
+    Headline { text, mean_energy: mean, median_energy: middle, distance_tvd }
 }
 
 /// What the line needs of the shipped reference.

@@ -10,7 +10,7 @@ use crate::engine::Samples;
 use crate::error::Error;
 use crate::target_api::Target;
 
-pub use super::headline::headline;
+pub use super::headline::{Headline, headline};
 pub use super::measure::energies;
 
 /// How much is spent on the figures.
@@ -332,6 +332,6 @@ mod tests {
 
     #[test]
     fn the_headline_names_the_figures() {
-        assert!(headline(&Pair, &pair(9, 2000, 1.0)).contains("2 of 2 modes"));
+        assert!(headline(&Pair, &pair(9, 2000, 1.0)).text.contains("2 of 2 modes"));
     }
 }
