@@ -272,3 +272,27 @@ mod signals {
         assert!(!place.join("x.npy").exists() && place.join("small").join(GENERATOR).is_file());
     }
 }
+
+#[test]
+fn a_training_that_diverges_keeps_its_last_checkpoint_and_ends_with_three() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    // A generator that soon draws samples so wide that the squared gradients of the score network overflow.
+    let wild = [
+        "--set=train.steps=60",
+        "--set=train.checkpoint_every=2",
+        "--set=train.warmup=60",
+        "--set=train.generator_lr=10",
+        "--set=train.clip=1e12",
+        "--set=generator.scale=1e6",
+    ];
+    let output = train(place, "run", &wild);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("diverged") && told.contains("the checkpoint of step"), "{told}");
+    let state = || fs::read(place.join("run").join(CHECKPOINT)).unwrap();
+    let before = state();
+    assert!(Run::open(&place.join("run")).unwrap().0.latest_checkpoint().unwrap().unwrap().note.is_none());
+    assert_eq!(kiln(place, &["train", "--resume", "run", "-q"]).status.code(), Some(3));
+    assert!(state() == before, "taken up again it ends as before");
+}
