@@ -98,7 +98,6 @@ pub fn serialize_pair<S: Serializer>(pair: &[Option<f64>; 2], serializer: S) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde::{Deserialize, Serialize};
 
     #[derive(Debug, Serialize, Deserialize)]
