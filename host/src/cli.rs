@@ -27,11 +27,11 @@ Examples:
   kiln train --set train.steps=2000 --set train.batch=256
   kiln train --config mine.toml --budget 1h30m
   kiln train --preset paper           the published recipe, to compare with
-  kiln train --resume runs/try        go on from the checkpoint, to the same bits
-  kiln train --resume runs/try --set train.steps=40000   train a run longer
+  kiln train --resume runs/try        go on where it ended, to the same bits
+  kiln train --resume runs/try --set train.steps=40000
 
 Settings are layered: preset, then --config, then --set, then flags. `kiln presets TARGET` prints them all as TOML. Ctrl-C \
-writes a checkpoint and leaves a run that --resume takes up again.";
+writes a checkpoint and leaves a run that --resume takes up again, for longer with --set train.steps.";
 
 const SAMPLE_EXAMPLES: &str = "\
 Examples:
@@ -431,7 +431,9 @@ mod tests {
                 let lines: Vec<&str> = help.lines().collect();
                 for pair in lines.windows(2) {
                     let place = format!("{command} at {width}: '{}'", pair[0]);
-                    assert!(pair[0].chars().count() <= width, "too long: {place}");
+                    // The line of usage is one.
+                    let fits = pair[0].chars().count() <= width || pair[0].starts_with("Usage: ");
+                    assert!(fits, "too long: {place}");
                     // Prose that goes on in the next line had no room for one word more.
                     let prose = |line: &str| line.starts_with(|c: char| c.is_alphanumeric() || c == '`' || c == '-');
                     let heading = pair[0].ends_with(':') || pair[0].starts_with("Usage");

@@ -27,7 +27,7 @@ pub mod statistic;
 pub mod suite;
 pub mod transport;
 mod trial;
-mod watch;
+pub mod watch;
 pub mod wells;
 
 pub use comparison::Comparison;

@@ -124,6 +124,28 @@ pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u6
     Ok(polisher.report())
 }
 
+/// The same, [`PILOT_ROWS`] samples at a time; `tick` is called after each part. No sample depends on it.
+///
+/// # Errors
+/// As [`polish`].
+pub fn polish_in_parts(
+    target: &dyn Target,
+    samples: &mut Samples,
+    steps: usize,
+    seed: u64,
+    tick: &dyn Fn(),
+) -> Result<PolishReport, Error> {
+    let mut polisher = Polisher::tuned(target, samples, steps, seed)?;
+    let dim = samples.dim;
+    for (part, rows) in samples.data.chunks_mut((PILOT_ROWS * dim).max(1)).enumerate() {
+        let mut some = Samples { dim, data: rows.to_vec() };
+        polisher.polish(&mut some, (part * PILOT_ROWS) as u64)?;
+        rows.copy_from_slice(&some.data);
+        tick();
+    }
+    Ok(polisher.report())
+}
+
 /// Polishing of one set of samples in several parts.
 pub struct Polisher<'a> {
     target: &'a dyn Target,

@@ -87,14 +87,142 @@ fn settings_of_which_no_training_can_begin_leave_no_directory() {
 }
 
 #[test]
-fn an_energy_that_is_not_finite_ends_with_three_and_leaves_no_directory() {
+fn numbers_that_are_not_finite_end_with_three_and_leave_no_directory() {
     let place = tempfile::tempdir().unwrap();
-    let order = ["train", "mw32", "--out", "run", "--set", "generator.skip=1e6", "--set", "generator.scale=1e6"];
-    let order = [&order[..], &["--set", "generator.range=1e6"], &SHORT].concat();
-    let output = kiln(place.path(), &order);
-    let [error, _] = ended(&output, output.status.code().unwrap(), &order);
-    if output.status.code() != Some(0) {
-        assert_eq!(output.status.code(), Some(3), "{error}");
-        assert!(!place.path().join("run").exists(), "{error}");
+    let place = place.path();
+    // A run whose generator overflows.
+    fs::create_dir(place.join("run")).unwrap();
+    fs::write(place.join("run/config.toml"), kiln(place, &["presets", "mog40"]).stdout).unwrap();
+    let bytes = host::pretrained::find("mog40").unwrap().generator;
+    let file = kiln_gpu::Checkpoint::from_bytes(bytes).unwrap();
+    let mut spec = kiln_gpu::Generator::<kiln_gpu::Cpu>::spec_in(&file).unwrap();
+    spec.skip = f32::MAX;
+    let generator = kiln_gpu::Generator::new(&kiln_gpu::Cpu::default(), spec, &mut || 0.5).unwrap();
+    let bytes = generator.to_checkpoint([("target", "mog40".to_string())]).to_bytes();
+    fs::write(place.join("run/generator.safetensors"), bytes).unwrap();
+    let order = ["distill", "run", "--hidden", "4"];
+    let [error, hint] = ended(&kiln(place, &order), 3, &order);
+    assert!(error.starts_with("error: 'run' draws samples that are not finite"), "{error}");
+    assert!(hint.starts_with("hint: ") && !place.join("runs").exists());
+}
+
+/// Starts what takes long, interrupts it once `file` is there, and returns its exit code.
+fn interrupted(place: &Path, arguments: &[&str], file: &str, signal: &str) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+    command.current_dir(place).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let start = Instant::now();
+    while !place.join(file).exists() && start.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn an_interruption_ends_with_130_and_leaves_what_there_is() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    for (signal, run) in [("-INT", "a"), ("-TERM", "b")] {
+        let train = ["train", "--out", run, "--set", "train.pretrain=0"];
+        assert_eq!(interrupted(place, &train, &format!("{run}/config.toml"), signal), Some(130), "{signal}");
+        assert!(place.join(run).join("checkpoint.safetensors").is_file());
+        let student = format!("{run}-student");
+        let distill = ["distill", "mog40", "--hidden", "32", "--steps", "10000000", "--out", &student];
+        let first = format!("{student}/generator.safetensors");
+        assert_eq!(interrupted(place, &distill, &first, signal), Some(130), "{signal}");
+        assert!(place.join(first).is_file());
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    fs::write(place.join("x.csv"), "x0,x1\n1,2\n3,4\n5,6\n").unwrap();
+    done(place, &["export", "mog40", "--no-quality", "-o", "m.kiln"]);
+    let orders: [&[&str]; 6] = [
+        &["targets"],
+        &["presets"],
+        &["presets", "mog40"],
+        &["inspect", "m.kiln"],
+        &["evaluate", "x.csv", "--target", "mog40"],
+        &["--help"],
+    ];
+    for order in orders {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+        command.current_dir(place).args(order).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{order:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn threads_are_asked_for_with_every_command_and_change_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let mut seen = Vec::new();
+    for threads in ["1", "2", "1024"] {
+        let train = ["-q", "train", "--out", threads, "--threads", threads];
+        done(place, &[&train[..], &SHORT].concat());
+        let file = format!("{threads}.npy");
+        done(place, &["--threads", threads, "sample", threads, "-n", "50", "-o", &file]);
+        let [figures, _] = done(place, &["evaluate", &file, "--target", "mog40", "--json", "--threads", threads]);
+        let bytes = fs::read(place.join(&file)).unwrap();
+        seen.push((
+            fs::read(place.join(threads).join("generator.safetensors")).unwrap(),
+            bytes,
+            figures.replace(&file, ""),
+        ));
+    }
+    assert!(seen[0] == seen[1] && seen[0] == seen[2]);
+    let sentence = "--threads: run.threads is -1, but must be a whole number from 0 to 1024";
+    for command in [&["targets"][..], &["train"], &["distill", "mog40", "--hidden", "8"], &["presets"]] {
+        refused(place, &[command, &["--threads", "-1"]].concat(), sentence, "threads");
+    }
+}
+
+#[test]
+fn no_number_on_the_command_line_ends_in_a_panic_or_never() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    fs::write(place.join("x.csv"), "x0,x1\n1,2\n3,4\n5,6\n").unwrap();
+    let sample = ["-q", "sample", "mog40", "-o", "s.npy", "--force"];
+    let reference = ["-q", "reference", "mog40", "-o", "r.npy", "--force", "--accept-unconverged"];
+    let distill = ["-q", "distill", "mog40", "--out", "student"];
+    let evaluate = ["-q", "evaluate", "x.csv", "--target", "mog40"];
+    let small = ["--steps", "2", "--batch", "4"];
+    // A command that is quick but for the number that is tried, and the flags that take one.
+    let orders: [(&[&str], &[&str], &[&str]); 12] = [
+        (&sample, &[], &["-n"]),
+        (&sample, &["-n", "5"], &["--polish", "--gate", "--seed"]),
+        (&reference, &[], &["-n"]),
+        (&reference, &["-n", "20"], &["--seed", "--effort", "--ladders"]),
+        (&evaluate, &[], &["--polish", "--gate", "--seed"]),
+        (&["-q", "export", "mog40", "--no-quality", "-o", "m.kiln", "--force"], &[], &["--seed"]),
+        (&distill, &small, &["--hidden"]),
+        (&distill, &["--hidden", "4", "--batch", "4"], &["--steps"]),
+        (&distill, &["--hidden", "4", "--steps", "2"], &["--batch", "--depth"]),
+        (&distill, &["--hidden", "4", "--steps", "2", "--batch", "4"], &["--seed", "--fine-tune"]),
+        (&["-q", "train", "--out", "run"], &SHORT, &["--seed", "--budget", "--threads"]),
+        (&["targets"], &[], &["--threads"]),
+    ];
+    for (command, more, flags) in orders {
+        for flag in flags {
+            for value in ["0", "-1", "1e308", "-1e308", "9223372036854775807", "nan", "inf", "0.5", ""] {
+                let _ = fs::remove_dir_all(place.join("run"));
+                let _ = fs::remove_dir_all(place.join("student"));
+                let order = [command, more, &[flag, value]].concat();
+                let mut timed = assert_cmd::Command::cargo_bin("kiln").unwrap();
+                timed.current_dir(place).args(&order).timeout(Duration::from_secs(300));
+                let output = timed.output().unwrap();
+                let (code, told) = (output.status.code(), String::from_utf8_lossy(&output.stderr));
+                assert!(code.is_some_and(|code| [0, 1, 2, 3].contains(&code)), "{order:?}: {code:?}, {told}");
+                assert!(code == Some(0) || told.starts_with("error: "), "{order:?}: {told}");
+            }
+        }
     }
 }

@@ -13,7 +13,8 @@ use crate::memory;
 use crate::metric::comparison::{Comparison, manifest_mixing};
 use crate::metric::origin::Origin;
 use crate::metric::suite::{Effort, judge, mixing};
-use crate::polish::polish;
+use crate::metric::watch::Watch;
+use crate::polish::{PILOT_ROWS, polish_in_parts};
 use crate::reference::Manifest;
 use crate::run::{REPORT, Run};
 use crate::source::{Source, resolve};
@@ -23,7 +24,7 @@ use std::path::Path;
 /// Prints the table or JSON, and writes the report.
 pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
     let seed = whole(arguments.seed, 0, "--seed")?;
-    let steps = whole(arguments.polish, 0, "--polish")? as usize;
+    let steps = super::sample::steps(arguments.polish)?;
     if arguments.gate.is_some_and(|gate| !gate.is_finite()) {
         return Err(Error::input("--gate is not a finite number", "give an energy, for example --gate 0"));
     }
@@ -43,7 +44,8 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
         None => Comparison::of(target, samples.len()),
     };
     if steps > 0 {
-        origin = origin.polished(&polish(target, &mut samples, steps, seed)?);
+        let watch = Watch::new("polishing", samples.len().div_ceil(PILOT_ROWS), !quiet);
+        origin = origin.polished(&polish_in_parts(target, &mut samples, steps, seed, &|| watch.tick())?);
     }
     let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort)?;
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
@@ -169,7 +171,7 @@ fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
     memory::check(
         bytes,
         &format!("judging '{}'", path.display()),
-        "judge a part of it: 20,000 samples show all there is",
+        "judge a part of it: most figures look at 20,000 samples",
     )
 }
 

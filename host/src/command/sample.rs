@@ -67,7 +67,7 @@ pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), E
 }
 
 /// The number of MALA steps, from `--polish`.
-fn steps(polish: i64) -> Result<usize, Error> {
+pub(super) fn steps(polish: i64) -> Result<usize, Error> {
     let steps = whole(polish, 0, "--polish").map_err(|error| error.with_hint("for example --polish 20"))?;
     if polish > MOST_STEPS {
         let message = format!("--polish is {polish}, but must be at most {MOST_STEPS} steps");
