@@ -1,0 +1,173 @@
+//! Files of every kind, damaged in thousands of ways: no panic, no hang, and nothing wrong that is taken for right.
+
+use super::damage::damaged;
+use super::lives::{LIMIT, Whole, records, small};
+use super::readers::{Originals, Promise, READERS, Reader, Words, numbers};
+use super::trial::{DONE, Draws, Ended, Findings, INPUT, NUMERICS, is_long, run, size};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Damaged files of a reader.
+const DAMAGED: usize = 1000;
+/// Of a slow one, in the gate and in the long form.
+const SLOW: (usize, usize) = (1, 30);
+/// A reader says yes or no within this time; judging a run takes longer.
+const BOUND: Duration = Duration::from_secs(10);
+/// A note that the checkpoint before was taken has this word in it.
+const NOTE_OF_THE_ONE_BEFORE: &str = "previous";
+
+/// What is read, and what comes of an undamaged file.
+struct Trial<'a> {
+    reader: &'a Reader,
+    commands: Vec<Words>,
+    originals: &'a Originals,
+    /// The file that its first command makes.
+    made: Option<Vec<u8>>,
+    /// Steps and evaluations after it.
+    records: Option<Vec<(u64, u64)>>,
+}
+
+/// One line of the table.
+#[derive(Default)]
+struct Outcomes {
+    refused: usize,
+    read: usize,
+    overflowed: usize,
+    faults: usize,
+    slowest: f64,
+}
+
+pub fn all() {
+    let mut findings = Findings::new("Damaged files");
+    let originals = Originals::make();
+    let mut table = format!(
+        "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>9}\n",
+        "reader", "refused", "read", "overflow", "faults", "slowest"
+    );
+    for reader in READERS {
+        let outcomes = one(reader, &originals, &mut findings);
+        table += &format!(
+            "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>7.2} s\n",
+            reader.name, outcomes.refused, outcomes.read, outcomes.overflowed, outcomes.faults, outcomes.slowest
+        );
+    }
+    findings.finish(&table);
+}
+
+fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outcomes {
+    let mut commands = reader.commands.to_vec();
+    if is_long() {
+        commands.extend(reader.dear);
+    }
+    let mut trial = Trial { reader, commands, originals, made: None, records: None };
+    let mut outcomes = Outcomes::default();
+    let (_place, files) = originals.copied(reader);
+    if let Some(lacks) = reader.files.iter().find(|file| !files.join(file).exists()) {
+        findings
+            .fault(format!("{}: there is no {lacks}", reader.name), "a training that was killed in its second half");
+        return outcomes;
+    }
+    // The undamaged files are read: otherwise to refuse damaged ones means nothing.
+    for command in &trial.commands {
+        let (place, _) = originals.copied(reader);
+        let ended = run(place.path(), command, LIMIT);
+        if let Some(happened) = ended.fault(&[DONE]) {
+            findings.bad_end(&format!("{}, undamaged", reader.name), &happened, &ended, "");
+            return outcomes;
+        }
+        trial.made = trial.made.or_else(|| fs::read(place.path().join(reader.makes)).ok());
+        trial.records = trial.records.or_else(|| records(&place.path().join("run")).ok());
+    }
+    let number = if reader.slow { size(SLOW.0, SLOW.1) } else { size(100, DAMAGED) };
+    for at in 0..number {
+        trial.damage(at, &mut outcomes, findings);
+    }
+    outcomes
+}
+
+impl Trial<'_> {
+    fn damage(&self, at: usize, outcomes: &mut Outcomes, findings: &mut Findings) {
+        let reader = self.reader;
+        let (place, files) = self.originals.copied(reader);
+        let mut draws = Draws::new(reader.name, at);
+        let mut note = format!("damaged file {at}:");
+        for file in reader.files {
+            let path = files.join(file);
+            let (mut bytes, kind) = damaged(&fs::read(&path).unwrap(), at, &mut draws);
+            if reader.mended {
+                kiln_core::artifact::repair_checksum(&mut bytes);
+            }
+            fs::write(&path, bytes).unwrap();
+            note += &format!(" {kind:?} in {file}");
+        }
+        let command = self.commands[at % self.commands.len()];
+        let limit = if reader.slow { LIMIT } else { BOUND };
+        let ended = run(place.path(), command, limit);
+        findings.count("damaged files");
+        outcomes.slowest = outcomes.slowest.max(ended.seconds);
+        match ended.code() {
+            Some(INPUT) => outcomes.refused += 1,
+            Some(DONE) => outcomes.read += 1,
+            Some(NUMERICS) => outcomes.overflowed += 1,
+            _ => {}
+        }
+        let fault = ended.fault(reader.promise.codes()).or_else(|| self.broken(place.path(), command, &ended));
+        if let Some(happened) = fault {
+            outcomes.faults += 1;
+            findings.bad_end(reader.name, &happened, &ended, &note);
+        }
+    }
+
+    /// What is wrong although the command ended as it may.
+    fn broken(&self, place: &Path, command: &[&str], ended: &Ended) -> Option<String> {
+        let done = ended.code() == Some(DONE);
+        match self.reader.promise {
+            Promise::Replaced if !ended.stderr.contains(NOTE_OF_THE_ONE_BEFORE) => {
+                Some("the checkpoint before is used without a note".into())
+            }
+            Promise::Harmless if done && fs::read(place.join(self.reader.makes)).ok() != self.made => {
+                Some("something else is made, without a word".into())
+            }
+            Promise::Hashed if done => {
+                let original = numbers(&self.originals.at(self.reader).join(self.reader.files[0]));
+                let now = numbers(&place.join(self.reader.files[0]));
+                (now != original).then(|| "other numbers than the manifest has the hash of are read".into())
+            }
+            Promise::Noticed if done && !ended.stderr.contains(self.reader.files[0]) => {
+                let after = records(&place.join("run"));
+                (after.ok() != self.records).then(|| "lines are lost or changed, without a word".into())
+            }
+            Promise::Refused | Promise::Told if ended.code() == Some(INPUT) => {
+                let made = ["made.npy", "made.kiln", "made"].into_iter().find(|name| place.join(name).exists());
+                made.filter(|_| command.contains(&"-o") || command.contains(&"--out"))
+                    .map(|name| format!("{name} is there although the command was refused"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A damaged checkpoint loses the steps since the one before, and nothing else: the training ends with the same bits.
+pub fn checkpoints_to_the_end() {
+    let mut findings = Findings::new("Damaged checkpoints, trained to the end");
+    let originals = Originals::make();
+    let reader = READERS.iter().find(|reader| reader.promise == Promise::Replaced).unwrap();
+    let steps = ["train.steps=400", "train.checkpoint_every=20", "train.evaluate_every=20"];
+    let whole = Whole::trained(small("dw4", &steps), "dw4");
+    for at in 0..size(3, 50) {
+        let (place, files) = originals.copied(reader);
+        let mut draws = Draws::new("checkpoints to the end", at);
+        let path = files.join(reader.files[0]);
+        let (bytes, kind) = damaged(&fs::read(&path).unwrap(), at, &mut draws);
+        fs::write(&path, bytes).unwrap();
+        let ended = run(place.path(), &whole.go_on(place.path()), LIMIT);
+        findings.count("damaged checkpoints");
+        let note = format!("damaged checkpoint {at}: {kind:?}");
+        match ended.fault(&[DONE]) {
+            Some(happened) => findings.bad_end("a damaged checkpoint", &happened, &ended, &note),
+            None => whole.at_end(place.path(), &mut findings, &note),
+        }
+    }
+    findings.finish("");
+}
