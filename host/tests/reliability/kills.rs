@@ -76,7 +76,8 @@ fn killed(moment: Moment, mut running: Running, directory: &Path, findings: &mut
 }
 
 /// Trainings, killed and resumed until they are finished.
-pub fn trainings() {
+#[test]
+fn a_training_that_is_killed_ends_with_the_same_bits() {
     let mut findings = Findings::new("Trainings killed");
     let wholes = [Whole::of("mog40", 200, 10), Whole::of("dw4", 60, 6)];
     let (wanted, in_a_write) = (size(10, KILLS), size(2, DURING_WRITES));
@@ -182,7 +183,8 @@ const WRITES: &[Write] = &[
 ];
 
 /// Commands that write files, killed: an old file stays or the new one is whole.
-pub fn commands() {
+#[test]
+fn a_killed_command_leaves_the_old_file_or_the_new_one() {
     let mut findings = Findings::new("Commands killed");
     for (which, write) in WRITES.iter().enumerate() {
         let whole = tempfile::tempdir().unwrap();
@@ -192,7 +194,11 @@ pub fn commands() {
         for at in 0..size(write.in_the_gate, 12) {
             let mut draws = Draws::new("commands", 1000 * which + at);
             // Half of the kills in a write; the others anywhere.
-            let moment = if at % 2 == 0 { Moment::Write(1 + draws.below(2)) } else { Moment::After(draws.time(life)) };
+            let moment = if at % 2 == 0 {
+                Moment::Write(1 + draws.below(write.files.len()))
+            } else {
+                Moment::After(draws.time(life))
+            };
             killed_command(write, whole.path(), moment, at % 4 >= 2, &mut findings);
         }
     }

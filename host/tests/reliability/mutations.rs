@@ -38,7 +38,8 @@ struct Outcomes {
     slowest: f64,
 }
 
-pub fn all() {
+#[test]
+fn a_damaged_file_is_refused_or_read_as_what_it_says() {
     let mut findings = Findings::new("Damaged files");
     let originals = Originals::make();
     let mut table = format!(
@@ -149,7 +150,8 @@ impl Trial<'_> {
 }
 
 /// A damaged checkpoint loses the steps since the one before, and nothing else: the training ends with the same bits.
-pub fn checkpoints_to_the_end() {
+#[test]
+fn a_damaged_checkpoint_loses_only_the_steps_since_the_one_before() {
     let mut findings = Findings::new("Damaged checkpoints, trained to the end");
     let originals = Originals::make();
     let reader = READERS.iter().find(|reader| reader.promise == Promise::Replaced).unwrap();

@@ -60,7 +60,8 @@ enum Way {
     File,
 }
 
-pub fn all() {
+#[test]
+fn a_hostile_setting_trains_or_is_refused_before_anything_is_made() {
     let mut findings = Findings::new("Hostile settings");
     let mut outcomes: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
     let cases = KEYS.len() * VALUES.len();

@@ -1,11 +1,8 @@
-//! Ends that are asked for: signals, once and twice at once, in work that takes long; and two processes that want one run
-//! directory.
+//! Ends that are asked for: signals, once and twice at once, in the middle of a training and of work that takes long.
 
 use super::kills::{Moment, await_moment};
 use super::lives::{CHECKPOINT, LIMIT, Whole, small, with};
-use super::trial::{DONE, Draws, Ended, Findings, INPUT, INTERRUPTED, run, size, start};
-use std::fs;
-use std::path::Path;
+use super::trial::{DONE, Draws, Findings, INTERRUPTED, run, size, start};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,7 +19,8 @@ const SOON: Duration = Duration::from_secs(3);
 const SETTLED: Duration = Duration::from_millis(150);
 
 /// Trainings that are asked to end: exit code 130, a checkpoint, and from there the bits of one that was not.
-pub fn terminations() {
+#[test]
+fn a_signal_ends_with_130_and_a_checkpoint_however_often_it_comes() {
     let mut findings = Findings::new("Trainings terminated");
     let whole = Whole::trained(
         small("mog40", &["train.steps=2400", "train.checkpoint_every=200", "train.evaluate_every=200"]),
@@ -71,7 +69,8 @@ fn terminated(whole: &Whole, signals: &[&str], at: usize, draws: &mut Draws, fin
 
 /// Commands in the middle of work that takes minutes: a step with long chains, score steps before the first step, a student,
 /// a reference, polishing.
-pub fn long_work() {
+#[test]
+fn long_work_can_be_interrupted() {
     let chains = small("mog40", &["posterior.chain=1000000", "posterior.keep=1", "posterior.min_ess=1e9"]);
     let annealing = small("mw32", &["posterior.annealing=100000", "posterior.particles=64"]);
     let pretraining = small("mog40", &["train.pretrain=1000000", "score.hidden=256", "train.batch=512"]);
@@ -112,56 +111,4 @@ pub fn long_work() {
         }
     }
     findings.finish("");
-}
-
-/// Two processes on one directory, new and resumed: one trains, the other is refused and changes nothing.
-pub fn two_at_once() {
-    let mut findings = Findings::new("Two processes on one directory");
-    let settings = ["train.steps=1600", "train.checkpoint_every=100", "train.evaluate_every=100"];
-    let wholes = ["1", "2"].map(|seed| Whole::trained(with(&small("mog40", &settings), "--seed", seed), "mog40"));
-    for at in 0..size(2, 10) {
-        let place = tempfile::tempdir().unwrap();
-        let place = place.path();
-        let mut draws = Draws::new("two at once", at);
-        let apart = draws.time(Duration::from_millis(20));
-        let note = format!("pair {at}, {apart:?} apart");
-        let pair = wholes.each_ref().map(|whole| whole.go_on(place));
-        judge(race(place, &pair, apart), place, &wholes, &mut findings, &format!("new, {note}"));
-
-        // The same of a run that was interrupted half way.
-        let place = tempfile::tempdir().unwrap();
-        let place = place.path();
-        let training = start(place, &wholes[0].go_on(place));
-        sleep(wholes[0].time / 3);
-        training.signal(&["KILL"], Duration::ZERO);
-        training.wait(LIMIT);
-        let pair = [(); 2].map(|()| wholes[0].go_on(place));
-        judge(race(place, &pair, apart), place, &wholes, &mut findings, &format!("resumed, {note}"));
-    }
-    findings.finish("");
-}
-
-fn race(place: &Path, pair: &[Vec<String>; 2], apart: Duration) -> [Ended; 2] {
-    let first = start(place, &pair[0]);
-    sleep(apart);
-    let second = start(place, &pair[1]);
-    [first.wait(LIMIT), second.wait(LIMIT)]
-}
-
-fn judge(ended: [Ended; 2], place: &Path, wholes: &[Whole; 2], findings: &mut Findings, note: &str) {
-    findings.count("pairs");
-    let won: Vec<usize> = (0..2).filter(|at| ended[*at].is_done()).collect();
-    let &[winner] = won.as_slice() else {
-        let how = format!("{} and {}", ended[0].how(), ended[1].how());
-        findings.bad_end("not one of two processes goes on", &how, &ended[1], note);
-        return;
-    };
-    let other = &ended[1 - winner];
-    if let Some(happened) = other.fault(&[INPUT]) {
-        findings.bad_end("the other of two processes is not refused", &happened, other, note);
-    }
-    // Whose settings lie there, of that seed the rest must be.
-    let config = fs::read_to_string(place.join("run/config.toml")).unwrap_or_default();
-    let seed = usize::from(config.lines().any(|line| line.starts_with("seed = 2")));
-    wholes[seed].at_end(place, findings, note);
 }
