@@ -14,6 +14,8 @@ const DURING_WRITES: usize = 20;
 const KILLS_OF_A_RUN: usize = 6;
 /// A process is older than this when it writes for the first time.
 const START: Duration = Duration::from_millis(12);
+/// A write is over after this: renames, too, are met.
+const WRITE: Duration = Duration::from_millis(4);
 /// How often a directory is looked at: a write takes ten times as long.
 const GLANCE: Duration = Duration::from_micros(100);
 /// Names of counts.
@@ -25,17 +27,18 @@ const IN_A_WRITE: &str = "during a write";
 pub enum Moment {
     /// That long after its start.
     After(Duration),
-    /// While it writes its so manyth file.
-    Write(usize),
+    /// While it writes its so manyth file, and so long after that was seen.
+    Write(usize, Duration),
 }
 
 impl Moment {
-    /// One of three kinds in turn: in the start, in the whole life of `life`, in one of `writes` writes.
+    /// One of four kinds in turn: in the start, in the whole of `life`, in one of `writes` writes, at the end of one.
     fn draw(draws: &mut Draws, turn: usize, life: Duration, writes: usize) -> Self {
         match turn % 4 {
             0 => Self::After(draws.time(START)),
             1 => Self::After(draws.time(life)),
-            _ => Self::Write(1 + draws.below(writes)),
+            2 => Self::Write(1 + draws.below(writes), Duration::ZERO),
+            _ => Self::Write(1 + draws.below(writes), draws.time(WRITE)),
         }
     }
 }
@@ -44,7 +47,7 @@ impl Moment {
 pub fn await_moment(moment: Moment, running: &mut Running, directory: &Path) -> bool {
     match moment {
         Moment::After(time) => sleep(time),
-        Moment::Write(which) => {
+        Moment::Write(which, after) => {
             let (started, mut seen, mut last) = (Instant::now(), 0, partials(directory));
             while seen < which {
                 let now = partials(directory);
@@ -55,6 +58,7 @@ pub fn await_moment(moment: Moment, running: &mut Running, directory: &Path) -> 
                     return false;
                 }
             }
+            sleep(after);
         }
     }
     !running.has_ended()
@@ -195,7 +199,7 @@ fn a_killed_command_leaves_the_old_file_or_the_new_one() {
             let mut draws = Draws::new("commands", 1000 * which + at);
             // Half of the kills in a write; the others anywhere.
             let moment = if at % 2 == 0 {
-                Moment::Write(1 + draws.below(write.files.len()))
+                Moment::Write(1 + draws.below(write.files.len()), Duration::ZERO)
             } else {
                 Moment::After(draws.time(life))
             };

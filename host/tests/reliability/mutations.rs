@@ -1,7 +1,7 @@
 //! Files of every kind, damaged in thousands of ways: no panic, no hang, and nothing wrong that is taken for right.
 
 use super::damage::damaged;
-use super::lives::{LIMIT, Whole, records, small};
+use super::lives::{LIMIT, METRICS, Whole, records, small};
 use super::readers::{Originals, Promise, READERS, Reader, Words, numbers};
 use super::trial::{DONE, Draws, Ended, Findings, INPUT, NUMERICS, is_long, run, size};
 use std::fs;
@@ -24,7 +24,8 @@ struct Trial<'a> {
     originals: &'a Originals,
     /// The file that its first command makes.
     made: Option<Vec<u8>>,
-    /// Steps and evaluations after it.
+    /// The metrics after it, and what they say of steps and evaluations.
+    metrics: String,
     records: Option<Vec<(u64, u64)>>,
 }
 
@@ -61,7 +62,7 @@ fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outco
     if is_long() {
         commands.extend(reader.dear);
     }
-    let mut trial = Trial { reader, commands, originals, made: None, records: None };
+    let mut trial = Trial { reader, commands, originals, made: None, metrics: String::new(), records: None };
     let mut outcomes = Outcomes::default();
     let (_place, files) = originals.copied(reader);
     if let Some(lacks) = reader.files.iter().find(|file| !files.join(file).exists()) {
@@ -78,6 +79,7 @@ fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outco
             return outcomes;
         }
         trial.made = trial.made.or_else(|| fs::read(place.path().join(reader.makes)).ok());
+        trial.metrics = fs::read_to_string(place.path().join("run").join(METRICS)).unwrap_or_default();
         trial.records = trial.records.or_else(|| records(&place.path().join("run")).ok());
     }
     let number = if reader.slow { size(SLOW.0, SLOW.1) } else { size(100, DAMAGED) };
@@ -136,8 +138,13 @@ impl Trial<'_> {
                 (now != original).then(|| "other numbers than the manifest has the hash of are read".into())
             }
             Promise::Noticed if done && !ended.stderr.contains(self.reader.files[0]) => {
-                let after = records(&place.join("run"));
-                (after.ok() != self.records).then(|| "lines are lost or changed, without a word".into())
+                let run = place.join("run");
+                let text = fs::read_to_string(run.join(METRICS)).unwrap_or_default();
+                // The last line is this process's own, with its seconds.
+                let mut old = text.lines().rev().skip(1);
+                let same =
+                    records(&run).ok() == self.records && old.all(|line| self.metrics.lines().any(|l| l == line));
+                (!same).then(|| "lines are lost or changed, without a word".into())
             }
             Promise::Refused | Promise::Told if ended.code() == Some(INPUT) => {
                 let made = ["made.npy", "made.kiln", "made"].into_iter().find(|name| place.join(name).exists());

@@ -1,7 +1,7 @@
-//! Two processes that want one run directory.
+//! Two processes on one run directory: two that train, and one that samples while another trains.
 
-use super::lives::{LIMIT, Whole, small, with};
-use super::trial::{Draws, Ended, Findings, INPUT, size, start};
+use super::lives::{GENERATOR, LIMIT, Whole, small, with};
+use super::trial::{DONE, Draws, Ended, Findings, INPUT, run, size, start};
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
@@ -58,4 +58,30 @@ fn judge(ended: [Ended; 2], place: &Path, wholes: &[Whole; 2], findings: &mut Fi
     let config = fs::read_to_string(place.join("run/config.toml")).unwrap_or_default();
     let seed = usize::from(config.lines().any(|line| line.starts_with("seed = 2")));
     wholes[seed].at_end(place, findings, note);
+}
+
+/// A training writes at every step; meanwhile its generator is sampled, again and again.
+#[test]
+fn a_run_can_be_sampled_while_it_is_trained() {
+    let mut findings = Findings::new("Sampling beside a training");
+    let whole = Whole::of("mog40", size(60, 600), 1);
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let mut training = start(place, &whole.go_on(place));
+    while !training.has_ended() {
+        // A generator that is there stays there.
+        let there = place.join("run").join(GENERATOR).exists();
+        let ended = run(place, &["sample", "run", "-n", "5", "-o", "few.npy", "--force"], LIMIT);
+        let may: &[i32] = if there { &[DONE] } else { &[DONE, INPUT] };
+        if let Some(happened) = ended.fault(may) {
+            findings.bad_end("sampling beside a training", &happened, &ended, "");
+        }
+        findings.count(if there { "times sampled" } else { "times too early" });
+    }
+    let ended = training.wait(LIMIT);
+    match ended.fault(&[DONE]) {
+        Some(happened) => findings.bad_end("a training beside which was sampled", &happened, &ended, ""),
+        None => whole.at_end(place, &mut findings, "sampled meanwhile"),
+    }
+    findings.finish("");
 }

@@ -1,9 +1,9 @@
 //! Every setting with hostile values, as `--set` and in a file: it trains and can be used, or it is refused before anything
 //! is made.
 
-use super::lives::{LIMIT, SAMPLES, small};
+use super::lives::{LIMIT, SAMPLES, small, with};
 use super::readers::numbers;
-use super::trial::{DONE, Ended, Findings, INPUT, INTERRUPTED, NUMERICS, is_long, run, seed, size};
+use super::trial::{DONE, Ended, Findings, INPUT, INTERRUPTED, NUMERICS, is_long, run, seed, size, start_within};
 use host::config::{Domain, KEYS, Key};
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,18 @@ use std::time::Duration;
 /// What a training may take before it is asked to end: its budget, a step, 10,000 samples and their picture.
 const BOUND: Duration = Duration::from_secs(20);
 const BUDGET: &str = "2s";
+/// Settings that each may have, and that together need terabytes.
+const SIZES: &[(&str, &[&str])] = &[
+    ("mog40", &["generator.hidden=8192", "generator.depth=64", "train.batch=1048576"]),
+    ("mog40", &["score.hidden=8192", "score.depth=64", "train.batch=1048576"]),
+    ("mw32", &["generator.latent=4096", "generator.thresholds=256", "generator.hidden=8192", "train.batch=1048576"]),
+    ("dw4", &["generator.hidden=8192", "generator.depth=64", "generator.radial=256", "train.batch=1048576"]),
+    ("dw4", &["score.hidden=8192", "score.depth=64", "score.radial=256", "train.batch=1048576"]),
+];
+/// Address space in kilobytes, so that a size that is not refused harms nothing but its own process.
+const ADDRESSES: usize = 8 << 20;
+/// A size is refused within this time.
+const AT_ONCE: Duration = Duration::from_secs(10);
 /// Keys and values in the gate.
 const IN_THE_GATE: usize = 64;
 /// From one of them to the next: a prime, so that none is met twice before all were.
@@ -83,6 +95,26 @@ fn a_hostile_setting_trains_or_is_refused_before_anything_is_made() {
         table += &format!("  {value:<22} {}\n", of_value.join(", "));
     }
     findings.finish(&table);
+}
+
+#[test]
+fn a_size_beyond_any_memory_is_refused_before_anything_is_made() {
+    let mut findings = Findings::new("Sizes beyond any memory");
+    for (target, sizes) in SIZES {
+        let place = tempfile::tempdir().unwrap();
+        let words = with(&small(target, sizes), "--out", "out");
+        let ended = start_within(place.path(), &words, ADDRESSES).wait(AT_ONCE);
+        findings.count("sizes");
+        let note = format!("{target}, {}", sizes.join(", "));
+        match ended.fault(&[INPUT]) {
+            Some(happened) => findings.bad_end("a size beyond any memory", &happened, &ended, &note),
+            None if place.path().join("out").exists() => {
+                findings.fault("a size beyond any memory is refused after its directory was made", &note);
+            }
+            None => {}
+        }
+    }
+    findings.finish("");
 }
 
 /// The value as TOML.

@@ -42,7 +42,7 @@ fn terminated(whole: &Whole, signals: &[&str], at: usize, draws: &mut Draws, fin
     let mut training = start(place, &whole.go_on(place));
     // Every third in a write, the others at any time of the first half.
     let alive = match at % 3 {
-        2 => await_moment(Moment::Write(3), &mut training, &place.join("run")),
+        2 => await_moment(Moment::Write(3, Duration::ZERO), &mut training, &place.join("run")),
         _ => await_moment(Moment::After(SETTLED + draws.time(whole.time / 3)), &mut training, place),
     };
     if !alive {

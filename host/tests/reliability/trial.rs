@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_micros(500);
 const GRACE: Duration = Duration::from_secs(10);
 /// Kinds of faults that are told at most, and the characters of an example.
 const MOST_TOLD: usize = 40;
-const MOST_CHARACTERS: usize = 600;
+const MOST_CHARACTERS: usize = 1200;
 
 /// Whether this is the long form.
 pub fn is_long() -> bool {
@@ -93,13 +93,23 @@ pub struct Ended {
 
 /// Starts `kiln` in `place`.
 pub fn start<S: AsRef<str>>(place: &Path, arguments: &[S]) -> Running {
+    started(Command::new(binary()), place, arguments)
+}
+
+fn started<S: AsRef<str>>(mut command: Command, place: &Path, arguments: &[S]) -> Running {
     let stderr = tempfile::tempfile().unwrap();
-    let mut command = Command::new(binary());
     command.current_dir(place).args(arguments.iter().map(AsRef::as_ref));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone().unwrap());
     let shown: Vec<String> = arguments.iter().map(|word| quoted(word.as_ref())).collect();
     let started = Instant::now();
     Running { child: command.spawn().unwrap(), stderr, started, command: format!("kiln {}", shown.join(" ")) }
+}
+
+/// The same with an address space of at most `kilobytes`.
+pub fn start_within<S: AsRef<str>>(place: &Path, arguments: &[S], kilobytes: usize) -> Running {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v \"$0\" && exec \"$@\"", &kilobytes.to_string()]).arg(binary());
+    started(shell, place, arguments)
 }
 
 /// Runs `kiln` in `place`; what has not ended after `limit` is asked to.
@@ -235,7 +245,7 @@ impl Findings {
         let said = last.into_iter().rev().collect::<Vec<_>>().join(" | ");
         self.fault(
             format!("{what}: {happened}"),
-            format!("{}, {note} ({:.1} s): {said}", ended.command, ended.seconds),
+            format!("{note} ({:.1} s): {said} <- {}", ended.seconds, ended.command),
         );
     }
 
