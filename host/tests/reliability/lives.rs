@@ -76,6 +76,8 @@ impl Whole {
         let time = started.elapsed();
         let records = records(&place.path().join("run")).unwrap();
         let files: &[&str] = if target == "dw4" { &[GENERATOR, BEST, SAMPLES] } else { &[GENERATOR, SAMPLES] };
+        let lacks = files.iter().find(|file| !place.path().join("run").join(file).exists());
+        assert_eq!(lacks, None, "{}", ended.command);
         Self { place, words, files, records, time }
     }
 

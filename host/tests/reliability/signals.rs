@@ -1,7 +1,7 @@
 //! Ends that are asked for: signals, once and twice at once, in the middle of a training and of work that takes long.
 
 use super::kills::{Moment, await_moment};
-use super::lives::{CHECKPOINT, LIMIT, Whole, small, with};
+use super::lives::{CHECKPOINT, LIMIT, Whole, partials, small, with};
 use super::trial::{DONE, Draws, Findings, INTERRUPTED, run, size, start};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -101,6 +101,9 @@ fn long_work_can_be_interrupted() {
         let ended = working.wait(limit);
         let took = asked.elapsed();
         findings.count("interrupted");
+        if place.path().join("out.npy").exists() || !partials(place.path()).is_empty() {
+            findings.fault(format!("{what}, interrupted, leaves a file"), &ended.command);
+        }
         if let Some(happened) = ended.fault(&[INTERRUPTED]) {
             findings.bad_end(&format!("{what}, interrupted"), &happened, &ended, "");
         } else if took > SOON {
