@@ -3,20 +3,27 @@
 use super::kills::{Moment, await_moment};
 use super::lives::{CHECKPOINT, LIMIT, Whole, partials, small, with};
 use super::trial::{DONE, Draws, Findings, INTERRUPTED, run, size, start};
+use std::os::unix::process::ExitStatusExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How each training is ended: as `timeout` does, by a lost terminal, by a person.
 const SIGNALS: &[&[&str]] =
     &[&["TERM", "TERM"], &["TERM", "TERM", "TERM"], &["INT", "INT"], &["HUP"], &["TERM"], &["INT", "TERM"]];
-/// Of these, so many are the first ones, which end as `timeout` does.
+/// So many end as `timeout` ends them, by the first of these.
 const AS_TIMEOUT: usize = 15;
+/// The name of their count.
+const TWICE: &str = "terminated twice at once";
+/// What a training says at its end: a signal that comes later stops nothing.
+const FINISHED: &str = "done; ";
 /// Times between the signals: as `timeout` sends them, and so that the second one comes while the first is obeyed.
 const APART: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(4)];
 /// Long work ends within this after it was asked to: what two calls of an energy take, and a checkpoint.
-const SOON: Duration = Duration::from_secs(3);
-/// A process has set up what it does on a signal when it is that old.
-const SETTLED: Duration = Duration::from_millis(150);
+const SOON: Duration = Duration::from_secs(5);
+/// What a training says when it has set up what it does on a signal.
+const BEGUN: &str = "training on ";
+/// Long work has begun, and is not over, when a process is that old.
+const AT_WORK: Duration = Duration::from_millis(600);
 
 /// Trainings that are asked to end: exit code 130, a checkpoint, and from there the bits of one that was not.
 #[test]
@@ -27,15 +34,20 @@ fn a_signal_ends_with_130_and_a_checkpoint_however_often_it_comes() {
         "mog40",
     );
     let rounds = size(3, AS_TIMEOUT);
-    for at in 0..rounds + SIGNALS.len() - 1 {
-        let signals = if at < rounds { SIGNALS[0] } else { SIGNALS[1 + at - rounds] };
-        let mut draws = Draws::new("terminations", at);
-        terminated(&whole, signals, at, &mut draws, &mut findings);
+    for at in 0..4 * rounds {
+        if findings.counted(TWICE) < rounds {
+            terminated(&whole, SIGNALS[0], at, &mut findings);
+        }
     }
+    for (at, signals) in SIGNALS.iter().enumerate().skip(1) {
+        terminated(&whole, signals, at, &mut findings);
+    }
+    assert!(findings.counted(TWICE) >= rounds, "trainings end before they can be asked to");
     findings.finish("");
 }
 
-fn terminated(whole: &Whole, signals: &[&str], at: usize, draws: &mut Draws, findings: &mut Findings) {
+fn terminated(whole: &Whole, signals: &[&str], at: usize, findings: &mut Findings) {
+    let mut draws = Draws::new(&signals.join(" "), at);
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     let note = format!("{signals:?}, {:?} apart, training {at}", APART[at % APART.len()]);
@@ -43,7 +55,12 @@ fn terminated(whole: &Whole, signals: &[&str], at: usize, draws: &mut Draws, fin
     // Every third in a write, the others at any time of the first half.
     let alive = match at % 3 {
         2 => await_moment(Moment::Write(3, Duration::ZERO), &mut training, &place.join("run")),
-        _ => await_moment(Moment::After(SETTLED + draws.time(whole.time / 3)), &mut training, place),
+        _ => {
+            while !training.has_said(BEGUN) && !training.has_ended() {
+                sleep(Duration::from_millis(1));
+            }
+            await_moment(Moment::After(draws.time(whole.time / 3)), &mut training, place)
+        }
     };
     if !alive {
         findings.count("ended before it was asked to");
@@ -52,7 +69,11 @@ fn terminated(whole: &Whole, signals: &[&str], at: usize, draws: &mut Draws, fin
     }
     training.signal(signals, APART[at % APART.len()]);
     let ended = training.wait(LIMIT);
-    findings.count(if signals == SIGNALS[0] { "terminated twice at once" } else { "ended by other signals" });
+    if ended.is_done() && ended.stderr.contains(FINISHED) {
+        findings.count("finished before they were asked to end");
+        return;
+    }
+    findings.count(if signals == SIGNALS[0] { TWICE } else { "ended by other signals" });
     if let Some(happened) = ended.fault(&[INTERRUPTED]) {
         findings.bad_end("a training that was asked to end", &happened, &ended, &note);
     }
@@ -77,24 +98,25 @@ fn long_work_can_be_interrupted() {
     let inner = small("mog40", &["train.inner=10000", "score.hidden=512", "train.batch=2048"]);
     let words = |text: &str| text.split(' ').map(String::from).collect::<Vec<_>>();
     let works = [
-        ("a step of long chains", with(&chains, "--out", "out")),
-        ("a step of long annealing", with(&annealing, "--out", "out")),
-        ("score steps before the first step", with(&pretraining, "--out", "out")),
-        ("score steps of one step", with(&inner, "--out", "out")),
-        ("a distillation", words("distill mog40 --hidden 64 --depth 3 --steps 1000000 --batch 4096 --out out")),
-        ("a reference", words("reference lj55 -n 2000 -o out.npy")),
-        ("polishing", words("sample lj13 -n 2000 --polish 1000000 -o out.npy")),
-        ("many samples", words("sample lj13 -n 10000000 -o out.npy")),
+        // What is done, the command, and whether the signal itself may end it, since there is nothing to keep.
+        ("a step of long chains", with(&chains, "--out", "out"), false),
+        ("a step of long annealing", with(&annealing, "--out", "out"), false),
+        ("score steps before the first step", with(&pretraining, "--out", "out"), false),
+        ("score steps of one step", with(&inner, "--out", "out"), false),
+        ("a distillation", words("distill mog40 --hidden 64 --depth 3 --steps 1000000 --batch 4096 --out out"), false),
+        ("a reference", words("reference lj55 -n 2000 -o out.npy"), false),
+        ("polishing", words("sample lj13 -n 2000 --polish 1000000 -o out.npy"), true),
+        ("many samples", words("sample lj13 -n 10000000 -o out.npy"), true),
     ];
     let mut findings = Findings::new("Long work interrupted");
     let mut draws = Draws::new("long work", 0);
     // The gate tries some of them, another at each seed.
     let first = draws.below(works.len());
     for at in 0..size(3, works.len()) {
-        let (what, words) = &works[(first + at) % works.len()];
+        let (what, words, may_die) = &works[(first + at) % works.len()];
         let place = tempfile::tempdir().unwrap();
         let working = start(place.path(), words);
-        sleep(4 * SETTLED + draws.time(SETTLED));
+        sleep(AT_WORK + draws.time(AT_WORK / 4));
         let asked = Instant::now();
         working.signal(&["TERM"], Duration::ZERO);
         let limit = working.age() + 2 * SOON;
@@ -104,7 +126,8 @@ fn long_work_can_be_interrupted() {
         if place.path().join("out.npy").exists() || !partials(place.path()).is_empty() {
             findings.fault(format!("{what}, interrupted, leaves a file"), &ended.command);
         }
-        if let Some(happened) = ended.fault(&[INTERRUPTED]) {
+        let died = *may_die && !ended.late && ended.status.signal() == Some(15);
+        if let (Some(happened), false) = (ended.fault(&[INTERRUPTED]), died) {
             findings.bad_end(&format!("{what}, interrupted"), &happened, &ended, "");
         } else if took > SOON {
             findings.fault(

@@ -4,6 +4,7 @@ use kiln_core::random::{Purpose, Stream};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -139,6 +140,14 @@ impl Running {
         let pause = if apart.is_zero() { "; ".into() } else { format!("; sleep {}; ", apart.as_secs_f64()) };
         let text: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {pid}")).collect();
         Command::new("sh").args(["-c", &text.join(&pause)]).stderr(Stdio::null()).status().unwrap();
+    }
+
+    /// Whether it has said so on stderr, up to now.
+    pub fn has_said(&self, words: &str) -> bool {
+        let mut bytes = vec![0; 4096];
+        // Read in place: the process goes on writing where it is.
+        let n = self.stderr.read_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes[..n]).contains(words)
     }
 
     /// How long it has been running.
