@@ -41,12 +41,13 @@ pub enum Kind {
     Zeroed,
     Removed,
     Huge,
+    Digit,
     Number,
     Nested,
     Appended,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Bit,
     Kind::Byte,
     Kind::Bytes,
@@ -57,6 +58,7 @@ const KINDS: [Kind; 13] = [
     Kind::Zeroed,
     Kind::Removed,
     Kind::Huge,
+    Kind::Digit,
     Kind::Number,
     Kind::Nested,
     Kind::Appended,
@@ -142,6 +144,11 @@ fn damage(bytes: &mut Vec<u8>, kind: Kind, draws: &mut Draws) {
             let n = edge.len().min(bytes.len() - at);
             bytes[at..at + n].copy_from_slice(&edge[..n]);
         }
+        Kind::Digit => {
+            if let Some(at) = digit(bytes, draws) {
+                bytes[at] = b'0' + draws.below(10) as u8;
+            }
+        }
         Kind::Number => number(bytes, draws),
         Kind::Nested => {
             let (at, bracket, depth) =
@@ -152,10 +159,15 @@ fn damage(bytes: &mut Vec<u8>, kind: Kind, draws: &mut Draws) {
     }
 }
 
+/// Where a digit stands.
+fn digit(bytes: &[u8], draws: &mut Draws) -> Option<usize> {
+    let from = place(bytes, draws);
+    bytes[from..].iter().position(u8::is_ascii_digit).map(|at| from + at)
+}
+
 /// Another number in the place of one that stands there as text.
 fn number(bytes: &mut Vec<u8>, draws: &mut Draws) {
-    let from = place(bytes, draws);
-    let Some(start) = bytes[from..].iter().position(u8::is_ascii_digit).map(|at| from + at) else { return };
+    let Some(start) = digit(bytes, draws) else { return };
     let digits = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
     bytes.splice(start..start + digits, draws.pick(EDGES).bytes());
 }

@@ -1,12 +1,13 @@
 //! Files of every kind, damaged in thousands of ways: no panic, no hang, and nothing wrong that is taken for right.
 
 use super::damage::damaged;
-use super::lives::{LIMIT, METRICS, Whole, records, small};
+use super::lives::{CONFIG, LIMIT, METRICS, Whole, records, small};
 use super::readers::{Originals, Promise, READERS, Reader, Words, numbers};
 use super::trial::{DONE, Draws, Ended, Findings, INPUT, NUMERICS, is_long, run, size};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Damaged files of a reader.
 const DAMAGED: usize = 1000;
@@ -14,6 +15,8 @@ const DAMAGED: usize = 1000;
 const SLOW: (usize, usize) = (1, 30);
 /// A reader says yes or no within this time; judging a run takes longer.
 const BOUND: Duration = Duration::from_secs(10);
+/// Settings that change no result.
+const MACHINE: &[&str] = &["run.threads", "run.device"];
 /// A note that the checkpoint before was taken has this word in it.
 const NOTE_OF_THE_ONE_BEFORE: &str = "previous";
 
@@ -44,13 +47,15 @@ fn a_damaged_file_is_refused_or_read_as_what_it_says() {
     let mut findings = Findings::new("Damaged files");
     let originals = Originals::make();
     let mut table = format!(
-        "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>9}\n",
-        "reader", "refused", "read", "overflow", "faults", "slowest"
+        "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>9} {:>9}\n",
+        "reader", "refused", "read", "overflow", "faults", "slowest", "all"
     );
     for reader in READERS {
+        let started = Instant::now();
         let outcomes = one(reader, &originals, &mut findings);
+        let all = started.elapsed().as_secs_f64();
         table += &format!(
-            "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>7.2} s\n",
+            "  {:<28} {:>7} {:>7} {:>9} {:>7} {:>7.2} s {all:>7.1} s\n",
             reader.name, outcomes.refused, outcomes.read, outcomes.overflowed, outcomes.faults, outcomes.slowest
         );
     }
@@ -90,18 +95,25 @@ fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outco
 }
 
 impl Trial<'_> {
+    /// The settings of the undamaged run.
+    fn settings(&self) -> Option<BTreeMap<String, String>> {
+        settings(&fs::read(self.originals.at(self.reader).join(CONFIG)).ok()?)
+    }
+
     fn damage(&self, at: usize, outcomes: &mut Outcomes, findings: &mut Findings) {
         let reader = self.reader;
         let (place, files) = self.originals.copied(reader);
         let mut draws = Draws::new(reader.name, at);
         let mut note = format!("damaged file {at}:");
+        let mut says = Vec::new();
         for file in reader.files {
             let path = files.join(file);
             let (mut bytes, kind) = damaged(&fs::read(&path).unwrap(), at, &mut draws);
             if reader.mended {
                 kiln_core::artifact::repair_checksum(&mut bytes);
             }
-            fs::write(&path, bytes).unwrap();
+            fs::write(&path, &bytes).unwrap();
+            says = bytes;
             note += &format!(" {kind:?} in {file}");
         }
         let command = self.commands[at % self.commands.len()];
@@ -115,19 +127,22 @@ impl Trial<'_> {
             Some(NUMERICS) => outcomes.overflowed += 1,
             _ => {}
         }
-        let fault = ended.fault(reader.promise.codes()).or_else(|| self.broken(place.path(), command, &ended));
+        let fault = ended.fault(reader.promise.codes()).or_else(|| self.broken(place.path(), command, &ended, &says));
         if let Some(happened) = fault {
             outcomes.faults += 1;
             findings.bad_end(reader.name, &happened, &ended, &note);
         }
     }
 
-    /// What is wrong although the command ended as it may.
-    fn broken(&self, place: &Path, command: &[&str], ended: &Ended) -> Option<String> {
+    /// What is wrong although the command ended as it may; `says` is what the damaged file says.
+    fn broken(&self, place: &Path, command: &[&str], ended: &Ended, says: &[u8]) -> Option<String> {
         let done = ended.code() == Some(DONE);
         match self.reader.promise {
             Promise::Replaced if !ended.stderr.contains(NOTE_OF_THE_ONE_BEFORE) => {
                 Some("the checkpoint before is used without a note".into())
+            }
+            Promise::Harmless if done && settings(says) != self.settings() => {
+                Some("other settings than those of the run are taken for them".into())
             }
             Promise::Harmless if done && fs::read(place.join(self.reader.makes)).ok() != self.made => {
                 Some("something else is made, without a word".into())
@@ -154,6 +169,21 @@ impl Trial<'_> {
             _ => None,
         }
     }
+}
+
+/// The settings in a configuration, by key, but for those of the machine and what is said about the file.
+fn settings(text: &[u8]) -> Option<BTreeMap<String, String>> {
+    let table: toml::Table = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let mut settings = BTreeMap::new();
+    for (section, content) in table.iter().filter(|(section, _)| *section != "about") {
+        for (key, value) in content.as_table()? {
+            // 2 and 2.0 are the same setting.
+            let value = value.as_integer().map_or(value.clone(), |whole| toml::Value::Float(whole as f64));
+            settings.insert(format!("{section}.{key}"), value.to_string());
+        }
+    }
+    MACHINE.iter().for_each(|key| drop(settings.remove(*key)));
+    Some(settings)
 }
 
 /// A damaged checkpoint loses the steps since the one before, and nothing else: the training ends with the same bits.
