@@ -9,8 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Damaged files of a reader.
-const DAMAGED: usize = 1000;
+/// Damaged files of a reader, in the gate and in the long form.
+const DAMAGED: (usize, usize) = (100, 1000);
+/// Of one that goes on to train and to draw samples where it accepts a file.
+const TRAINED: (usize, usize) = (40, 1000);
 /// Of a slow one, in the gate and in the long form.
 const SLOW: (usize, usize) = (1, 30);
 /// A reader says yes or no within this time; judging a run takes longer.
@@ -76,7 +78,8 @@ fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outco
         return outcomes;
     }
     // The undamaged files are read: otherwise to refuse damaged ones means nothing.
-    for command in &trial.commands {
+    let tried = if reader.slow && !is_long() { &[] } else { trial.commands.as_slice() };
+    for command in tried {
         let (place, _) = originals.copied(reader);
         let ended = run(place.path(), command, LIMIT);
         if let Some(happened) = ended.fault(&[DONE]) {
@@ -87,8 +90,12 @@ fn one(reader: &Reader, originals: &Originals, findings: &mut Findings) -> Outco
         trial.metrics = fs::read_to_string(place.path().join("run").join(METRICS)).unwrap_or_default();
         trial.records = trial.records.or_else(|| records(&place.path().join("run")).ok());
     }
-    let number = if reader.slow { size(SLOW.0, SLOW.1) } else { size(100, DAMAGED) };
-    for at in 0..number {
+    let (short, long) = match reader.commands[0][0] {
+        _ if reader.slow => SLOW,
+        "train" => TRAINED,
+        _ => DAMAGED,
+    };
+    for at in 0..size(short, long) {
         trial.damage(at, &mut outcomes, findings);
     }
     outcomes
