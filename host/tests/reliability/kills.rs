@@ -233,6 +233,8 @@ fn killed_command(write: &Write, whole: &Path, moment: Moment, over_old: bool, f
         let fits = match &is {
             None => !old,
             Some(bytes) if old && bytes == b"old" => true,
+            // A student is written while it learns: below it must sample.
+            Some(_) if file.ends_with("generator.safetensors") => true,
             // A manifest has the seconds it took in it.
             Some(bytes) if file.ends_with(".json") => serde_json::from_slice::<serde_json::Value>(bytes).is_ok(),
             Some(_) => is == new,
