@@ -415,7 +415,7 @@ mod tests {
         all.build();
         let after = |command: &clap::Command| command.get_after_help().map(ToString::to_string).unwrap_or_default();
         for text in all.get_subcommands().map(after).chain([after(&all)]) {
-            for block in text.split("\n\n") {
+            for block in text.split("\n\n").filter(|block| !block.is_empty()) {
                 let lines: Vec<&str> = block.lines().collect();
                 let examples = lines.first() == Some(&"Examples:");
                 assert!(examples || lines.len() == 1, "a paragraph is one line: {block}");

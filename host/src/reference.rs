@@ -154,7 +154,10 @@ pub const SHIPPED: [(&str, &[u8], &[u8]); 6] = [
 const JUDGING: usize = 152;
 
 /// Refuses a reference that needs more memory than there is: its frames are held twice, and once more as a file.
-fn check_memory(target: &dyn Target, order: &Order) -> Result<(), Error> {
+///
+/// # Errors
+/// If it does.
+pub fn check_memory(target: &dyn Target, order: &Order) -> Result<(), Error> {
     let (n, frame) = (order.n.max(LEAST_JUDGED), 4 * target.dim());
     let frames = (order.n.div_ceil(order.ladders).max(LEAST_FRAMES) * order.ladders).max(n);
     let bytes = frames * (frame + JUDGING) + 2 * order.n * frame;

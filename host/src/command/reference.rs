@@ -31,6 +31,7 @@ pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<()
         let message = format!("'{}', where the manifest goes, already exists", beside.display());
         return Err(Error::input(message, "nothing was overwritten; add --force to replace it"));
     }
+    reference::check_memory(target.as_ref(), &order)?;
     if !quiet {
         say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
