@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{kiln, refused};
+use common::{ended, kiln, refused};
 use std::fs;
 use tempfile::TempDir;
 
@@ -179,7 +179,7 @@ fn references_are_refused_before_anything_is_computed() {
 fn a_reference_that_has_not_converged_is_kept_only_when_asked_for() {
     let place = place();
     let hasty = ["-q", "reference", "lj13", "-n", "100", "--effort", "0.01", "--ladders", "16", "-o", "x.npy"];
-    refused(&place, &hasty, "not a reference of LJ-13: ", "nothing was written; try --effort 0.04");
+    ended(&place, 1, &hasty, "not a reference of LJ-13: ", "nothing was written; try --effort 0.04");
     let output = kiln(place.path(), &[&hasty[..], &["--accept-unconverged"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"x.npy\n");
@@ -198,7 +198,13 @@ fn a_file_of_samples_is_judged_only_as_what_it_is() {
     refused(&place, &evaluate(&[]), "'x.csv' does not say what its samples are of", "--target, one of mog40, mw32");
     refused(&place, &evaluate(&["--target", "mog41"]), "--target: unknown target 'mog41'", "'mog40'");
     refused(&place, &evaluate(&["--target", "dw4"]), "in 'x.csv' have 2 coordinates, DW-4 has 8", "--target");
-    refused(&place, &evaluate(&["--target", "mog40", "--polish", "-1"]), "--polish is -1", "--polish 0");
+    refused(&place, &evaluate(&["--target", "mog40", "--polish", "-1"]), "--polish is -1", "--polish 20");
+    refused(
+        &place,
+        &evaluate(&["--target", "mog40", "--polish", "1000001"]),
+        "at most 1000000 steps",
+        "kiln reference",
+    );
     refused(&place, &evaluate(&["--target", "mog40", "--gate", "nan"]), "--gate is not a finite number", "--gate 0");
     refused(&place, &evaluate(&["--target", "mog40", "--reference", "no.npy"]), "cannot read 'no.npy'", "path");
     refused(&place, &evaluate(&["--target", "mog40", "--report", "no/x.html"]), "the directory 'no'", "create it");

@@ -133,7 +133,7 @@ mod tests {
         let lost = |domain: &Domain, value: f64| domain.lost(&Value::Float(value)).is_some();
         assert!(lost(&rate, 1e-320) && lost(&rate, 1e-30) && !lost(&rate, 1e-9));
         assert!(lost(&decay, 0.999_999_999) && !lost(&decay, 0.999_999) && !lost(&decay, 0.0));
-        assert!(!Domain::Real { min: 0.0, max: 1.0 }.lost(&Value::Float(0.0)).is_some());
+        assert!(Domain::Real { min: 0.0, max: 1.0 }.lost(&Value::Float(0.0)).is_none());
     }
 
     #[test]

@@ -39,11 +39,16 @@ pub fn contents(place: &Path) -> Vec<(String, Vec<u8>)> {
 
 /// Runs what must be refused with one sentence and a hint, and must write and change nothing.
 pub fn refused(place: impl AsRef<Path>, arguments: &[&str], sentence: &str, hint: &str) {
+    ended(place, 2, arguments, sentence, hint);
+}
+
+/// The same with another exit code.
+pub fn ended(place: impl AsRef<Path>, code: i32, arguments: &[&str], sentence: &str, hint: &str) {
     let place = place.as_ref();
     let before = contents(place);
     let output = kiln(place, arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{arguments:?}: one sentence and a hint, not {stderr}");
