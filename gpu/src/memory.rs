@@ -2,7 +2,7 @@
 //!
 //! Counted are the numbers of networks, averages and optimisers, the values that the backward pass needs, the gradients
 //! that groups of rows add up for themselves, and the two copies of everything that a checkpoint is written from. It was
-//! compared with measured peaks of MoG-40, Many-Well-32, DW-4 and LJ-13, small and large: within 30 % of them.
+//! compared with measured peaks of MoG-40, Many-Well-32, DW-4 and LJ-13, small and large: above 200 MB within 25 % of them.
 
 use crate::body::Body;
 use crate::egnn::{Edges, EgnnSpec, Head};
