@@ -231,7 +231,7 @@ impl Run {
         let why = last.map_or_else(|| format!("'{}' is gone", path.display()), |error| error.to_string());
         // What is damaged must not become the one before at the next write.
         fs::rename(self.file(PREVIOUS), &path).map_err(|error| Error::file("write", &path, error))?;
-        Ok(Some(Latest { checkpoint: before, note: Some(format!("{why}; going on from the checkpoint before")) }))
+        Ok(Some(Latest { checkpoint: before, note: Some(format!("{why}; going on from the one before, {PREVIOUS}")) }))
     }
 
     /// Replaces the checkpoint; the old one stays as the one before.
@@ -334,7 +334,7 @@ mod tests {
         flip(&run.file(CHECKPOINT));
         let (k, note) = step();
         assert_eq!(k, 2);
-        assert!(note.unwrap().contains("its checksum is wrong; going on from the checkpoint before"));
+        assert!(note.unwrap().contains("its checksum is wrong; going on from the one before"));
         assert_eq!(step(), (2, None), "it is the last one now");
         run.write_checkpoint(&tensors(&run, 3)).unwrap();
         fs::remove_file(run.file(CHECKPOINT)).unwrap();

@@ -7,7 +7,7 @@ use crate::guard::Guard;
 use crate::metric::suite::Headline;
 use crate::metric::{selection, suite};
 use crate::progress::Progress;
-use crate::run::{BEST, GENERATOR, Level, Phase, Record, Run};
+use crate::run::{BEST, GENERATOR, Level, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start;
@@ -133,7 +133,10 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     let done = trainer.steps_done();
     start::check_energy(job.target, &trainer)?;
     let best = Best::of(job.run)?;
-    let last = job.run.rewind_metrics(done)?;
+    let (last, damaged) = job.run.rewind_metrics(done)?;
+    if damaged > 0 {
+        job.progress.note(&format!("note: damaged lines of {METRICS} are taken out: {damaged}"));
+    }
     let session = Session {
         job,
         target,

@@ -23,13 +23,14 @@ const SAMPLE_COUNT: usize = 10_000;
 /// Trains. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
-    let Prepared { run, config, target, from } = match &arguments.resume {
+    let Prepared { run, config, target, from, notes } = match &arguments.resume {
         Some(path) => resumed(arguments, path, engine, threads)?,
         None => fresh(arguments, engine, threads)?,
     };
     let stop = stop_on_signals();
     let place = run.path().display().to_string();
     if !quiet {
+        notes.iter().for_each(|note| say(format_args!("note: {note}")));
         say(format_args!(
             "training on {}, preset {}, seed {}, into {place}",
             target.title(),
@@ -65,6 +66,8 @@ struct Prepared {
     target: Box<dyn Target>,
     /// The state to go on from.
     from: Option<Checkpoint>,
+    /// What the person should know of it.
+    notes: Vec<String>,
 }
 
 fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
@@ -104,7 +107,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Resu
     threads::start(config.run.threads)?;
     start::check(&config, target.as_ref())?;
     let run = Run::create(arguments.out.as_deref(), &config, &About::training(&target.convention()))?;
-    Ok(Prepared { run, config, target, from: None })
+    Ok(Prepared { run, config, target, from: None, notes: Vec::new() })
 }
 
 fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
@@ -134,27 +137,25 @@ fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<
     }
     let run = run.take()?;
     let latest = run.latest_checkpoint()?;
-    if let Some(note) = latest.as_ref().and_then(|latest| latest.note.as_ref()) {
-        say(format_args!("note: {note}"));
-    }
+    let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
     let from = latest.map(|latest| latest.checkpoint);
     let steps = config.train.steps;
     match from.as_ref().map(|state| state.parsed::<usize>("step")) {
-        None => say("note: there is no checkpoint yet; the training begins anew from its settings"),
+        None => notes.push("there is no checkpoint yet; the training begins anew from its settings".into()),
         Some(Ok(done)) if done > steps => {
             let message = format!("train.steps is {steps}, but the run has done {done} steps");
             return Err(Error::input(message, format!("give at least --set train.steps={done}")));
         }
-        Some(Ok(done)) if done == steps => say(format_args!(
-            "note: the run has done all of its {done} steps; for more add --set train.steps={}",
-            2 * done
-        )),
+        Some(Ok(done)) if done == steps => {
+            notes
+                .push(format!("the run has done all of its {done} steps; for more add --set train.steps={}", 2 * done));
+        }
         Some(_) => {}
     }
     if config != old {
         run.change_settings(&config)?;
     }
-    Ok(Prepared { run, config, target, from })
+    Ok(Prepared { run, config, target, from, notes })
 }
 
 fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut Layers) -> Result<(), Error> {

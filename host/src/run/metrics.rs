@@ -178,11 +178,12 @@ impl Run {
         Ok(metrics)
     }
 
-    /// Takes out what came after `step`, and lines that are damaged; returns the last record that is left.
+    /// Takes out what came after `step`, and lines that are damaged; returns the last record that is left, and the number of
+    /// damaged lines.
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub fn rewind_metrics(&self, step: u64) -> Result<Option<Record>, Error> {
+    pub fn rewind_metrics(&self, step: u64) -> Result<(Option<Record>, usize), Error> {
         let mut metrics = self.metrics()?;
         let before = metrics.records.len();
         metrics.records.retain(|record| record.step <= step);
@@ -192,7 +193,7 @@ impl Run {
             let lines = lines.map_err(|error| Error::file("write", &path, error))?;
             write_whole(&path, |file| file.write_all(lines.concat().as_bytes()))?;
         }
-        Ok(metrics.records.pop())
+        Ok((metrics.records.pop(), metrics.damaged))
     }
 
     fn line(&self, record: &Record) -> io::Result<String> {
@@ -263,7 +264,7 @@ mod tests {
         fs::write(&path, &whole[..whole.len() - 40]).unwrap();
         let torn = run.metrics().unwrap();
         assert_eq!((torn.records.len(), torn.damaged, torn.energy_evaluations()), (1, 1, None));
-        assert_eq!(run.rewind_metrics(250).unwrap(), Some(record(250)));
+        assert_eq!(run.rewind_metrics(250).unwrap(), (Some(record(250)), 1));
         run.append_metrics(&record(500)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
     }
@@ -273,9 +274,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let run = run(&place);
         (1..=5).for_each(|step| run.append_metrics(&record(250 * step)).unwrap());
-        assert_eq!(run.rewind_metrics(600).unwrap(), Some(record(500)));
+        assert_eq!(run.rewind_metrics(600).unwrap(), (Some(record(500)), 0));
         assert_eq!(run.metrics().unwrap().records, [record(250), record(500)]);
-        assert_eq!(run.rewind_metrics(0).unwrap(), None);
+        assert_eq!(run.rewind_metrics(0).unwrap(), (None, 0));
     }
 
     #[test]
