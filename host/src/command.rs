@@ -3,6 +3,7 @@
 pub mod distill;
 pub mod evaluate;
 pub mod export;
+mod given;
 pub mod inspect;
 pub mod presets;
 pub mod reference;

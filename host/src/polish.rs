@@ -9,7 +9,7 @@
 use crate::engine::Samples;
 use crate::error::Error;
 use crate::metric::number::{digits, text};
-use crate::metric::statistic::{Mean, median};
+use crate::metric::statistic::median;
 use crate::target_api::Target;
 use kiln_core::dynamics::{self, langevin, step_size};
 use kiln_core::random::{Purpose, Streams};
@@ -18,6 +18,8 @@ use kiln_core::{Energy, Mask, Scalar};
 use kiln_gpu::posterior::{LANES, Pack, load, store};
 use rayon::prelude::*;
 
+/// Samples behind the medians of a report.
+pub const MEDIAN_ROWS: usize = 1 << 20;
 /// Samples that the pilot moves.
 pub const PILOT_ROWS: usize = 256;
 /// Its steps, all of them adapting.
@@ -146,12 +148,17 @@ pub fn polish_in_parts(
     Ok(polisher.report())
 }
 
-/// Polishing of one set of samples in several parts.
+/// Polishing of one set of samples in several parts, in constant memory.
 pub struct Polisher<'a> {
     target: &'a dyn Target,
     settings: Settings,
-    rows: Rows,
-    pilot_evaluations: u64,
+    so_far: PolishReport,
+    rows: usize,
+    acceptance: f64,
+    /// What medians are taken of.
+    step_size: Vec<f64>,
+    before: Vec<f64>,
+    after: Vec<f64>,
 }
 
 impl<'a> Polisher<'a> {
@@ -161,14 +168,16 @@ impl<'a> Polisher<'a> {
     /// If the target has no dynamics or other coordinates than the samples.
     pub fn tuned(target: &'a dyn Target, samples: &Samples, steps: usize, seed: u64) -> Result<Self, Error> {
         let settings = Settings { seed, first: 0, steps, adapting: steps / 2, step_size: FIRST_STEP };
-        let mut polisher = Self { target, settings, rows: Rows::default(), pilot_evaluations: 0 };
+        let so_far = PolishReport { steps, ..PolishReport::default() };
+        let [step_size, before, after] = std::array::from_fn(|_| Vec::new());
+        let mut polisher = Self { target, settings, so_far, rows: 0, acceptance: 0.0, step_size, before, after };
         let rows = samples.len().min(PILOT_ROWS);
         let mut pilot = samples.data[..rows * samples.dim].to_vec();
         let settings = Settings { first: PILOT_STREAMS, steps: PILOT_STEPS, adapting: PILOT_STEPS, ..settings };
         if rows > 0 && steps > 0 {
             let found = polisher.chains(samples.dim, &mut pilot, &settings)?;
             polisher.settings.step_size = median(&found.step_size.into_iter().map(f64::from).collect::<Vec<_>>());
-            polisher.pilot_evaluations = found.evaluations * rows as u64;
+            polisher.so_far.energy_evaluations = found.evaluations * rows as u64;
         }
         Ok(polisher)
     }
@@ -180,7 +189,16 @@ impl<'a> Polisher<'a> {
     pub fn polish(&mut self, samples: &mut Samples, first: u64) -> Result<(), Error> {
         let settings = Settings { first, ..self.settings };
         let rows = self.chains(samples.dim, &mut samples.data, &settings)?;
-        self.rows.append(rows);
+        let room = MEDIAN_ROWS.saturating_sub(self.rows);
+        let keep = |kept: &mut Vec<f64>, new: &[f32]| kept.extend(new.iter().take(room).map(|x| f64::from(*x)));
+        keep(&mut self.step_size, &rows.step_size);
+        keep(&mut self.before, &rows.before);
+        keep(&mut self.after, &rows.after);
+        self.rows += rows.before.len();
+        self.acceptance = rows.acceptance.iter().fold(self.acceptance, |sum, x| sum + f64::from(*x));
+        self.so_far.energy_evaluations += rows.evaluations * rows.before.len() as u64;
+        self.so_far.divergences += rows.divergences.iter().map(|d| u64::from(*d)).sum::<u64>();
+        self.so_far.immovable += rows.before.iter().filter(|energy| !energy.is_finite()).count();
         Ok(())
     }
 
@@ -196,20 +214,14 @@ impl<'a> Polisher<'a> {
         Ok(dynamics.langevin(x, settings))
     }
 
-    /// What was done so far.
+    /// What was done so far. Medians are those of the first [`MEDIAN_ROWS`] samples.
     pub fn report(&self) -> PolishReport {
-        let wide = |values: &[f32]| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
-        let Rows { acceptance, step_size, before, after, divergences, evaluations } = &self.rows;
-        let rows = before.len();
         PolishReport {
-            steps: self.settings.steps,
-            acceptance: if self.settings.steps > 0 { Mean::of(&wide(acceptance)).mean } else { f64::NAN },
-            step_size: median(&wide(step_size)),
-            energy_before: median(&wide(before)),
-            energy_after: median(&wide(after)),
-            energy_evaluations: self.pilot_evaluations + evaluations * rows as u64,
-            divergences: divergences.iter().map(|d| u64::from(*d)).sum(),
-            immovable: before.iter().filter(|energy| !energy.is_finite()).count(),
+            acceptance: if self.settings.steps > 0 { self.acceptance / self.rows as f64 } else { f64::NAN },
+            step_size: median(&self.step_size),
+            energy_before: median(&self.before),
+            energy_after: median(&self.after),
+            ..self.so_far
         }
     }
 }
@@ -288,6 +300,7 @@ fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::statistic::Mean;
     use crate::reference::{judge, shipped};
     use crate::target::builtin;
     use kiln_gpu::posterior::normal_batch;

@@ -51,7 +51,7 @@ pub fn find(name: &str) -> Option<&'static Pretrained> {
 mod tests {
     use super::*;
     use crate::config::from_run_text;
-    use crate::sample::sample_from;
+    use crate::sample::Sampler;
     use crate::target::builtin;
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
             let config = from_run_text(pretrained.config, pretrained.name).unwrap();
             assert_eq!(config.run.target, pretrained.name);
             let target = builtin().into_iter().find(|target| target.name() == pretrained.name).unwrap();
-            let samples = sample_from(pretrained.generator, pretrained.name, 0, 2000).unwrap();
+            let samples = Sampler::of(pretrained.file().unwrap(), pretrained.name).unwrap().rows(0, 0, 2000).unwrap();
             assert_eq!(samples.dim, target.dim());
             assert!(samples.data.iter().all(|x| x.is_finite()), "{}", pretrained.name);
             let quality: serde_json::Value = serde_json::from_str(pretrained.quality).unwrap();

@@ -133,7 +133,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
 /// The reference that Kiln ships for a target.
 pub fn shipped(target_name: &str) -> Option<Reference> {
     let (_, npy, json) = SHIPPED.iter().find(|(name, ..)| *name == target_name)?;
-    Some(Reference { samples: npy::read(*npy).ok()?, manifest: serde_json::from_slice(json).ok()? })
+    Some(Reference { samples: npy::read(npy).ok()?, manifest: serde_json::from_slice(json).ok()? })
 }
 
 /// Name, array and manifest of every shipped reference; `references/README.md` says how they were made.

@@ -5,56 +5,84 @@ use crate::engine::Samples;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::unfit;
-use crate::run::Run;
+use crate::run::{GENERATOR, Run};
 use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
 use kiln_core::network::{Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator};
 use kiln_core::random::Purpose;
 use kiln_core::{Lanes, Scalar};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
-use kiln_gpu::posterior::{LANES, normal_batch};
+use kiln_gpu::posterior::{LANES, normal_rows};
 use kiln_gpu::{Body, Checkpoint, CheckpointError, Cpu, GeneratorSpec};
 use rayon::prelude::*;
 
-/// Draws `n` samples from the generator of a run.
+/// Draws the first `n` samples of a seed from the generator of a run.
 ///
 /// # Errors
 /// If the generator is missing or damaged.
 pub fn sample(run: &Run, seed: u64, n: usize) -> Result<Samples, Error> {
-    let path = run.generator()?;
-    sample_of(&run.generator_file()?, &path.display().to_string(), seed, n)
+    Sampler::open(run)?.rows(seed, 0, n)
 }
 
-/// Draws `n` samples from the bytes of a generator file; `name` is what a complaint calls it.
-///
-/// # Errors
-/// If the file is damaged.
-pub fn sample_from(bytes: &[u8], name: &str, seed: u64, n: usize) -> Result<Samples, Error> {
-    let bad = |error| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
-    sample_of(&Checkpoint::from_bytes(bytes).map_err(bad)?, name, seed, n)
+/// A generator file in memory, checked when it is opened: what a training writes meanwhile does not matter.
+pub struct Sampler {
+    file: Checkpoint,
+    spec: GeneratorSpec,
+    name: String,
 }
 
-fn sample_of(file: &Checkpoint, name: &str, seed: u64, n: usize) -> Result<Samples, Error> {
-    let bad = |why: String| Error::input(format!("'{name}' is damaged: {why}"), "train it anew");
-    let spec = kiln_gpu::Generator::<Cpu>::spec_in(file).map_err(|error| bad(error.to_string()))?;
-    match &spec.body {
-        Body::Mlp { hidden, depth } => {
-            let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(|error| bad(error.to_string()))?;
-            let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
-            let generator =
-                mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale));
-            draw(&spec, seed, n, generator.map_err(|error| bad(error.to_string()))?)
-        }
-        Body::Egnn(shape) => {
-            let layers = egnn_layers(file, shape).map_err(|error| bad(error.to_string()))?;
-            let embedding =
-                layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(|error| bad(error.to_string()))?;
-            let own = (spec.latent - spec.dim) / shape.particles;
-            let generator = Egnn::new(egnn_shape(shape), embedding, &layers)
-                .and_then(|egnn| ParticleGenerator::new(egnn, own, &spec.thresholds, spec.skip, spec.scale));
-            draw(&spec, seed, n, generator.map_err(|error| bad(error.to_string()))?)
-        }
+impl Sampler {
+    /// Of a run.
+    ///
+    /// # Errors
+    /// If the generator is missing or damaged.
+    pub fn open(run: &Run) -> Result<Self, Error> {
+        Self::of(run.generator_file()?, &run.file(GENERATOR).display().to_string())
     }
-    .map_err(|error| bad(error.to_string()))
+
+    /// Of a generator file; `name` is what a complaint calls it.
+    ///
+    /// # Errors
+    /// If it holds no generator.
+    pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
+        let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(|error| damaged(name, error))?;
+        let sampler = Self { file, spec, name: name.into() };
+        sampler.rows(0, 0, 0).map(|_| sampler)
+    }
+
+    /// Coordinates of a sample.
+    pub fn dim(&self) -> usize {
+        self.spec.dim
+    }
+
+    /// Samples `first` up to `first + n` of a seed: each is the same whichever others are drawn.
+    ///
+    /// # Errors
+    /// If the file does not hold the layers that it says.
+    pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
+        let (file, spec) = (&self.file, &self.spec);
+        let bad = |error: CheckpointError| damaged(&self.name, error);
+        match &spec.body {
+            Body::Mlp { hidden, depth } => {
+                let layers = mlp_layers(file, spec, *hidden, *depth).map_err(bad)?;
+                let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
+                mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale))
+                    .and_then(|generator| draw(spec, seed, first, n, generator))
+            }
+            Body::Egnn(shape) => {
+                let layers = egnn_layers(file, shape).map_err(bad)?;
+                let embedding = layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
+                let own = (spec.latent - spec.dim) / shape.particles;
+                Egnn::new(egnn_shape(shape), embedding, &layers)
+                    .and_then(|egnn| ParticleGenerator::new(egnn, own, &spec.thresholds, spec.skip, spec.scale))
+                    .and_then(|generator| draw(spec, seed, first, n, generator))
+            }
+        }
+        .map_err(|error| damaged(&self.name, error))
+    }
+}
+
+fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
+    Error::input(format!("'{name}' is damaged: {why}"), "train it anew")
 }
 
 /// The generator of a file as a model in floats.
@@ -105,15 +133,26 @@ impl OneStep for ParticleGenerator<'_, f32> {
     }
 }
 
-/// Samples whose latents are held at once.
-const SLAB: usize = 1 << 18;
+/// Samples whose latents come from one batch of streams.
+const SLAB: u64 = 1 << 18;
 
-fn draw(spec: &GeneratorSpec, seed: u64, n: usize, generator: impl OneStep) -> Result<Samples, InvalidNetwork> {
+fn draw(
+    spec: &GeneratorSpec,
+    seed: u64,
+    first: u64,
+    n: usize,
+    generator: impl OneStep,
+) -> Result<Samples, InvalidNetwork> {
     let dim = spec.dim;
     let mut data = vec![0.0; n * dim];
-    for (slab, out) in data.chunks_mut(SLAB * dim).enumerate() {
-        let z = normal_batch(seed, Purpose::Sample, slab as u64, out.len() / dim, spec.latent);
+    let (mut rest, mut at) = (data.as_mut_slice(), first);
+    while !rest.is_empty() {
+        let row = (at % SLAB) as usize;
+        let rows = (rest.len() / dim).min(SLAB as usize - row);
+        let (out, later) = rest.split_at_mut(rows * dim);
+        let z = normal_rows(seed, Purpose::Sample, at / SLAB, row..row + rows, spec.latent);
         fill(spec, &generator, &z, out)?;
+        (rest, at) = (later, at + rows as u64);
     }
     Ok(Samples { dim, data })
 }
@@ -196,4 +235,25 @@ fn egnn_layers<'a>(file: &'a Checkpoint, spec: &EgnnSpec) -> Result<Vec<EgnnLaye
         })
     };
     (0..spec.layers).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pretrained::PRETRAINED;
+
+    #[test]
+    fn a_sample_is_the_same_whichever_others_are_drawn() {
+        let mog40 = Sampler::of(PRETRAINED[0].file().unwrap(), PRETRAINED[0].name).unwrap();
+        // Across the end of a batch of streams.
+        let (first, n) = (SLAB - 40, 80);
+        let all = mog40.rows(5, first, n).unwrap();
+        assert_eq!(all.len(), n);
+        let mut parts = Vec::new();
+        for part in [0..3, 3..39, 39..42, 42..80] {
+            parts.extend(mog40.rows(5, first + part.start as u64, part.len()).unwrap().data);
+        }
+        assert_eq!(parts, all.data);
+        assert_eq!(mog40.rows(5, SLAB, 7).unwrap().data, all.data[40 * 2..47 * 2]);
+    }
 }

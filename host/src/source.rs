@@ -2,13 +2,14 @@
 //! wrote. The one place that says what `RUN|NAME|MODEL` can be.
 
 use crate::config::Config;
-use crate::engine::{Engine, Samples};
+use crate::engine::Samples;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
 use crate::export::draw;
 use crate::pretrained::{self, PRETRAINED, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
-use crate::sample::{float_model, sample_from};
+use crate::sample::{Sampler, float_model};
+use kiln_core::artifact::Model;
 use std::path::{Path, PathBuf};
 
 /// Where runs lie unless `--out` says otherwise.
@@ -62,15 +63,44 @@ impl Source {
         }
     }
 
-    /// The first `n` samples of a seed: sample r is the same whatever n is.
+    /// The generator in memory, ready to draw.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn open(&self) -> Result<Draws<'_>, Error> {
+        Ok(match self {
+            Self::Run(run, _) => Draws::Float(Box::new(Sampler::open(run)?)),
+            Self::Pretrained(pretrained) => Draws::Float(Box::new(Sampler::of(pretrained.file()?, pretrained.name)?)),
+            Self::Model(file) => Draws::Model(Box::new(file.model()?)),
+        })
+    }
+}
+
+/// An open generator.
+pub enum Draws<'a> {
+    /// In floats, as trained.
+    Float(Box<Sampler>),
+    /// A deployed model.
+    Model(Box<Model<'a>>),
+}
+
+impl Draws<'_> {
+    /// Coordinates of a sample.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Float(sampler) => sampler.dim(),
+            Self::Model(model) => model.dim(),
+        }
+    }
+
+    /// Samples `first` up to `first + n` of a seed: each is the same whichever others are drawn.
     ///
     /// # Errors
     /// If the generator is damaged.
-    pub fn sample(&self, engine: &dyn Engine, seed: u64, n: usize) -> Result<Samples, Error> {
+    pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
         match self {
-            Self::Run(run, config) => engine.sample(run, config, seed, n),
-            Self::Pretrained(pretrained) => sample_from(pretrained.generator, pretrained.name, seed, n),
-            Self::Model(file) => draw::sample(&file.model()?, seed, n),
+            Self::Float(sampler) => sampler.rows(seed, first, n),
+            Self::Model(model) => draw::rows(model, seed, first, n),
         }
     }
 }

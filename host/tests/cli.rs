@@ -144,7 +144,10 @@ fn polishing_and_gates_are_checked_before_anything_is_drawn() {
     fs::write(place.path().join("run/generator.safetensors"), "none").unwrap();
     let with = |n: &'static str, output: &'static str| ["sample", "run", "-n", n, "-o", output];
     refused(&place, &with("5", "x.extxyz"), "an .extxyz holds particles, and MoG-40 has none", ".npy");
-    refused(&place, &with("9000000000000000", "x.npy"), "holds at most 2000000000 samples of MoG-40", "--seed");
+    let space = "9000000000000000 samples of MoG-40 take 72000.0 TB, and the disk of 'x.npy' has ";
+    refused(&place, &with("9000000000000000", "x.npy"), space, "draw fewer");
+    refused(&place, &with("9000000000000000000", "x.csv"), "samples of MoG-40 take 36000000.0 TB, and", "free some");
+    refused(&place, &with("1000000000", "x.npz"), "take 8.0 GB, and an .npz holds 4 GB", "write an .npy");
     refused(&place, &with("5", "x.npy"), "is damaged", "train it anew");
     // A run that is not there, where there is another.
     fs::create_dir_all(place.path().join("runs")).unwrap();

@@ -1,13 +1,14 @@
 //! `kiln evaluate`: every figure of a run, a generator that comes with Kiln, a deployed model, or a file of samples, with its
 //! floor or truth.
 
-use super::{find_target, whole};
+use super::given::Given;
+use super::{check_dim, find_target, whole};
 use crate::cli::Evaluate;
 use crate::console::{print, say};
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
 use crate::export::bytes::is_model;
-use crate::format;
+use crate::format::Format;
 use crate::html::{self, Page, Training};
 use crate::memory;
 use crate::metric::comparison::{Comparison, manifest_mixing};
@@ -15,7 +16,6 @@ use crate::metric::origin::Origin;
 use crate::metric::suite::{Effort, judge, mixing};
 use crate::metric::watch::Watch;
 use crate::polish::{PILOT_ROWS, polish_in_parts};
-use crate::reference::Manifest;
 use crate::run::{REPORT, Run};
 use crate::source::{Source, resolve};
 use crate::target_api::Target;
@@ -32,13 +32,12 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
-    let Judged { target, mut samples, mut origin, run } = judged(arguments, engine, seed, effort)?;
+    let Judged { target, mut samples, mut origin, run } = judged(arguments, engine, seed, effort, quiet)?;
     let target = target.as_ref();
     let comparison = match &arguments.reference {
         Some(path) => {
             check_memory(path, target)?;
-            let samples = format::read(path)?;
-            let manifest = manifest(path, &samples);
+            let (samples, manifest) = Given::read(path)?.of(target, quiet)?;
             Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
         }
         None => Comparison::of(target, samples.len()),
@@ -81,20 +80,17 @@ struct Judged {
     run: Option<(Run, Training)>,
 }
 
-fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) -> Result<Judged, Error> {
+fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort, quiet: bool) -> Result<Judged, Error> {
     let path = &arguments.what;
     let source = path.display().to_string();
     if path.is_file() && !is_model(path) {
-        let name = arguments.target.as_deref().ok_or_else(|| {
-            let names: Vec<String> = engine.targets().iter().map(|target| target.name().to_string()).collect();
-            let hint = format!("add --target, one of {}", names.join(", "));
-            Error::input(format!("'{source}' does not say what its samples are of"), hint)
-        })?;
-        let target = find_target(engine, name, "--target: ")?;
-        check_memory(path, target.as_ref())?;
-        let samples = format::read(path)?;
-        check(&source, &samples, target.as_ref())?;
-        let manifest = manifest(path, &samples);
+        let named = arguments.target.as_deref().map(|name| find_target(engine, name, "--target: ")).transpose()?;
+        if let Some(target) = &named {
+            check_memory(path, target.as_ref())?;
+        }
+        let given = Given::read(path)?;
+        let target = named.map_or_else(|| given.target(engine), Ok)?;
+        let (samples, manifest) = given.of(target.as_ref(), quiet)?;
         let mixing = match (&manifest, chains(arguments, &source, &samples)?) {
             (Some(manifest), None) => manifest_mixing(manifest),
             (_, chains) => mixing(target.as_ref(), &samples, chains.unwrap_or(1)),
@@ -114,7 +110,11 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort) 
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
     let target = find_target(engine, generator.target(), "")?;
-    let samples = generator.sample(engine, seed, effort.samples())?;
+    let samples = {
+        let draws = generator.open()?;
+        check_dim(&generator, draws.dim(), target.as_ref())?;
+        draws.rows(seed, 0, effort.samples())?
+    };
     let draws = Origin::draws(&source, seed);
     Ok(match generator {
         Source::Run(run, config) => {
@@ -143,29 +143,12 @@ fn chains(arguments: &Evaluate, source: &str, samples: &Samples) -> Result<Optio
     }
 }
 
-/// Refuses a file that cannot be of this target before anything is computed.
-fn check(source: &str, samples: &Samples, target: &dyn Target) -> Result<(), Error> {
-    if samples.is_empty() {
-        return Err(Error::input(format!("'{source}' has no samples"), "draw some with `kiln sample`"));
-    }
-    if samples.dim != target.dim() {
-        let message = format!(
-            "the samples in '{source}' have {} coordinates, {} has {}",
-            samples.dim,
-            target.title(),
-            target.dim()
-        );
-        return Err(Error::input(message, "name the target they were drawn for with --target"));
-    }
-    Ok(())
-}
-
 /// Refuses a file that needs more memory than there is: its samples are read, kept and measured, and as many exact ones
 /// drawn beside them where the target has a sampler.
 fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
     // A number takes four bytes at least; in text, about ten.
-    let text = matches!(format::Format::of(path)?, format::Format::Csv | format::Format::Extxyz);
+    let text = matches!(Format::of(path)?, Format::Csv | Format::Extxyz);
     let numbers = file.len() / if text { 10 } else { 4 };
     let bytes = numbers.saturating_mul(24) + numbers / target.dim().max(1) as u64 * 100;
     memory::check(
@@ -173,11 +156,4 @@ fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
         &format!("judging '{}'", path.display()),
         "judge a part of it: most figures look at 20,000 samples",
     )
-}
-
-/// The manifest beside a file of reference samples, if there is one that fits them; other JSON may lie there.
-fn manifest(path: &Path, samples: &Samples) -> Option<Manifest> {
-    let text = std::fs::read(path.with_extension("json")).ok()?;
-    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-    (manifest.n == samples.len() && manifest.dim == samples.dim).then_some(manifest)
 }

@@ -1,66 +1,78 @@
 //! `kiln sample`: draws samples from a trained generator, polishes them and leaves out what is above a gate.
+//!
+//! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
+//! depends on the parts.
 
-use super::{find_target, whole};
+use super::{check_dim, find_target, whole};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::engine::{Engine, Samples};
 use crate::error::Error;
 use crate::format;
+use crate::interrupt::stop_on_signals;
 use crate::metric::statistic::median;
+use crate::metric::suite::energies;
 use crate::polish::{PILOT_ROWS, PolishReport, Polisher};
-use crate::source::{Source, resolve};
+use crate::progress::Progress;
+use crate::source::{Draws, resolve};
 use crate::target_api::Target;
-use rayon::prelude::*;
-use std::time::Instant;
+use kiln_core::symmetry::Symmetry;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-/// Numbers that one file may hold: 16 GB.
-const MOST_NUMBERS: usize = 4_000_000_000;
 /// MALA steps at most.
 const MOST_STEPS: i64 = 1_000_000;
 /// Draws before a gate is given up.
-const GATE_DRAWS: usize = 1000;
+const GATE_DRAWS: u64 = 1000;
 /// Share of the draws that a gate must let through.
 const LEAST_RATE: f64 = 0.01;
+/// Energies that a complaint about a gate looks at.
+const GATE_ENERGIES: usize = 1 << 16;
+/// Samples of a part: Ctrl-C is seen between parts, which take a fraction of a second.
+const PART: std::ops::RangeInclusive<usize> = 64..=1 << 14;
+/// The work of a part, in samples of a small network times [`LEAST_COST`].
+const PART_WORK: usize = 1 << 17;
+const LEAST_COST: usize = 8;
+/// MALA steps that take about as long as drawing.
+const STEPS_OF_A_DRAW: usize = 16;
+/// Draws that take longer show a bar.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Draws and writes the samples. Everything that can be refused is refused before anything is drawn.
 pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
-    let n = whole(arguments.n, 1, "-n")? as usize;
+    let n = whole(arguments.n, 1, "-n")?;
     let seed = whole(arguments.seed, 0, "--seed")?;
     let steps = steps(arguments.polish)?;
     if arguments.gate.is_some_and(f64::is_nan) {
         return Err(Error::input("--gate is not a number", "give an energy, for example --gate 0"));
     }
-    let format = format::check_destination(&arguments.output, arguments.force)?;
+    let output = &arguments.output;
+    let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
     let target = find_target(engine, source.target(), "")?;
-    format.suits(target.as_ref())?;
-    if n.checked_mul(target.dim()).is_none_or(|numbers| numbers > MOST_NUMBERS) {
-        let most = MOST_NUMBERS / target.dim();
-        return Err(Error::input(
-            format!("-n is {n}, but one file holds at most {most} samples of {}", target.title()),
-            "draw several files with different --seed",
-        ));
-    }
-    let start = Instant::now();
+    let target = target.as_ref();
+    format.suits(target)?;
+    format::check_space(output, n, target)?;
+    let draws = source.open()?;
+    check_dim(&source, draws.dim(), target)?;
+    let (start, stop) = (Instant::now(), stop_on_signals());
     let wanted = Wanted { n, seed, steps, gate: arguments.gate };
-    let drawn = draw(&source, engine, target.as_ref(), &wanted)?;
-    let elapsed = start.elapsed();
-    format::write(&arguments.output, &drawn.samples, target.as_ref(), arguments.force)?;
+    let watch = Watch::new(target, n, quiet);
+    let Drawn { polished, gate } = format::write_in_parts(output, n, target, arguments.force, |put| {
+        draw(&draws, target, &wanted, watch, &stop, put)
+    })?;
     if !quiet {
-        if let Some(report) = drawn.polished {
+        if let Some(report) = polished {
             say(report);
         }
-        if let Some(gate) = arguments.gate {
-            let (left_out, rate) = (drawn.judged - drawn.kept, drawn.kept as f64 / drawn.judged as f64);
+        if let Some(Gate { energy, judged, kept, .. }) = gate {
+            let (left_out, rate) = (judged - kept, kept as f64 / judged as f64);
             say(format_args!(
-                "gate: {} of {} samples have an energy of at most {gate} ({:.2} %), {left_out} left out; {} energy evaluations",
-                drawn.kept,
-                drawn.judged,
-                100.0 * rate,
-                drawn.judged
+                "gate: {kept} of {judged} samples have an energy of at most {energy} ({:.2} %), {left_out} left out; {judged} energy evaluations",
+                100.0 * rate
             ));
         }
-        let (title, seconds, place) = (target.title(), elapsed.as_secs_f64(), arguments.output.display());
+        let (title, seconds, place) = (target.title(), start.elapsed().as_secs_f64(), output.display());
         say(format_args!("{n} samples of {title} in {seconds:.3} s, in {place}"));
     }
     Ok(())
@@ -78,7 +90,7 @@ pub(super) fn steps(polish: i64) -> Result<usize, Error> {
 
 /// What is to be drawn.
 struct Wanted {
-    n: usize,
+    n: u64,
     seed: u64,
     steps: usize,
     gate: Option<f64>,
@@ -86,82 +98,173 @@ struct Wanted {
 
 /// What was drawn.
 struct Drawn {
-    samples: Samples,
     polished: Option<PolishReport>,
-    /// Samples whose energy was compared with the gate.
-    judged: usize,
-    /// How many of them passed.
-    kept: usize,
+    gate: Option<Gate>,
 }
 
-/// The first n samples of the seed's sequence, polished, that pass the gate.
-fn draw(source: &Source, engine: &dyn Engine, target: &dyn Target, wanted: &Wanted) -> Result<Drawn, Error> {
+/// Hands over the first n samples of the seed's sequence, polished, that pass the gate.
+fn draw(
+    draws: &Draws<'_>,
+    target: &dyn Target,
+    wanted: &Wanted,
+    mut watch: Watch,
+    stop: &AtomicBool,
+    put: &mut dyn FnMut(&Samples) -> Result<(), Error>,
+) -> Result<Drawn, Error> {
     let &Wanted { n, seed, steps, gate } = wanted;
     // The step size comes from the same samples whatever n is.
     let mut polisher = match steps {
         0 => None,
-        _ => Some(Polisher::tuned(target, &source.sample(engine, seed, PILOT_ROWS)?, steps, seed)?),
+        _ => Some(Polisher::tuned(target, &draws.rows(seed, 0, PILOT_ROWS)?, steps, seed)?),
     };
-    let dim = target.dim();
-    let mut samples = Samples { dim, data: Vec::new() };
-    let (mut drawn, mut kept) = (0, 0);
-    while kept < n {
-        let next = next_draws(n, drawn, kept);
-        let mut fresh = source.sample(engine, seed, next)?;
-        fresh.data.drain(..drawn * dim);
-        if let Some(polisher) = &mut polisher {
-            polisher.polish(&mut fresh, drawn as u64)?;
+    let mut gate = gate.map(Gate::new);
+    let part = part(target, steps) as u64;
+    let (mut drawn, mut written) = (0, 0);
+    while written < n {
+        if stop.load(Ordering::SeqCst) {
+            let message = format!("interrupted after {drawn} draws; nothing was written");
+            return Err(Error::interrupted(message, "run it again: the same seed draws the same samples"));
         }
-        drawn = next;
-        let Some(gate) = gate else {
-            (samples, kept) = (fresh, n);
-            break;
+        let missing = match &gate {
+            Some(gate) => next_draws(n, drawn, gate.kept) - drawn,
+            None => n - drawn,
         };
-        let energies = energies_of(target, &fresh);
-        for (row, energy) in fresh.data.chunks_exact(dim).zip(&energies) {
-            if *energy <= gate {
-                kept += 1;
-                if samples.len() < n {
-                    samples.data.extend(row);
-                }
-            }
+        let mut rows = draws.rows(seed, drawn, missing.min(part) as usize)?;
+        if let Some(polisher) = &mut polisher {
+            polisher.polish(&mut rows, drawn)?;
         }
-        if drawn >= GATE_DRAWS && (kept as f64) < LEAST_RATE * drawn as f64 {
-            return Err(closed(gate, kept, drawn, &energies));
+        match &mut gate {
+            Some(gate) => rows = gate.passed(target, &rows, n - written)?,
+            None => check_finite(&rows, drawn, n)?,
         }
+        drawn += missing.min(part);
+        written += rows.len() as u64;
+        put(&rows)?;
+        watch.see(written);
     }
-    Ok(Drawn { samples, polished: polisher.map(|polisher| polisher.report()), judged: drawn, kept })
+    Ok(Drawn { polished: polisher.map(|polisher| polisher.report()), gate })
+}
+
+/// Samples of a part: fewer where one of them takes longer.
+fn part(target: &dyn Target, steps: usize) -> usize {
+    let pairs = match target.symmetry() {
+        Symmetry::Particles { count, .. } => count * count,
+        Symmetry::None => 0,
+    };
+    let cost = pairs.max(LEAST_COST) * (1 + steps / STEPS_OF_A_DRAW);
+    (PART_WORK / cost).clamp(*PART.start(), *PART.end())
 }
 
 /// How many samples of the sequence to have drawn next: as many as are wanted at first, then by the rate so far.
-fn next_draws(n: usize, drawn: usize, kept: usize) -> usize {
+fn next_draws(n: u64, drawn: u64, kept: u64) -> u64 {
     match (drawn, kept) {
         (0, _) => n,
         (_, 0) => (10 * drawn).max(GATE_DRAWS),
-        _ => drawn + (1.1 * (n - kept) as f64 * drawn as f64 / kept as f64).ceil() as usize + 10,
+        _ => drawn + (1.1 * (n - kept.min(n)) as f64 * drawn as f64 / kept as f64).ceil() as u64 + 10,
     }
 }
 
-fn closed(gate: f64, kept: usize, drawn: usize, energies: &[f64]) -> Error {
-    let finite: Vec<f64> = energies.iter().copied().filter(|energy| energy.is_finite()).collect();
-    let least = finite.iter().copied().fold(f64::INFINITY, f64::min);
-    Error::input(
-        format!(
-            "--gate {gate} lets {kept} of {drawn} samples through: their energies begin at {least:.2}, half are below {:.2}",
-            median(&finite)
-        ),
-        "nothing was written; raise --gate, add --polish, or leave --gate out",
-    )
+/// Refuses numbers that are none; the rows begin with sample `first` of the seed.
+fn check_finite(rows: &Samples, first: u64, n: u64) -> Result<(), Error> {
+    let lost = |row: &[f32]| row.iter().any(|x| !x.is_finite());
+    let mut places = rows.data.chunks_exact(rows.dim).enumerate().filter(|(_, row)| lost(row)).map(|(at, _)| at as u64);
+    let Some(at) = places.next() else { return Ok(()) };
+    let (count, drawn) = (1 + places.count(), first + rows.len() as u64);
+    let of = if drawn == n { format!("{n} samples") } else { format!("the first {drawn} samples") };
+    Err(Error::numerics(
+        format!("{count} of {of} are not finite, the first is number {}", first + at + 1),
+        "nothing was written; train the generator anew, or leave them out by a --gate",
+    ))
 }
 
-fn energies_of(target: &dyn Target, samples: &Samples) -> Vec<f64> {
-    let wide = |row: &[f32]| target.energy(&row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>());
-    samples.data.par_chunks_exact(samples.dim).map(wide).collect()
+/// Lets samples through whose energy is at most a bound.
+struct Gate {
+    energy: f64,
+    /// Samples that came.
+    judged: u64,
+    /// How many of them passed.
+    kept: u64,
+    /// Some energies that came, for the complaint.
+    energies: Vec<f64>,
+}
+
+impl Gate {
+    fn new(energy: f64) -> Self {
+        Self { energy, judged: 0, kept: 0, energies: Vec::new() }
+    }
+
+    /// The first `most` of the rows that pass. Rows that are not finite have no energy.
+    fn passed(&mut self, target: &dyn Target, rows: &Samples, most: u64) -> Result<Samples, Error> {
+        let mut passed = Samples { dim: rows.dim, data: Vec::new() };
+        for (row, energy) in rows.data.chunks_exact(rows.dim).zip(energies(target, &rows.data)) {
+            self.judged += 1;
+            if energy.is_finite() && self.energies.len() < GATE_ENERGIES {
+                self.energies.push(energy);
+            }
+            if energy <= self.energy {
+                self.kept += 1;
+                if (passed.len() as u64) < most {
+                    passed.data.extend(row);
+                }
+            }
+        }
+        if self.judged >= GATE_DRAWS && (self.kept as f64) < LEAST_RATE * self.judged as f64 {
+            return Err(self.closed());
+        }
+        Ok(passed)
+    }
+
+    fn closed(&self) -> Error {
+        let Self { energy, judged, kept, energies } = self;
+        let found = match energies.iter().copied().reduce(f64::min) {
+            Some(least) => format!("their energies begin at {least:.2}, half are below {:.2}", median(energies)),
+            None => "none of them has a finite energy".into(),
+        };
+        Error::input(
+            format!("--gate {energy} lets {kept} of {judged} samples through: {found}"),
+            "nothing was written; raise --gate, add --polish, or leave --gate out",
+        )
+    }
+}
+
+/// A bar for draws that take long.
+struct Watch {
+    name: String,
+    n: u64,
+    quiet: bool,
+    start: Instant,
+    progress: Option<Progress>,
+}
+
+impl Watch {
+    fn new(target: &dyn Target, n: u64, quiet: bool) -> Self {
+        Self { name: target.name().into(), n, quiet, start: Instant::now(), progress: None }
+    }
+
+    fn see(&mut self, written: u64) {
+        let whole = self.start.elapsed().mul_f64(self.n as f64 / written.max(1) as f64);
+        if self.progress.is_none() && self.start.elapsed() > LONG / 10 && whole > LONG {
+            let progress = Progress::new(&self.name, self.n, written, self.quiet);
+            progress.quality("samples");
+            self.progress = Some(progress);
+        } else if let Some(progress) = &self.progress {
+            progress.step(written);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.progress {
+            progress.finish();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::builtin;
 
     #[test]
     fn draws_follow_the_rate() {
@@ -172,10 +275,43 @@ mod tests {
 
     #[test]
     fn a_closed_gate_says_what_would_open_it() {
-        let error = closed(-60.0, 0, 1000, &[-40.0, -50.0, f64::NAN, -30.0]);
+        let gate = Gate { energy: -60.0, judged: 1000, kept: 0, energies: vec![-40.0, -50.0, -30.0] };
+        let error = gate.closed();
         let sentence =
             "--gate -60 lets 0 of 1000 samples through: their energies begin at -50.00, half are below -40.00";
         assert_eq!(error.to_string(), sentence);
         assert!(error.hint().contains("raise --gate"));
+        let error = Gate { energies: vec![], ..gate }.closed();
+        assert!(error.to_string().ends_with("none of them has a finite energy"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_are_not_finite_end_a_draw_and_are_counted() {
+        let rows = Samples { dim: 2, data: vec![0.0, 1.0, f32::NAN, 0.0, 0.0, f32::INFINITY, 2.0, 3.0] };
+        let error = check_finite(&rows, 0, 4).unwrap_err();
+        assert_eq!(error.to_string(), "2 of 4 samples are not finite, the first is number 2");
+        assert_eq!(error.exit_code(), 3);
+        let error = check_finite(&rows, 100, 1000).unwrap_err();
+        assert_eq!(error.to_string(), "2 of the first 104 samples are not finite, the first is number 102");
+        assert!(check_finite(&Samples { dim: 2, data: vec![0.0, 1.0] }, 0, 1).is_ok());
+    }
+
+    #[test]
+    fn an_infinite_gate_lets_no_infinite_sample_through() {
+        let target = &*builtin()[0];
+        let rows = Samples { dim: 2, data: vec![0.0, 1.0, f32::NAN, 0.0, 0.0, f32::INFINITY, 2.0, 3.0] };
+        let mut gate = Gate::new(f64::INFINITY);
+        assert_eq!(gate.passed(target, &rows, 9).unwrap().data, [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!((gate.judged, gate.kept), (4, 2));
+        assert_eq!(gate.passed(target, &rows, 1).unwrap().data, [0.0, 1.0], "no more than are wanted");
+    }
+
+    #[test]
+    fn parts_are_smaller_where_a_sample_costs_more() {
+        let target = |name: &str| builtin().into_iter().find(|target| target.name() == name).unwrap();
+        let [mog40, dw4, lj13, lj55] = ["mog40", "dw4", "lj13", "lj55"].map(|name| part(target(name).as_ref(), 0));
+        assert_eq!(mog40, *PART.end());
+        assert!(mog40 > dw4 && dw4 > lj13 && lj13 > lj55 && lj55 == *PART.start());
+        assert_eq!(part(target("mog40").as_ref(), 1_000_000), *PART.start());
     }
 }

@@ -11,11 +11,19 @@ use rayon::prelude::*;
 /// # Errors
 /// If the model cannot run; not after it was checked.
 pub fn sample(model: &Model<'_>, seed: u64, n: usize) -> Result<Samples, Error> {
+    rows(model, seed, 0, n)
+}
+
+/// Samples `first` up to `first + n` of a seed: each is the same whichever others are drawn.
+///
+/// # Errors
+/// If the model cannot run; not after it was checked.
+pub fn rows(model: &Model<'_>, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
     let dim = model.dim();
     let mut data = vec![0.0; n * dim];
     data.par_chunks_exact_mut(dim).enumerate().try_for_each_init(
         || vec![0; model.scratch()],
-        |scratch, (index, x)| model.sample(seed, index as u64, scratch, x).map_err(broken),
+        |scratch, (index, x)| model.sample(seed, first + index as u64, scratch, x).map_err(broken),
     )?;
     Ok(Samples { dim, data })
 }

@@ -82,7 +82,7 @@ mod tests {
     use super::quality::difference;
     use super::*;
     use crate::pretrained::{PRETRAINED, find};
-    use crate::sample::{float_model, sample_from};
+    use crate::sample::{Sampler, float_model};
     use kiln_core::artifact::Artifact;
 
     fn float(name: &str) -> Bytes {
@@ -95,7 +95,7 @@ mod tests {
             let bytes = float(pretrained.name);
             let model = Artifact::check(bytes.as_slice()).unwrap();
             assert_eq!(model.target(), pretrained.name);
-            let same = sample_from(pretrained.generator, pretrained.name, 3, 40).unwrap();
+            let same = Sampler::of(pretrained.file().unwrap(), pretrained.name).unwrap().rows(3, 0, 40).unwrap();
             assert_eq!(sample(&model, 3, 40).unwrap(), same, "{}", pretrained.name);
             assert_eq!(convert(&model, Format::F32).unwrap(), bytes);
         }

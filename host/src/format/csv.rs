@@ -1,47 +1,242 @@
 //! Comma-separated text with a header `x0,x1,…`. Numbers are written in the fewest digits that read back to
 //! the same float32.
+//!
+//! Columns named `x0`, `x1`, … are read in the order of their numbers, wherever they stand; columns of other names in the
+//! order of the file. A first line of numbers is a sample: there is no header then.
 
-use super::invalid;
+use super::label::{Contents, Label};
+use super::{check_room, invalid, text};
 use crate::engine::Samples;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use ::csv::{ReaderBuilder, StringRecord, Terminator, Trim};
+use std::io::{self, Read, Write};
 
-/// Writes a header and one line a sample.
-pub fn write(samples: &Samples, mut out: impl Write) -> io::Result<()> {
-    let header: Vec<String> = (0..samples.dim).map(|i| format!("x{i}")).collect();
-    writeln!(out, "{}", header.join(","))?;
-    for row in samples.data.chunks_exact(samples.dim.max(1)) {
-        for (i, x) in row.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            if *x == 0.0 || (1e-5..1e7).contains(&x.abs()) {
-                write!(out, "{comma}{x}")?
-            } else {
-                write!(out, "{comma}{x:e}")?
-            }
-        }
-        writeln!(out)?;
-    }
-    Ok(())
+/// Characters of a wrong word that a complaint shows.
+const SHOWN: usize = 24;
+
+/// A file in the making.
+pub struct Writer<W> {
+    dim: usize,
+    out: W,
 }
 
-/// Reads a header and one line a sample.
-pub fn read(input: impl Read) -> io::Result<Samples> {
-    let mut lines = BufReader::new(input).lines();
-    let header = lines.next().transpose()?.ok_or_else(|| invalid("it is empty"))?;
-    let dim = header.split(',').count();
-    let mut data = Vec::new();
-    for (at, line) in lines.enumerate() {
-        let line = line?;
-        let before = data.len();
-        for word in line.split(',') {
-            let number = word
-                .trim()
-                .parse::<f32>()
-                .map_err(|_| invalid(format!("line {}: '{word}' is not a number", at + 2)))?;
-            data.push(number);
-        }
-        if data.len() - before != dim {
-            return Err(invalid(format!("line {} has {} columns, the header {dim}", at + 2, data.len() - before)));
+impl<W: Write> Writer<W> {
+    /// Begins with the header.
+    pub fn new(dim: usize, mut out: W) -> io::Result<Self> {
+        let header: Vec<String> = (0..dim).map(|i| format!("x{i}")).collect();
+        writeln!(out, "{}", header.join(","))?;
+        Ok(Self { dim, out })
+    }
+}
+
+impl<W: Write> super::Writer for Writer<W> {
+    fn put(&mut self, rows: &[f32]) -> io::Result<()> {
+        self.out.write_all(&text(rows, self.dim, line)?)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn line(row: &[f32], out: &mut Vec<u8>) -> io::Result<()> {
+    for (i, x) in row.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        if *x == 0.0 || (1e-5..1e7).contains(&x.abs()) {
+            write!(out, "{comma}{x}")?
+        } else {
+            write!(out, "{comma}{x:e}")?
         }
     }
-    Ok(Samples { dim, data })
+    writeln!(out)
+}
+
+/// Reads one line a sample, where there is room for so many numbers.
+pub fn contents(input: impl Read, room: u64) -> io::Result<Contents> {
+    // With \n at every end, the line of a record is the one before the reader's; a \r before it is trimmed.
+    let mut reader = ReaderBuilder::new();
+    reader.has_headers(false).flexible(true).trim(Trim::All).terminator(Terminator::Any(b'\n'));
+    let mut reader = reader.from_reader(input.chain(&b"\n"[..]));
+    let mut record = StringRecord::new();
+    let (mut columns, mut first_line, mut data) = (Vec::new(), 0, Vec::new());
+    while reader.read_record(&mut record).map_err(broken)? {
+        // A line of blanks.
+        if record.len() == 1 && record[0].is_empty() {
+            continue;
+        }
+        let at = reader.position().line() - 1;
+        if columns.is_empty() {
+            first_line = at;
+            let header = header(&record)?;
+            columns = header.clone().unwrap_or_else(|| (0..record.len()).collect());
+            if header.is_some() {
+                continue;
+            }
+        }
+        if record.len() != columns.len() {
+            let (here, there) = (record.len(), columns.len());
+            return Err(invalid(format!("line {at} has {here} columns, line {first_line} has {there}")));
+        }
+        for column in &columns {
+            let word = &record[*column];
+            let number = word.parse::<f32>();
+            data.push(
+                number.map_err(|_| {
+                    invalid(format!("line {at}, column {}: {} is not a number", column + 1, quoted(word)))
+                })?,
+            );
+        }
+        check_room(data.len() as u64, room)?;
+    }
+    if columns.is_empty() {
+        return Err(invalid("it is empty"));
+    }
+    Ok(Contents { samples: Samples { dim: columns.len(), data }, label: Label::default() })
+}
+
+/// Where each coordinate stands, by a first line of names; nothing where it is a sample.
+fn header(record: &StringRecord) -> io::Result<Option<Vec<usize>>> {
+    let numbers = record.iter().filter(|word| word.parse::<f32>().is_ok()).count();
+    if numbers == record.len() {
+        let counted = record.len() > 1 && record.iter().enumerate().all(|(i, word)| word == i.to_string());
+        return if counted {
+            Err(invalid(
+                "its first line is 0,1,…: the numbers of columns or a sample? Name the columns x0,x1,…, or write it 0.0,1.0,…",
+            ))
+        } else {
+            Ok(None)
+        };
+    }
+    // numpy.savetxt puts a # before a header.
+    let names: Vec<&str> = record
+        .iter()
+        .enumerate()
+        .map(|(i, name)| if i == 0 { name.trim_start_matches(['#', ' ']) } else { name })
+        .collect();
+    if let Some(name) = record.iter().find(|word| word.parse::<f32>().is_ok()) {
+        return Err(invalid(format!("its first line has names and numbers, such as {}", quoted(name))));
+    }
+    if names.iter().all(|name| number_of(name).is_none()) {
+        return match names.iter().position(|name| name.is_empty()) {
+            Some(at) => Err(invalid(format!("column {} has no name", at + 1))),
+            None => Ok(Some((0..names.len()).collect())),
+        };
+    }
+    let mut places = vec![None; names.len()];
+    let mut beyond = None;
+    for (at, name) in names.iter().enumerate() {
+        let stranger = || match name.is_empty() {
+            true => invalid(format!("column {} has no name, beside columns x0,x1,…", at + 1)),
+            false => invalid(format!("column {} is not one of the coordinates x0,x1,…", quoted(name))),
+        };
+        match places.get_mut(number_of(name).ok_or_else(stranger)?) {
+            Some(place @ None) => *place = Some(at),
+            Some(Some(_)) => return Err(invalid(format!("there are two columns {}", quoted(name)))),
+            None => beyond = Some(name),
+        }
+    }
+    if let (Some(name), Some(gap)) = (beyond, places.iter().position(Option::is_none)) {
+        return Err(invalid(format!("there is a column {}, but no 'x{gap}'", quoted(name))));
+    }
+    Ok(places.into_iter().collect())
+}
+
+/// The number in a name such as x12.
+fn number_of(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix(['x', 'X'])?;
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    number.then(|| digits.parse().unwrap_or(usize::MAX))
+}
+
+fn quoted(word: &str) -> String {
+    match word.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("'{}…'", &word[..at]),
+        None => format!("'{word}'"),
+    }
+}
+
+fn broken(error: ::csv::Error) -> io::Error {
+    let line = error.position().map_or(0, ::csv::Position::line);
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        _ => invalid(format!("line {line} is not text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> io::Result<Samples> {
+        Ok(contents(text.as_bytes(), u64::MAX)?.samples)
+    }
+
+    fn refused(text: &str, words: &str) {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text:?}: {error}");
+    }
+
+    #[test]
+    fn columns_in_alphabetical_order_are_taken_by_their_names() {
+        let names: Vec<String> = (0..12).map(|i| format!("x{i}")).collect();
+        let mut sorted: Vec<usize> = (0..12).collect();
+        sorted.sort_by_key(|i| names[*i].clone());
+        let header: Vec<&str> = sorted.iter().map(|i| names[*i].as_str()).collect();
+        let row: Vec<String> = sorted.iter().map(|i| format!("{i}.5")).collect();
+        let text = format!("{}\n{}\n", header.join(","), row.join(","));
+        assert!(text.starts_with("x0,x1,x10,x11,x2"));
+        let inorder: Vec<f32> = (0..12).map(|i| i as f32 + 0.5).collect();
+        assert_eq!(read(&text).unwrap(), Samples { dim: 12, data: inorder });
+        assert_eq!(read("energy of a,b\n1,2\n").unwrap().data, [1.0, 2.0], "other names: in the file's order");
+    }
+
+    #[test]
+    fn a_file_without_a_header_keeps_its_first_row() {
+        assert_eq!(read("1,2\n3,4\n").unwrap(), Samples { dim: 2, data: vec![1.0, 2.0, 3.0, 4.0] });
+        assert_eq!(read("nan,-1e39\n").unwrap().data[1], f32::NEG_INFINITY);
+        refused("0,1\n0.5,0.25\n", "first line is 0,1");
+    }
+
+    #[test]
+    fn blank_lines_quotes_blanks_and_line_ends_of_other_programs_are_read() {
+        let plain = read("x0,x1\n1,2\n3,4\n").unwrap();
+        for text in [
+            "x0,x1\n1,2\n3,4\n\n",
+            "x0,x1\r\n1,2\r\n\r\n3,4\r\n",
+            "\"x0\",\"x1\"\n\"1\",\"2\"\n\"3\",\"4\"",
+            " x0 , x1 \n 1.0 , 2 \n   \n +3e0,\t4\n",
+            "\u{feff}x0,x1\n1,2\n3,4\n",
+            "# x0,x1\n1,2\n3,4\n",
+            "X1,X0\n2,1\n4,3\n",
+        ] {
+            assert_eq!(read(text).unwrap(), plain, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_contradict_each_other_are_named() {
+        refused("x0,x1,energy\n1,2,3\n", "column 'energy' is not one of");
+        refused("energy,x0\n1,2\n", "column 'energy'");
+        refused(",x0,x1\n0,1,2\n", "column 1 has no name");
+        refused(",a,b\n0,1,2\n", "column 1 has no name");
+        refused("x0,x1,x0\n1,2,3\n", "two columns 'x0'");
+        refused("x1,x01\n1,2\n", "two columns 'x01'");
+        refused("x0,x2\n1,2\n", "a column 'x2', but no 'x1'");
+        refused("x5,x0,x1\n1,2,3\n", "a column 'x5', but no 'x2'");
+        refused("x1,x2\n1,2\n", "a column 'x2', but no 'x0'");
+        refused("x99999999999999999999\n1\n", "a column 'x99999999999999999999', but no 'x0'");
+        refused("x0,1.5\n1,2\n", "names and numbers, such as '1.5'");
+    }
+
+    #[test]
+    fn what_is_wrong_is_placed_by_its_line() {
+        refused("x0,x1\n1,2\n\n3\n", "line 4 has 1 columns, line 1 has 2");
+        refused("1,2\n1,2,\n", "line 2 has 3 columns, line 1 has 2");
+        refused("x0,x1\n1,2\n3,\n", "line 3, column 2: '' is not a number");
+        refused("x0\none\n", "line 2, column 1: 'one' is not a number");
+        refused("x0;x1\n1;2\n", "line 2, column 1: '1;2' is not a number");
+        refused("x0\n\"1\n2\n3 and all that follows it in a long text\n", "…' is not a number");
+        refused("\n\n", "it is empty");
+        assert!(contents(&b"x0\n1\n\xff\xfe\n"[..], u64::MAX).unwrap_err().to_string().contains("line 3"));
+        assert!(contents(&b"x0\n1\n2\n"[..], 1).unwrap_err().to_string().contains("memory"));
+    }
 }

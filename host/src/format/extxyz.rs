@@ -1,7 +1,12 @@
 //! Extended XYZ: particles for OVITO, ASE, VMD, one frame a sample. The comment line holds the columns' meaning, the
 //! energy and the target with its convention; units are the target's own. In the plane z is 0.
+//!
+//! Frames of other programs are read by their `Properties`; without these a line is a species and three coordinates. Frames
+//! must be open clusters: a frame is periodic where `pbc` has a T, and where it has a `Lattice` and no `pbc`, as ASE and
+//! OVITO understand it.
 
-use super::invalid;
+use super::label::{Contents, Label, one_line};
+use super::{check_room, invalid, text};
 use crate::engine::Samples;
 use crate::target_api::{Structure, Target};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,16 +14,37 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 /// Particles of no element: most programs take X for a dummy atom.
 const SPECIES: &str = "X";
 
-/// Writes one frame a sample. Numbers are written in the fewest digits that read back to the same float32.
-pub fn write(samples: &Samples, target: &dyn Target, mut out: impl Write) -> io::Result<()> {
-    let Structure::Particles { count, dimensions } = target.structure() else {
-        return Err(invalid("an .extxyz holds particles"));
-    };
-    if dimensions > 3 || samples.dim != count * dimensions {
-        return Err(invalid("an .extxyz holds particles in at most three dimensions"));
+/// A file in the making.
+pub struct Writer<'a, W> {
+    frames: Frames<'a>,
+    out: W,
+}
+
+/// Frames of a target.
+struct Frames<'a> {
+    target: &'a dyn Target,
+    count: usize,
+    dimensions: usize,
+    convention: String,
+}
+
+impl<'a, W: Write> Writer<'a, W> {
+    /// Of a target of particles in at most three dimensions.
+    pub fn new(target: &'a dyn Target, out: W) -> io::Result<Self> {
+        let Structure::Particles { count, dimensions } = target.structure() else {
+            return Err(invalid("an .extxyz holds particles"));
+        };
+        if dimensions > 3 || target.dim() != count * dimensions {
+            return Err(invalid("an .extxyz holds particles in at most three dimensions"));
+        }
+        Ok(Self { frames: Frames { target, count, dimensions, convention: one_line(&target.convention()) }, out })
     }
-    let convention = target.convention().replace(['\n', '"'], " ");
-    for row in samples.data.chunks_exact(samples.dim.max(1)) {
+}
+
+impl Frames<'_> {
+    /// One frame. Numbers are written in the fewest digits that read back to the same float32.
+    fn write(&self, row: &[f32], out: &mut Vec<u8>) -> io::Result<()> {
+        let Self { target, count, dimensions, convention } = self;
         let wide: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
         writeln!(out, "{count}")?;
         writeln!(
@@ -27,56 +53,226 @@ pub fn write(samples: &Samples, target: &dyn Target, mut out: impl Write) -> io:
             target.energy(&wide),
             target.name()
         )?;
-        for particle in row.chunks_exact(dimensions) {
+        for particle in row.chunks_exact(*dimensions) {
             write!(out, "{SPECIES}")?;
             for k in 0..3 {
                 write!(out, " {}", particle.get(k).copied().unwrap_or(0.0))?;
             }
             writeln!(out)?;
         }
+        Ok(())
+    }
+}
+
+impl<W: Write> super::Writer for Writer<'_, W> {
+    fn put(&mut self, rows: &[f32]) -> io::Result<()> {
+        let Frames { count, dimensions, .. } = self.frames;
+        let frames = &self.frames;
+        self.out.write_all(&text(rows, count * dimensions, |row, out| frames.write(row, out))?)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Lines with their numbers.
+struct Lines<R> {
+    input: R,
+    at: usize,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn next(&mut self) -> io::Result<Option<String>> {
+        let mut line = String::new();
+        let read = self.input.read_line(&mut line);
+        self.at += 1;
+        let read = read.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => invalid(format!("line {} is not text", self.at)),
+            _ => error,
+        })?;
+        Ok((read > 0).then_some(line))
+    }
+}
+
+/// Reads frames of equally many particles, where there is room for so many numbers. `dimensions` in the comment says how
+/// many coordinates count; without it all of `pos` do.
+pub fn contents(input: impl Read, room: u64) -> io::Result<Contents> {
+    let mut lines = Lines { input: BufReader::new(input), at: 0 };
+    let mut samples = Samples { dim: 0, data: Vec::new() };
+    let mut label = Label::default();
+    let mut frame = 0;
+    while let Some(head) = lines.next()? {
+        if head.trim().is_empty() {
+            continue;
+        }
+        frame += 1;
+        let bad = |line: usize, what: String| invalid(format!("frame {frame}, line {line}: {what}"));
+        let count: usize = match head.trim().parse() {
+            Ok(0) | Err(_) => return Err(bad(lines.at, "it does not begin with a number of particles".into())),
+            Ok(count) => count,
+        };
+        let comment = lines.next()?.ok_or_else(|| bad(lines.at, "it has no comment line".into()))?;
+        let comment = Comment::of(&comment).map_err(|what| bad(lines.at, what))?;
+        let particles = (count, comment.dimensions);
+        if label.particles.is_some_and(|before| before != particles) {
+            return Err(bad(lines.at, "it has other particles than the frames before".into()));
+        }
+        label.particles = Some(particles);
+        for (known, new) in
+            [(&mut label.target, comment.target.clone()), (&mut label.convention, comment.convention.clone())]
+        {
+            if known.is_some() && new.is_some() && *known != new {
+                return Err(bad(lines.at, "it names another target or convention than the frames before".into()));
+            }
+            *known = new.or(known.take());
+        }
+        for _ in 0..count {
+            let line = lines.next()?.filter(|line| !line.trim().is_empty());
+            let line = line.ok_or_else(|| bad(lines.at, format!("it has fewer than {count} particles")))?;
+            comment.position(&line, &mut samples.data).map_err(|what| bad(lines.at, what))?;
+        }
+        check_room(samples.data.len() as u64, room)?;
+    }
+    let (count, dimensions) = label.particles.ok_or_else(|| invalid("it holds no particles"))?;
+    samples.dim = count * dimensions;
+    Ok(Contents { samples, label })
+}
+
+/// What the second line of a frame says.
+struct Comment {
+    /// Where the first coordinate stands among the words of a line, and how many there are.
+    at: usize,
+    coordinates: usize,
+    /// Words of a line, where that is said.
+    words: Option<usize>,
+    /// How many of the coordinates count; the others are 0.
+    dimensions: usize,
+    target: Option<String>,
+    convention: Option<String>,
+}
+
+impl Comment {
+    fn of(text: &str) -> Result<Self, String> {
+        let pairs = pairs(text)?;
+        let value =
+            |key: &str| pairs.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str());
+        check_open(value("pbc"), value("Lattice").is_some())?;
+        let (at, coordinates, words) = match value("Properties") {
+            Some(properties) => columns(properties)?,
+            None => (1, 3, None),
+        };
+        let dimensions = match value("dimensions") {
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|d| (1..=coordinates).contains(d))
+                .ok_or_else(|| format!("dimensions is {text}, but must be a number from 1 to {coordinates}"))?,
+            None => coordinates,
+        };
+        let [target, convention] = ["target", "convention"].map(|key| value(key).map(String::from));
+        Ok(Self { at, coordinates, words, dimensions, target, convention })
+    }
+
+    /// Appends the position in a line.
+    fn position(&self, line: &str, data: &mut Vec<f32>) -> Result<(), String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let Some(said) = self.words.filter(|said| *said != words.len()) {
+            return Err(format!("it has {} columns, and Properties says {said}", words.len()));
+        }
+        let position = words.get(self.at..).and_then(|rest| rest.get(..self.coordinates));
+        let position = position.ok_or("it has no species and three coordinates")?;
+        for (k, word) in position.iter().enumerate() {
+            let x: f32 = word.parse().map_err(|_| format!("the coordinate '{word}' is not a number"))?;
+            if k < self.dimensions {
+                data.push(x);
+            } else if x != 0.0 {
+                let (axis, dimensions) = (k + 1, self.dimensions);
+                return Err(format!("coordinate {axis} is {word}, and dimensions={dimensions} says that it is 0"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where `pos` begins, how many columns it has, and how many there are, of `species:S:1:pos:R:3` and the like.
+fn columns(properties: &str) -> Result<(usize, usize, Option<usize>), String> {
+    let wrong = || format!("Properties={properties} is not name:type:columns, again and again");
+    let words: Vec<&str> = properties.split(':').collect();
+    if !words.len().is_multiple_of(3) {
+        return Err(wrong());
+    }
+    let (mut total, mut found) = (0, None);
+    for property in words.chunks_exact(3) {
+        let columns: usize = property[2].trim().parse().ok().filter(|n| (1..1000).contains(n)).ok_or_else(wrong)?;
+        if property[0].trim().eq_ignore_ascii_case("pos") {
+            if found.is_some() {
+                return Err("Properties has pos twice".into());
+            }
+            if !matches!(property[1].trim(), "R" | "I" | "r" | "i") || columns > 3 {
+                return Err(format!("Properties has pos:{}:{columns}, not pos:R:3", property[1]));
+            }
+            found = Some((total, columns));
+        }
+        total += columns;
+    }
+    let (at, coordinates) = found.ok_or("Properties has no pos: it says nothing of positions")?;
+    Ok((at, coordinates, Some(total)))
+}
+
+/// Refuses a periodic frame.
+fn check_open(pbc: Option<&str>, lattice: bool) -> Result<(), String> {
+    const OPEN: &str = "Kiln's targets are open clusters";
+    let Some(text) = pbc else {
+        return match lattice {
+            true => Err(format!("it has a Lattice and no pbc, which means periodic, and {OPEN} (pbc=\"F F F\")")),
+            false => Ok(()),
+        };
+    };
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        match word.to_ascii_lowercase().as_str() {
+            "f" | "false" | "0" => {}
+            "t" | "true" | "1" => return Err(format!("it is periodic (pbc=\"{text}\"), and {OPEN}")),
+            _ => return Err(format!("pbc=\"{text}\" is not three of T and F")),
+        }
     }
     Ok(())
 }
 
-/// Reads frames of equally many particles. `dimensions` in the comment says how many coordinates count; without it,
-/// three.
-pub fn read(input: impl Read) -> io::Result<Samples> {
-    let mut lines = BufReader::new(input).lines();
-    let mut samples = Samples { dim: 0, data: Vec::new() };
-    let mut at = 0;
-    while let Some(head) = lines.next().transpose()? {
-        if head.trim().is_empty() {
+/// The `key=value` pairs of a comment; values may stand in quotes, brackets or braces. Other words are left out.
+fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut all = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
+        let (key, after) = rest.split_at(end);
+        let Some(after) = after.trim_start().strip_prefix('=').map(str::trim_start) else {
+            rest = after.trim_start();
             continue;
-        }
-        at += 1;
-        let bad = |what: &str| invalid(format!("frame {at}: {what}"));
-        let count: usize = head.trim().parse().map_err(|_| bad("it does not begin with a number of particles"))?;
-        let comment = lines.next().transpose()?.ok_or_else(|| bad("it has no comment line"))?;
-        let dimensions = match comment.split_whitespace().find_map(|word| word.strip_prefix("dimensions=")) {
-            Some(text) => text.parse().ok().filter(|d| (1..=3).contains(d)).ok_or_else(|| bad("bad dimensions"))?,
-            None => 3,
         };
-        let before = samples.data.len();
-        for _ in 0..count {
-            let line = lines.next().transpose()?.ok_or_else(|| bad("it is cut short"))?;
-            let numbers: Vec<f32> = line.split_whitespace().skip(1).map_while(|word| word.parse().ok()).collect();
-            let position = numbers.get(..dimensions).ok_or_else(|| bad("a line has no position after the species"))?;
-            samples.data.extend(position);
-        }
-        let dim = samples.data.len() - before;
-        if samples.dim != 0 && dim != samples.dim {
-            return Err(bad("it has another number of particles than the first one"));
-        }
-        samples.dim = dim;
+        let close = match after.chars().next() {
+            Some('"') => '"',
+            Some('\'') => '\'',
+            Some('[') => ']',
+            Some('{') => '}',
+            _ => {
+                let end = after.find(char::is_whitespace).unwrap_or(after.len());
+                all.push((key.to_string(), after[..end].to_string()));
+                rest = after[end..].trim_start();
+                continue;
+            }
+        };
+        let (value, later) =
+            after[1..].split_once(close).ok_or_else(|| format!("the value of {key} has no closing {close}"))?;
+        all.push((key.to_string(), value.to_string()));
+        rest = later.trim_start();
     }
-    if samples.dim == 0 {
-        return Err(invalid("it holds no particles"));
-    }
-    Ok(samples)
+    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Writer as _;
     use super::*;
     use crate::target::builtin;
 
@@ -84,34 +280,106 @@ mod tests {
         builtin().into_iter().find(|target| target.name() == name).unwrap()
     }
 
+    fn read(text: &str) -> io::Result<Contents> {
+        contents(text.as_bytes(), u64::MAX)
+    }
+
+    fn refused(text: &str, words: &str) {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text:?}: {error}");
+    }
+
     #[test]
     fn a_frame_is_what_viewers_read() {
         let samples = Samples { dim: 8, data: vec![2.0, 0.5, -2.0, 0.25, 0.0, 2.0, -1e-20, -2.0] };
+        let dw4 = named("dw4");
         let mut text = Vec::new();
-        write(&samples, named("dw4").as_ref(), &mut text).unwrap();
+        let mut writer = Box::new(Writer::new(dw4.as_ref(), &mut text).unwrap());
+        writer.put(&samples.data).unwrap();
+        writer.finish().unwrap();
         let text = String::from_utf8(text).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "4");
         let wide: Vec<f64> = samples.data.iter().map(|x| f64::from(*x)).collect();
-        let energy = format!("energy={:.6}", named("dw4").energy(&wide));
+        let energy = format!("energy={:.6}", dw4.energy(&wide));
         assert!(lines[1].starts_with("Properties=species:S:1:pos:R:3 ") && lines[1].contains(&energy), "{}", lines[1]);
         assert_eq!(lines[2..4], ["X 2 0.5 0", "X -2 0.25 0"]);
         assert_eq!(lines.len(), 6);
-        assert_eq!(read(text.as_bytes()).unwrap(), samples);
+        let back = read(&text).unwrap();
+        assert_eq!(back.samples, samples);
+        let label = Label {
+            target: Some("dw4".into()),
+            convention: Some(one_line(&dw4.convention())),
+            particles: Some((4, 2)),
+        };
+        assert_eq!(back.label, label);
     }
 
     #[test]
-    fn other_programs_frames_are_read_and_broken_ones_refused() {
-        let text = "2\nLattice=\"1 0 0 0 1 0 0 0 1\"\nAr 1 2 3 9.5\nAr 4 5 6 9.5\n\n2\n\nAr 1 1 1\nAr 2 2 2\n";
-        assert_eq!(read(text.as_bytes()).unwrap().data, [1., 2., 3., 4., 5., 6., 1., 1., 1., 2., 2., 2.]);
-        for bad in ["", "two\n\n", "2\n\nAr 1 2 3\n", "1\n\nAr 1 2\n", "1\n\nAr 1 2 3\n2\n\nAr 1 2 3\nAr 1 2 3\n"] {
-            assert!(read(bad.as_bytes()).is_err(), "{bad:?}");
+    fn columns_before_the_positions_are_not_taken_for_them() {
+        for (properties, lines) in [
+            ("species:S:1:id:I:1:pos:R:3", "Ar 7 1 2 3\nAr 8 4 5 6\n"),
+            ("species:S:1:mass:R:1:pos:R:3:forces:R:3", "Ar 39.9 1 2 3 0 0 0\nAr 39.9 4 5 6 0 0 0\n"),
+            ("pos:R:3:species:S:1", "1 2 3 Ar\n4 5 6 Ar\n"),
+        ] {
+            let frame = format!("2\nProperties={properties} pbc=\"F F F\"\n{lines}");
+            // The second frame has columns of its own.
+            let two = format!("{frame}2\nany words, it's free text\nAr 1 1 1 9.5\nAr 2 2 2 9.5\n");
+            let expected = [1., 2., 3., 4., 5., 6., 1., 1., 1., 2., 2., 2.];
+            assert_eq!(read(&two).unwrap().samples, Samples { dim: 6, data: expected.to_vec() }, "{properties}");
         }
     }
 
     #[test]
+    fn periodic_frames_are_not_taken_for_open_clusters() {
+        let frame = |comment: &str| format!("1\n{comment}\nAr 1 2 3\n");
+        let lattice = "Lattice=\"9 0 0 0 9 0 0 0 9\"";
+        for comment in ["pbc=\"T T T\"", "pbc=[False, False, True]", "energy=1 pbc='F T F'"] {
+            refused(&frame(comment), "frame 1, line 2: it is periodic");
+            refused(&frame(&format!("{lattice} {comment}")), "it is periodic");
+        }
+        refused(&frame(lattice), "a Lattice and no pbc, which means periodic");
+        refused(&frame("pbc=\"N N N\""), "not three of T and F");
+        assert!(read(&frame(&format!("{lattice} pbc=\"F F F\""))).is_ok());
+    }
+
+    #[test]
+    fn broken_frames_are_refused_by_frame_and_line() {
+        let first = "1\n\nAr 1 2 3\n";
+        let properties = |text: &str, line: &str| format!("{first}1\nProperties={text}\n{line}\n");
+        for (text, words) in [
+            ("", "it holds no particles"),
+            ("two\n\n", "frame 1, line 1: it does not begin with a number"),
+            ("0\n\n", "frame 1, line 1: it does not begin with a number"),
+            ("1", "no comment line"),
+            ("2\n\nAr 1 2 3\n", "frame 1, line 4: it has fewer than 2 particles"),
+            ("1\n\nAr 1 2\n", "frame 1, line 3: it has no species and three coordinates"),
+            ("1\n\n1 2 3\n", "no species and three"),
+            ("1\n\nAr 1 two 3\n", "frame 1, line 3: the coordinate 'two' is not a number"),
+            ("1\n\nAr 1 2 3\nAr 4 5 6\n", "frame 2, line 4: it does not begin"),
+            ("1\n\nAr 1 2 3\n2\n\nAr 1 2 3\nAr 1 2 3\n", "frame 2, line 5: it has other particles"),
+            ("1\ndimensions=2\nAr 1 2 0.5\n", "coordinate 3 is 0.5, and dimensions=2"),
+            ("1\ndimensions=4\nAr 1 2 3\n", "dimensions is 4"),
+            ("1\nconvention=\"open\nAr 1 2 3\n", "convention has no closing"),
+            (&properties("species:S:1:velo:R:3", "Ar 1 2 3"), "frame 2, line 5: Properties has no pos"),
+            (
+                &properties("species:S:1:pos:R:3", "Ar 1 2 3 4"),
+                "frame 2, line 6: it has 5 columns, and Properties says 4",
+            ),
+            (&properties("species:S:1:pos:S:3", "Ar 1 2 3"), "not pos:R:3"),
+            (&properties("pos:R:3:pos:R:3", "1 2 3 1 2 3"), "pos twice"),
+            (&properties("species:S", "Ar 1 2 3"), "is not name:type:columns"),
+            (&properties("species:S:-1:pos:R:3", "Ar 1 2 3"), "is not name:type:columns"),
+        ] {
+            refused(text, words);
+        }
+        refused("1\ntarget=a\nAr 1 2 3\n1\ntarget=b\nAr 1 2 3\n", "frame 2, line 5: it names another target");
+        assert!(contents(&b"1\n\xff\nAr 1 2 3\n"[..], 9).unwrap_err().to_string().contains("line 2 is not text"));
+        assert!(contents(&b"1\n\nAr 1 2 3\n"[..], 2).unwrap_err().to_string().contains("memory"));
+    }
+
+    #[test]
     fn what_is_not_particles_is_refused() {
-        let samples = Samples { dim: 2, data: vec![0.0; 2] };
-        assert!(write(&samples, named("mog40").as_ref(), Vec::new()).is_err());
+        assert!(Writer::new(named("mog40").as_ref(), Vec::new()).is_err());
     }
 }

@@ -1,0 +1,212 @@
+//! What holds for files of every format.
+
+use super::*;
+use crate::target::builtin;
+use std::cell::Cell;
+
+fn named(name: &str) -> Box<dyn Target> {
+    builtin().into_iter().find(|target| target.name() == name).unwrap()
+}
+
+fn bits(samples: &Samples) -> Vec<u32> {
+    samples.data.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn every_format_reads_back_the_same_bits() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let data: Vec<f32> = vec![0.1, -1.5e-20, 3.4e38, f32::MIN_POSITIVE, 1.0 / 3.0, -0.0, 2.0, 5e7];
+    let samples = Samples { dim: 8, data };
+    for name in ["a.npy", "a.npz", "a.csv", "B.CSV", "a.extxyz"] {
+        let path = place.path().join(name);
+        write(&path, &samples, target.as_ref(), false).unwrap();
+        let back = read(&path).unwrap();
+        assert_eq!(back.dim, 8);
+        assert_eq!(bits(&back), bits(&samples), "{name}");
+        let before = std::fs::read(&path).unwrap();
+        let other = Samples { dim: 8, data: vec![1.0; 8] };
+        assert!(write(&path, &other, target.as_ref(), false).unwrap_err().hint().contains("--force"));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        write(&path, &samples, target.as_ref(), true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}: the same samples give the same bytes");
+    }
+}
+
+#[test]
+fn parts_make_the_same_file_as_the_whole() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let data: Vec<f32> = (0..8 * 1000).map(|i| (i as f32).sin()).collect();
+    let whole = Samples { dim: 8, data };
+    for name in ["npy", "npz", "csv", "extxyz"] {
+        let [one, many] = ["one", "many"].map(|file| place.path().join(format!("{file}.{name}")));
+        write(&one, &whole, target.as_ref(), false).unwrap();
+        write_in_parts(&many, 1000, target.as_ref(), false, |put| {
+            whole.data.chunks(8 * 77).try_for_each(|part| put(&Samples { dim: 8, data: part.to_vec() }))
+        })
+        .unwrap();
+        assert!(std::fs::read(&one).unwrap() == std::fs::read(&many).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_was_not_finished_is_not_there() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let part = Samples { dim: 8, data: vec![0.5; 8] };
+    for name in ["npy", "npz", "csv", "extxyz"] {
+        let path = place.path().join(format!("x.{name}"));
+        let stopped = write_in_parts(&path, 2, target.as_ref(), false, |put| {
+            put(&part)?;
+            Err::<(), _>(Error::interrupted("stopped", "go on"))
+        });
+        assert_eq!(stopped.unwrap_err().exit_code(), 130);
+        let short = write_in_parts(&path, 2, target.as_ref(), false, |put| put(&part));
+        assert!(short.unwrap_err().to_string().contains("1 samples came where 2"));
+        let other = write_in_parts(&path, 1, target.as_ref(), false, |put| {
+            // A caller that does not look.
+            let _ = put(&Samples { dim: 3, data: vec![0.0; 3] });
+            Ok(())
+        });
+        assert!(other.unwrap_err().to_string().contains("something else"));
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn bad_destinations_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    for (name, word) in [("a.txt", "extension"), ("a", "extension"), ("no/a.npy", "does not exist")] {
+        let error = check_destination(&place.path().join(name), false).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    std::fs::create_dir(place.path().join("d.npy")).unwrap();
+    assert!(check_destination(&place.path().join("d.npy"), true).is_err());
+    let error = open(&place.path().join("d.npy")).unwrap_err();
+    assert!(error.to_string().contains("is not a file"), "{error}");
+}
+
+#[test]
+fn what_has_no_room_is_refused_with_the_estimate() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let refused = |name: &str, n: u64, word: &str| {
+        let error = check_space(&place.path().join(name), n, target.as_ref()).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    };
+    refused("a.npz", 1 << 30, "34.4 GB, and an .npz holds 4 GB");
+    if space::available_disk(place.path()).is_some() {
+        refused("a.npy", u64::MAX, "samples of DW-4 take 590295810.4 TB, and the disk of '");
+        refused("a.csv", u64::MAX, " free");
+    }
+    assert!(check_space(&place.path().join("a.npy"), 1000, target.as_ref()).is_ok());
+}
+
+#[test]
+fn files_of_something_else_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.npy", "not an array"),
+        ("a.npz", "not an archive"),
+        ("a.csv", "x0,x1\n1,2\n3\n"),
+        ("b.csv", "x0\none\n"),
+        ("a.extxyz", "one\n"),
+    ] {
+        let path = place.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(error.hint().contains("it must hold"), "{name}");
+    }
+}
+
+#[test]
+fn a_label_of_another_target_is_refused() {
+    let lj13 = named("lj13");
+    let label = |target: &str, convention: &str, particles| Label {
+        target: Some(target.into()),
+        convention: Some(convention.into()),
+        particles: Some(particles),
+    };
+    let ours = label::one_line(&lj13.convention());
+    assert!(label("lj13", &ours, (13, 3)).check("x", lj13.as_ref()).is_ok());
+    assert!(Label::default().check("x", lj13.as_ref()).is_ok());
+    for (label, word) in [
+        (label("lj13-pairs-once", &ours, (13, 3)), "of lj13-pairs-once, not of lj13"),
+        (label("lj13", "pairs once", (13, 3)), "another convention than LJ-13's: pairs once"),
+        (label("lj13", &ours, (3, 13)), "3 particles in 13 dimensions, LJ-13 has 13 in 3"),
+    ] {
+        let error = label.check("x", lj13.as_ref()).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    let particles = Label { particles: Some((16, 2)), ..Label::default() };
+    let error = particles.check("x", named("mw32").as_ref()).unwrap_err();
+    assert!(error.to_string().contains("Many-Well-32 has no particles"), "{error}");
+}
+
+/// Deterministic random numbers (Knuth's MMIX generator, high bits).
+struct Dice(Cell<u64>);
+
+impl Dice {
+    fn below(&self, n: usize) -> usize {
+        self.0.set(self.0.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+        ((self.0.get() >> 33) as usize) % n.max(1)
+    }
+}
+
+/// Another file: some bytes changed, cut out, doubled or put in.
+fn mutated(bytes: &[u8], dice: &Dice) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len());
+        let some = &b"\x00\xff{}()[],:'\"\n -.0123456789eTF=xPK"[..];
+        match dice.below(6) {
+            0 => bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1 << dice.below(8)),
+            1 => bytes.iter_mut().skip(at).take(1).for_each(|b| *b = some[dice.below(some.len())]),
+            2 => bytes.truncate(at),
+            3 => drop(bytes.splice(at..(at + dice.below(9)).min(bytes.len()), [])),
+            4 => drop(bytes.splice(at..at, vec![some[dice.below(some.len())]; dice.below(40)])),
+            _ => {
+                let end = (at + dice.below(60)).min(bytes.len());
+                let part = bytes[at..end].to_vec();
+                drop(bytes.splice(at..at, part));
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_bytes_make_a_reader_panic_or_hang() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let samples = Samples { dim: 8, data: (0..24).map(|i| i as f32 / 7.0).collect() };
+    let mut files: Vec<(Format, Vec<u8>)> = vec![
+        (Format::Npy, include_bytes!("fixtures/particles_fortran.npy").to_vec()),
+        (Format::Npz, include_bytes!("fixtures/compressed.npz").to_vec()),
+        (Format::Npz, include_bytes!("fixtures/arr_0.npz").to_vec()),
+    ];
+    for (format, name) in
+        [(Format::Npy, "a.npy"), (Format::Npz, "a.npz"), (Format::Csv, "a.csv"), (Format::Extxyz, "a.extxyz")]
+    {
+        let path = place.path().join(name);
+        write(&path, &samples, target.as_ref(), false).unwrap();
+        files.push((format, std::fs::read(&path).unwrap()));
+    }
+    let start = std::time::Instant::now();
+    let dice = Dice(Cell::new(13));
+    let mut read = 0;
+    for (format, bytes) in files {
+        for _ in 0..1000 {
+            let bytes = mutated(&bytes, &dice);
+            let length = bytes.len() as u64;
+            if let Ok(contents) = format.read(io::Cursor::new(bytes), length) {
+                assert!(contents.samples.dim > 0 && contents.samples.data.len().is_multiple_of(contents.samples.dim));
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 100, "some are still files");
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
