@@ -9,6 +9,10 @@ use kiln_core::random::{Purpose, Stream};
 use kiln_core::score::Estimator;
 use kiln_gpu::posterior::{EnergyTarget, Target, normal_batch};
 use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
+
+/// Nobody interrupts a bench.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 const ROWS: usize = 1024;
 
@@ -57,7 +61,7 @@ fn batch(c: &mut Criterion, name: &str, target: &dyn Target, scale: f32, v: f32,
     let y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, target.dim()).into_iter().map(|z| scale * z).collect();
     let ratios = vec![v; ROWS];
     let mut out = vec![0.0; y.len()];
-    c.bench_function(name, |b| b.iter(|| black_box(target.denoise((1, 0), &y, &ratios, params, &mut out))));
+    c.bench_function(name, |b| b.iter(|| black_box(target.denoise((1, 0), &y, &ratios, params, &mut out, &NEVER))));
 }
 
 fn posteriors(c: &mut Criterion) {

@@ -6,6 +6,7 @@ use host::{preset, run::Run, target, train};
 use kiln_gpu::Cpu;
 use kiln_gpu::trainer::Trainer;
 use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
 
 fn config(name: &str, preset: &str, dim: usize) -> Config {
     let mut settings = preset::settings(name, preset, dim);

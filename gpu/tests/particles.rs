@@ -56,7 +56,8 @@ fn check(target: &dyn Target, width: f32) {
     mean_free(symmetry, &mut y);
     assert!(largest_mean(symmetry, &y) < 1e-6);
     let mut denoised = vec![f32::NAN; y.len()];
-    let reports = target.denoise((1, 0), &y, &[0.2; ROWS], &params(), &mut denoised);
+    let reports =
+        target.denoise((1, 0), &y, &[0.2; ROWS], &params(), &mut denoised, &std::sync::atomic::AtomicBool::new(false));
     assert!(denoised.iter().all(|x| x.is_finite()) && reports.iter().all(|row| row.energy.is_finite()));
     assert!(denoised.iter().zip(&y).any(|(d, y)| (d - y).abs() > 0.01), "it moves");
     assert!(largest_mean(symmetry, &denoised) < 1e-5, "{}", largest_mean(symmetry, &denoised));

@@ -8,6 +8,7 @@ use host::target_api::Target;
 use host::{preset, target, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
+use std::sync::atomic::AtomicBool;
 
 /// What is allowed in any case, relative to the largest number: both are f32, sum in orders of their own, and train on it.
 const ROUNDING: f64 = 2e-3;
