@@ -9,16 +9,13 @@ use kiln_gpu::Checkpoint;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Trains and samples.
+/// Trains.
 pub trait Engine: Sync {
     /// Every target it knows, the default one first.
     fn targets(&self) -> Vec<Box<dyn Target>>;
 
     /// Trains as `job` says, writing metrics, checkpoints and the generator into its run directory.
     fn train(&self, job: &Job<'_>) -> Result<Outcome, Error>;
-
-    /// Draws `n` samples from the generator of a run.
-    fn sample(&self, run: &Run, config: &Config, seed: u64, n: usize) -> Result<Samples, Error>;
 }
 
 /// One training.
@@ -36,7 +33,7 @@ pub struct Job<'a> {
     /// What the person watches.
     pub progress: &'a Progress,
     /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`]. The training sets it
-    /// itself where its budget ends within a step.
+    /// itself for a moment where its budget ends within a step.
     pub stop: &'a AtomicBool,
 }
 

@@ -1,26 +1,29 @@
 //! The engine: trains as a configuration says, and samples from what was trained.
 
-use crate::config::{About, Config, Select, Settings};
-use crate::engine::{Engine, Job, Outcome, Samples};
+mod window;
+
+use crate::config::{About, Select, Settings};
+use crate::engine::{Engine, Job, Outcome};
 use crate::error::{Error, Kind};
 use crate::guard::Guard;
 use crate::metric::suite::Headline;
 use crate::metric::{selection, suite};
 use crate::progress::Progress;
-use crate::run::{BEST, GENERATOR, Level, METRICS, Phase, Record, Run};
+use crate::run::{BEST, GENERATOR, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start;
 use crate::target;
 use crate::target_api::Target;
 use kiln_core::random::Purpose;
-use kiln_gpu::posterior::{self, RowReport, normal_batch};
-use kiln_gpu::trainer::{StepError, StepReport, Trainer};
-use kiln_gpu::{Backend, Checkpoint, CheckpointError};
+use kiln_gpu::posterior::{self, normal_batch};
+use kiln_gpu::trainer::{StepError, Trainer};
+use kiln_gpu::{Backend, Checkpoint};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
+use window::Window;
 
 /// Samples behind the live quality figure.
 pub(crate) const LIVE_SAMPLES: usize = 2000;
@@ -44,10 +47,6 @@ impl Engine for Kiln {
 
     fn train(&self, job: &Job<'_>) -> Result<Outcome, Error> {
         train(job)
-    }
-
-    fn sample(&self, run: &Run, _: &Config, seed: u64, n: usize) -> Result<Samples, Error> {
-        sample(run, seed, n)
     }
 }
 
@@ -151,16 +150,18 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     };
     std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
-        // Ends a step that would outlast the budget.
-        if let Some(budget) = job.budget {
+        // Ends a step that would outlast the budget; whether it was the clock that did is the answer.
+        let clock = job.budget.map(|budget| {
             scope.spawn(move || {
-                if ended.recv_timeout(budget) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    job.stop.store(true, Ordering::Relaxed);
-                }
-            });
-        }
+                let spent = ended.recv_timeout(budget) == Err(mpsc::RecvTimeoutError::Timeout);
+                spent && !job.stop.swap(true, Ordering::Relaxed)
+            })
+        });
         let outcome = session.run();
         drop(running);
+        if clock.is_some_and(|clock| clock.join().unwrap_or(false)) {
+            job.stop.store(false, Ordering::Relaxed);
+        }
         outcome
     })
 }
@@ -250,8 +251,10 @@ impl<D: Backend> Session<'_, D> {
                 () => None,
             };
             let due = done > 0 && done.is_multiple_of(settings.evaluate_every as u64);
-            if (due || ended.is_some()) && self.recorded != Some(done) {
-                self.evaluate(done, progress, !due && ended == Some(Outcome::Interrupted))?;
+            // An interruption is no place to look: a training taken up again does as if there had been none.
+            let over = matches!(ended, Some(Outcome::Finished | Outcome::BudgetSpent));
+            if (due || over) && self.recorded != Some(done) {
+                self.evaluate(done, progress)?;
             }
             if let Some(outcome) = ended {
                 return Ok(outcome);
@@ -310,7 +313,7 @@ impl<D: Backend> Session<'_, D> {
     }
 
     /// The live quality figure, and one line of metrics.
-    fn evaluate(&mut self, done: u64, progress: f64, interrupted: bool) -> Result<(), Error> {
+    fn evaluate(&mut self, done: u64, progress: f64) -> Result<(), Error> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
@@ -320,109 +323,24 @@ impl<D: Backend> Session<'_, D> {
             .then(|| selection::judge(self.job.target, &x))
             .flatten()
             .map(|stein| stein.score());
-        // An interruption is no place to judge: a training taken up again would end with another generator.
-        let judged = stein.filter(|_| !interrupted).and_then(|stein| kept(self.best.score, stein, progress));
-        if let Some(score) = judged {
+        if let Some(score) = stein.and_then(|stein| kept(self.best.score, stein, progress)) {
             let file = generator_file(self.job, self.trainer, Some(score)).to_bytes();
             self.job.run.write(BEST, &file)?;
             self.best = Best { score, file: Some(file) };
         }
-        let window = std::mem::take(&mut self.window);
         let seconds = self.before + self.start.elapsed().as_secs_f64();
-        let record = Record {
+        let mut record = Record {
             stein,
             median_energy: Some(median_energy),
             mean_energy: Some(mean_energy),
             distance_tvd,
-            score_loss: window.score_loss.map(f64::from),
-            gradient_norm: window.gradient_norm.map(f64::from),
-            clipped: Some(window.clipped),
-            dropped: Some(window.dropped),
-            skipped: Some(window.skipped),
-            energy_evaluations: Some(window.evaluations),
-            posterior: window.levels(),
             ..Record::new(done, seconds, Phase::Training, text)
         };
+        std::mem::take(&mut self.window).tell(&mut record);
         self.job.run.append_metrics(&record)?;
         self.recorded = Some(done);
         Ok(())
     }
-}
-
-/// What happened since the last line of metrics. A checkpoint between two lines holds the counts.
-#[derive(Default)]
-struct Window {
-    score_loss: Option<f32>,
-    gradient_norm: Option<f32>,
-    clipped: u64,
-    dropped: u64,
-    skipped: u64,
-    evaluations: u64,
-    /// v, residual and posterior sampling of each row.
-    rows: Vec<(f32, f32, RowReport)>,
-}
-
-impl Window {
-    /// Rows kept for the table by noise level: the last ones.
-    const ROWS: usize = 1 << 14;
-    /// Bands of noise levels.
-    const BANDS: usize = 8;
-    /// Texts of a checkpoint.
-    const COUNTS: [&str; 4] = ["window.clipped", "window.dropped", "window.skipped", "window.evaluations"];
-
-    fn write(&self, file: &mut Checkpoint) {
-        let counts = [self.clipped, self.dropped, self.skipped, self.evaluations];
-        Self::COUNTS.iter().zip(counts).for_each(|(key, count)| file.insert_text(*key, count.to_string()));
-    }
-
-    fn read(file: &Checkpoint) -> Result<Self, CheckpointError> {
-        let [clipped, dropped, skipped, evaluations] = Self::COUNTS.map(|key| file.parsed(key));
-        let (clipped, dropped, skipped) = (clipped?, dropped?, skipped?);
-        Ok(Self { clipped, dropped, skipped, evaluations: evaluations?, ..Self::default() })
-    }
-
-    fn add(&mut self, report: &StepReport) {
-        self.score_loss = report.score_loss.or(self.score_loss);
-        self.gradient_norm = Some(report.gradient_norm).filter(|_| !report.skipped).or(self.gradient_norm);
-        self.clipped += report.clipped as u64;
-        self.dropped += report.dropped as u64;
-        self.skipped += u64::from(report.skipped);
-        self.evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
-        if self.rows.len() >= Self::ROWS {
-            self.rows.clear();
-        }
-        let rows = report.ratios.iter().zip(&report.residuals).zip(&report.posterior);
-        self.rows.extend(rows.map(|((v, residual), posterior)| (*v, *residual, *posterior)));
-    }
-
-    /// Posterior sampling by noise level: equal parts of the rows, least noise first.
-    fn levels(mut self) -> Vec<Level> {
-        self.rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let size = self.rows.len().div_ceil(Self::BANDS).max(1);
-        let band = |rows: &[(f32, f32, RowReport)]| {
-            let of = |f: fn(&RowReport) -> f32| Some(mean(rows.iter().map(|(_, _, row)| f64::from(f(row)))));
-            let residuals = rows.iter().map(|(_, residual, _)| f64::from(*residual)).filter(|r| r.is_finite());
-            let mut energies: Vec<f32> = rows.iter().map(|(_, _, row)| row.energy).collect();
-            energies.sort_by(f32::total_cmp);
-            Level {
-                v: Some(f64::from(rows[rows.len() / 2].0)),
-                residual: Some(mean(residuals)),
-                median_energy: Some(f64::from(energies[energies.len() / 2])),
-                effective_sample_size: of(|row| row.effective_sample_size),
-                annealing_acceptance: of(|row| row.annealing_acceptance),
-                chain_acceptance: of(|row| row.chain_acceptance),
-                refresh_acceptance: of(|row| row.refresh_acceptance),
-                divergences: of(|row| row.divergences),
-                target_weight: of(|row| row.lambda),
-            }
-        };
-        self.rows.chunks(size).map(band).collect()
-    }
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
-    sum / n
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ended, kiln, refused};
+use common::{ended, kiln, refused, untrained_run};
 use std::fs;
 use tempfile::TempDir;
 
@@ -139,16 +139,14 @@ fn polishing_and_gates_are_checked_before_anything_is_drawn() {
     refused(&place, &sample(&["--polish", "1000001"]), "at most 1000000 steps", "kiln reference");
     refused(&place, &sample(&["--gate", "nan"]), "--gate is not a number", "--gate 0");
     // A run of MoG-40 that was never trained: what it holds is not read before these are settled.
-    fs::create_dir(place.path().join("run")).unwrap();
-    fs::write(place.path().join("run/config.toml"), kiln(place.path(), &["presets", "mog40"]).stdout).unwrap();
-    fs::write(place.path().join("run/generator.safetensors"), "none").unwrap();
+    untrained_run(place.path()).write("generator.safetensors", b"none").unwrap();
     let with = |n: &'static str, output: &'static str| ["sample", "run", "-n", n, "-o", output];
     refused(&place, &with("5", "x.extxyz"), "an .extxyz holds particles, and MoG-40 has none", ".npy");
     let space = "9000000000000000 samples of MoG-40 take 72000.0 TB, and the disk of 'x.npy' has ";
     refused(&place, &with("9000000000000000", "x.npy"), space, "draw fewer");
     refused(&place, &with("9000000000000000000", "x.csv"), "samples of MoG-40 take 36000000.0 TB, and", "free some");
     refused(&place, &with("1000000000", "x.npz"), "take 8.0 GB, and an .npz holds 4 GB", "write an .npy");
-    refused(&place, &with("5", "x.npy"), "is damaged", "train it anew");
+    refused(&place, &with("5", "x.npy"), "is damaged", "--resume run");
     // A run that is not there, where there is another.
     fs::create_dir_all(place.path().join("runs")).unwrap();
     fs::rename(place.path().join("run"), place.path().join("runs/mog40-kiln-seed0")).unwrap();

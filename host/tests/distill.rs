@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{done, refused};
+use common::{as_of, done, refused, untrained_run};
 use host::{format, pretrained};
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
     assert!(figures.contains("mode-mass total variation"), "{figures}");
     refused(place, &[&distill[..], &["--out", "two"]].concat(), "'two' is already used", "another --out");
     refused(place, &["distill", "small.kiln", "--hidden", "8"], "'small.kiln' is a deployed model", "exported from");
-    refused(place, &["train", "--resume", run], "has no checkpoint", "train anew");
+    refused(place, &["train", "--resume", run], "has no checkpoint", "distil anew");
     // A student can teach.
     refused(
         place,
@@ -124,17 +124,16 @@ fn what_cannot_be_distilled_is_refused_in_one_sentence() {
 
 /// Runs that lack something, or whose parts are not of one training.
 fn kept_as_it_was(place: &Path) {
-    let run = place.join("run");
-    std::fs::create_dir(&run).unwrap();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(run.join(name), bytes).unwrap();
-    let find = |name: &str| pretrained::find(name).unwrap();
+    let run = untrained_run(place);
+    let write = |bytes: &[u8]| run.write("generator.safetensors", bytes).unwrap();
     let distill = ["distill", "run", "--hidden", "8", "--depth", "1", "--steps", "4", "--batch", "4"];
-    write("config.toml", find("mog40").config.as_bytes());
-    write("checkpoint.safetensors", b"");
     refused(place, &distill, "the run 'run' has no generator.safetensors", "kiln train --resume run");
-    write("generator.safetensors", &find("mog40").generator[..5000]);
-    refused(place, &distill, "'run/generator.safetensors' is damaged", "train it anew");
-    write("generator.safetensors", find("dw4").generator);
+    write(&pretrained::find("mog40").unwrap().generator[..5000]);
+    refused(place, &distill, "'run/generator.safetensors' is damaged", "--resume run");
+    let dw4 = pretrained::find("dw4").unwrap().file().unwrap();
+    write(&dw4.to_bytes());
+    refused(place, &distill, "'run/generator.safetensors' is of another run", "put back");
+    write(&as_of(&run, dw4));
     refused(place, &distill, "the generator of 'run' has 8 coordinates, MoG-40 has 2", "not of one training");
     assert!(!place.join("runs").exists());
 }

@@ -115,21 +115,18 @@ fn damaged_and_foreign_files_are_refused() {
 fn runs_that_are_not_whole_are_refused() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
-    let run = place.join("run");
-    std::fs::create_dir(&run).unwrap();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(run.join(name), bytes).unwrap();
+    std::fs::create_dir(place.join("run")).unwrap();
     let refused = |sentence: &str, hint: &str| {
         refused(place, &["export", "run", "--no-quality", "-o", "m.kiln"], sentence, hint);
     };
     let find = |name: &str| host::pretrained::find(name).unwrap();
     refused("'run' is not a run: it has no config.toml", "`kiln train` wrote");
-    write("config.toml", find("mog40").config.as_bytes());
-    refused("the run 'run' has no generator.safetensors", "train anew with another --out");
-    write("checkpoint.safetensors", b"");
+    let run = common::untrained_run(place);
+    let write = |bytes: &[u8]| run.write("generator.safetensors", bytes).unwrap();
     refused("the run 'run' has no generator.safetensors", "kiln train --resume run");
-    write("generator.safetensors", &find("mog40").generator[..5000]);
-    refused("'run/generator.safetensors' is damaged", "train it anew");
-    write("generator.safetensors", find("dw4").generator);
+    write(&find("mog40").generator[..5000]);
+    refused("'run/generator.safetensors' is damaged", "--resume run");
+    write(&common::as_of(&run, find("dw4").file().unwrap()));
     refused("the generator of 'run' has 8 coordinates, MoG-40 has 2", "not of one training");
     common::refused(place, &["inspect", "run"], "'run' is a directory", "`kiln export run -o model.kiln`");
 }

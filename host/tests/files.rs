@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{done, kiln, refused};
+use common::{as_of, done, kiln, refused, untrained_run};
 use host::pretrained;
 use std::fs;
 use std::path::Path;
@@ -88,13 +88,12 @@ fn a_manifest_counts_only_for_the_samples_it_was_made_of() {
 /// A run whose generator overflows for some latents.
 fn broken_run(place: &Path) {
     let mog40 = pretrained::find("mog40").unwrap();
-    let mut file = kiln_gpu::Checkpoint::from_bytes(mog40.generator).unwrap();
+    let mut file = mog40.file().unwrap();
     let mut weights = file.tensor("layers.4.weight", &[128, 2]).unwrap().to_vec();
     weights[0] = 3e38;
     file.insert_tensor("layers.4.weight", vec![128, 2], weights);
-    fs::create_dir(place.join("run")).unwrap();
-    fs::write(place.join("run/config.toml"), mog40.config).unwrap();
-    fs::write(place.join("run/generator.safetensors"), file.to_bytes()).unwrap();
+    let run = untrained_run(place);
+    run.write("generator.safetensors", &as_of(&run, file)).unwrap();
 }
 
 #[test]

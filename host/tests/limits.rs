@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{done, kiln, refused};
+use common::{as_of, done, kiln, refused, untrained_run};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -91,15 +91,12 @@ fn numbers_that_are_not_finite_end_with_three_and_leave_no_directory() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     // A run whose generator overflows.
-    fs::create_dir(place.join("run")).unwrap();
-    fs::write(place.join("run/config.toml"), kiln(place, &["presets", "mog40"]).stdout).unwrap();
-    let bytes = host::pretrained::find("mog40").unwrap().generator;
-    let file = kiln_gpu::Checkpoint::from_bytes(bytes).unwrap();
+    let run = untrained_run(place);
+    let file = host::pretrained::find("mog40").unwrap().file().unwrap();
     let mut spec = kiln_gpu::Generator::<kiln_gpu::Cpu>::spec_in(&file).unwrap();
     spec.skip = f32::MAX;
     let generator = kiln_gpu::Generator::new(&kiln_gpu::Cpu::default(), spec, &mut || 0.5).unwrap();
-    let bytes = generator.to_checkpoint([("target", "mog40".to_string())]).to_bytes();
-    fs::write(place.join("run/generator.safetensors"), bytes).unwrap();
+    run.write("generator.safetensors", &as_of(&run, generator.to_checkpoint([]))).unwrap();
     let order = ["distill", "run", "--hidden", "4"];
     let [error, hint] = ended(&kiln(place, &order), 3, &order);
     assert!(error.starts_with("error: 'run' draws samples that are not finite"), "{error}");

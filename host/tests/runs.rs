@@ -261,7 +261,7 @@ mod signals {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
         for arguments in [
-            &["reference", "lj55", "--effort", "1000", "-o", "x.npy"][..],
+            &["reference", "lj55", "--effort", "100", "-o", "x.npy"][..],
             &["distill", "mog40", "--hidden", "16", "--steps", "10000000", "--out", "small"],
         ] {
             let mut child = started(place, arguments);

@@ -83,7 +83,7 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Optio
         ));
     }
     let title = format!("{}, {hidden} x {depth} distilled from {}, seed {seed}", target.title(), teacher.name);
-    show(engine, &run, config, target, title, quiet)?;
+    show(&run, target, title, &stop, quiet)?;
     let judgement = judge::judge(target, &source, &run, config)?;
     run.write(JUDGEMENT, judgement.json().as_bytes())?;
     if arguments.json {

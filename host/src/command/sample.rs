@@ -165,7 +165,7 @@ fn next_draws(n: u64, drawn: u64, kept: u64) -> u64 {
 }
 
 /// Refuses numbers that are none; the rows begin with sample `first` of the seed.
-fn check_finite(rows: &Samples, first: u64, n: u64) -> Result<(), Error> {
+pub(super) fn check_finite(rows: &Samples, first: u64, n: u64) -> Result<(), Error> {
     let lost = |row: &[f32]| row.iter().any(|x| !x.is_finite());
     let mut places = rows.data.chunks_exact(rows.dim).enumerate().filter(|(_, row)| lost(row)).map(|(at, _)| at as u64);
     let Some(at) = places.next() else { return Ok(()) };

@@ -1,24 +1,29 @@
 //! `kiln train`: settings, run directory, training, and at the end samples and their picture.
 
 use super::find_target;
+use super::sample::check_finite;
 use crate::cli::Train;
 use crate::config::{About, Config, Layers, find_key};
 use crate::console::{print, say};
-use crate::engine::{Engine, Job, Outcome};
+use crate::engine::{Engine, Job, Outcome, Samples};
 use crate::error::Error;
 use crate::interrupt::stop_on_signals;
 use crate::metric::suite;
 use crate::plot::Caption;
 use crate::progress::{Progress, parse_budget};
 use crate::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
+use crate::sample::Sampler;
 use crate::target_api::Target;
 use crate::train::find_device;
 use crate::{format, plot, preset, start, threads};
 use kiln_gpu::Checkpoint;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Samples drawn when the training is over.
 const SAMPLE_COUNT: usize = 10_000;
+/// Samples between two looks at whether to stop.
+const SAMPLE_PART: usize = 256;
 
 /// Trains. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
@@ -50,7 +55,7 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<
         ));
     }
     let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
-    show(engine, &run, &config, target, title, quiet)?;
+    show(&run, target, title, &stop, quiet)?;
     if !quiet {
         say(format_args!(
             "done; `kiln evaluate {place}` judges it, `kiln sample {place} -n 1000 -o samples.npy` draws from it"
@@ -169,19 +174,33 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are.
-pub(super) fn show(
-    engine: &dyn Engine,
-    run: &Run,
-    config: &Config,
-    target: &dyn Target,
-    title: String,
-    quiet: bool,
-) -> Result<(), Error> {
-    let samples = engine.sample(run, config, 0, SAMPLE_COUNT)?;
+pub(super) fn show(run: &Run, target: &dyn Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
+    let samples = drawn(run, stop)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
     let figures = suite::headline(target, &samples.data).text;
     if !quiet {
         say(&figures);
     }
     run.write(PICTURE, &plot::picture(target, &samples, &Caption { title, figures })?)
+}
+
+/// The first samples of a run's generator, which must be finite.
+fn drawn(run: &Run, stop: &AtomicBool) -> Result<Samples, Error> {
+    let sampler = Sampler::open(run)?;
+    let mut all = Samples { dim: sampler.dim(), data: Vec::new() };
+    while all.len() < SAMPLE_COUNT {
+        if stop.load(Ordering::Relaxed) {
+            let place = run.path().display();
+            return Err(Error::interrupted(
+                format!("interrupted while the samples of {place} were drawn; its generator is done"),
+                format!("`kiln sample {place} -n {SAMPLE_COUNT} -o samples.npy` draws them"),
+            ));
+        }
+        let (first, n) = (all.len() as u64, SAMPLE_PART.min(SAMPLE_COUNT - all.len()));
+        let rows = sampler.rows(0, first, n)?;
+        check_finite(&rows, first, SAMPLE_COUNT as u64)
+            .map_err(|error| error.with_hint("train anew with lower rates; the run keeps its checkpoints"))?;
+        all.data.extend(rows.data);
+    }
+    Ok(all)
 }

@@ -4,6 +4,11 @@
 #![allow(dead_code)]
 
 use assert_cmd::Command;
+use host::config::{About, from_run_text};
+use host::pretrained::find;
+use host::run::Run;
+use host::target::builtin;
+use kiln_gpu::Checkpoint;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -55,4 +60,18 @@ pub fn ended(place: impl AsRef<Path>, code: i32, arguments: &[&str], sentence: &
     assert!(lines[0].starts_with("error: ") && lines[0].contains(sentence), "{arguments:?}: {stderr}");
     assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{arguments:?}: {stderr}");
     assert_eq!(contents(place), before, "{arguments:?}: nothing may be written");
+}
+
+/// A run directory `run` of MoG-40 in which nothing was trained yet.
+pub fn untrained_run(place: &Path) -> Run {
+    let mog40 = find("mog40").unwrap();
+    let config = from_run_text(mog40.config, "config.toml").unwrap();
+    let target = builtin().into_iter().find(|target| target.name() == "mog40").unwrap();
+    Run::create(Some(&place.join("run")), &config, &About::training(&target.convention())).unwrap()
+}
+
+/// The bytes of a generator's file as if the run had written it.
+pub fn as_of(run: &Run, mut file: Checkpoint) -> Vec<u8> {
+    run.identity().texts().into_iter().for_each(|(key, text)| file.insert_text(key, text));
+    file.to_bytes()
 }

@@ -20,7 +20,7 @@ pub enum Promise {
     Harmless,
     /// It is refused, or read as what it now says, which may overflow.
     Told,
-    /// It is refused, or the numbers in it are still those that its manifest has the hash of.
+    /// It is refused, its numbers are still those that the manifest has the hash of, or a note says that the manifest is not used.
     Hashed,
     /// It is refused, or read with a word about the file on stderr, or nothing that it says has changed.
     Noticed,
