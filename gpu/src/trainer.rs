@@ -151,6 +151,8 @@ pub struct StepReport {
     pub residuals: Vec<f32>,
     /// Posterior sampling, a row each; empty for [`Objective::ReverseKl`].
     pub posterior: Vec<RowReport>,
+    /// Energy evaluations of all rows.
+    pub evaluations: u64,
 }
 
 /// A training in progress.
@@ -262,7 +264,7 @@ impl<D: Backend> Trainer<D> {
         let x = traced.as_vec();
         let mut g = match self.spec.objective {
             Objective::Dikl => self.dikl(target, &x, progress, report, stop),
-            Objective::ReverseKl => self.reverse_kl(target, &x),
+            Objective::ReverseKl => self.reverse_kl(target, &x, report),
         };
         if stop.load(Ordering::Relaxed) {
             return Err(StepError::Interrupted);
@@ -308,6 +310,7 @@ impl<D: Backend> Trainer<D> {
         let mut denoised = vec![0.0; y.len()];
         let key = (self.spec.seed, self.batches);
         report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
+        report.evaluations = report.posterior.iter().map(|row| u64::from(row.evaluations)).sum();
         let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
         let rows = model.chunks_exact(dim).zip(denoised.chunks_exact(dim)).zip(&ratios);
         let square = |((m, t), v): ((&[f32], &[f32]), &f32)| {
@@ -319,14 +322,14 @@ impl<D: Backend> Trainer<D> {
     }
 
     /// The coefficients of the baseline, at clean samples and the smallest noise.
-    fn reverse_kl(&self, target: &dyn Target, x: &[f32]) -> Vec<f32> {
+    fn reverse_kl(&self, target: &dyn Target, x: &[f32], report: &mut StepReport) -> Vec<f32> {
         let noise = match &self.spec.noising {
             Noising::Continuous { v_min, .. } => NoiseBatch::from_ratios(vec![*v_min as f32; self.spec.batch]),
             Noising::Levels(table) => NoiseBatch::from_levels(table, vec![1; self.spec.batch]),
         };
         let sigma_score = self.model_score().sigma_score(x, &noise);
         let mut gradient = vec![0.0; x.len()];
-        target.energies(x, &mut gradient);
+        report.evaluations = target.energies(x, &mut gradient).len() as u64;
         let weights = vec![1.0; self.spec.batch];
         reverse_kl::coefficients(&sigma_score, &gradient, &noise, &weights, self.spec.generator.dim)
     }

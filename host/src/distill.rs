@@ -207,11 +207,6 @@ impl Watch<'_> {
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
         let quality = suite::headline(*target, &x).text;
         progress.quality(&format!("error {}, {quality}", figure(error.rms)));
-        let seconds = self.start.elapsed().as_secs_f64();
-        let mut record =
-            Record { error: Some(error.rms), beyond: Some(error.beyond), ..Record::new(done, seconds, phase, quality) };
-        learnt(&mut record);
-        run.append_metrics(&record)?;
         let texts = [
             ("target", target.name().to_string()),
             ("convention", target.convention()),
@@ -221,7 +216,17 @@ impl Watch<'_> {
             ("distilled_by", plan.describe()),
         ];
         let file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
-        file.check_finite().map_err(|_| diverged(done))?;
+        file.check_finite().map_err(|error| {
+            Error::numerics(
+                format!("the student diverged before step {done}: {error}"),
+                "try another --seed or a larger --batch; the student of the last line of metrics is kept",
+            )
+        })?;
+        let seconds = self.start.elapsed().as_secs_f64();
+        let mut record =
+            Record { error: Some(error.rms), beyond: Some(error.beyond), ..Record::new(done, seconds, phase, quality) };
+        learnt(&mut record);
+        run.append_metrics(&record)?;
         run.write(GENERATOR, &file.to_bytes())
     }
 }

@@ -32,8 +32,7 @@ pub struct Job<'a> {
     pub budget: Option<Duration>,
     /// What the person watches.
     pub progress: &'a Progress,
-    /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`]. The training sets it
-    /// itself for a moment where its budget ends within a step.
+    /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`].
     pub stop: &'a AtomicBool,
 }
 

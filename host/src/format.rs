@@ -101,8 +101,8 @@ impl Format {
         match self {
             Self::Npy => npy::contents(input, length, room),
             Self::Npz => npz::contents(input, room),
-            Self::Csv => csv::contents(input, room),
-            Self::Extxyz => extxyz::contents(input, room),
+            Self::Csv => csv::contents(Lines { input, length: 0 }, room),
+            Self::Extxyz => extxyz::contents(Lines { input, length: 0 }, room),
         }
     }
 
@@ -233,6 +233,29 @@ pub fn open(path: &Path) -> Result<Contents, Error> {
         io::ErrorKind::OutOfMemory => failed(error).with_hint("judge a part of it, or use a larger machine"),
         _ => failed(error),
     })
+}
+
+/// Text whose lines are no longer than [`LONGEST_LINE`]: readers hold a line at a time.
+struct Lines<R> {
+    input: R,
+    length: usize,
+}
+
+/// Bytes of a line at most: a million coordinates.
+const LONGEST_LINE: usize = 32 << 20;
+
+impl<R: io::Read> io::Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.input.read(buffer)?;
+        self.length = match buffer[..n].iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => n - at - 1,
+            None => self.length + n,
+        };
+        if self.length > LONGEST_LINE {
+            return Err(invalid(format!("a line is longer than {LONGEST_LINE} bytes")));
+        }
+        Ok(n)
+    }
 }
 
 fn parent(path: &Path) -> &Path {

@@ -59,7 +59,7 @@ impl Training {
 
     /// Its energy evaluations, where they are known.
     pub fn energy_evaluations(&self) -> Option<u64> {
-        self.metrics.energy_evaluations()
+        self.metrics.all_energy_evaluations()
     }
 }
 

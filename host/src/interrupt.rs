@@ -16,6 +16,18 @@ pub fn stop_on_signals() -> Arc<AtomicBool> {
     stop
 }
 
+/// For work that leaves nothing half done: any of these signals ends the process at once, with the exit code of an
+/// interruption.
+pub fn end_on_signals() {
+    let stop = stop_on_signals();
+    std::thread::spawn(move || {
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::process::exit(130);
+    });
+}
+
 #[cfg(unix)]
 fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

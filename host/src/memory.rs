@@ -60,14 +60,17 @@ fn addresses(limits: &str, status: &str) -> Option<u64> {
     Some(limit.saturating_sub(kilobytes(status, "VmSize:")?))
 }
 
-/// What the process's control group (version 2) and those above it have left. Pages of files that were not used lately
-/// count as free: the system drops them where memory is short.
+/// What the system drops where memory is short: pages of files, and what it can make again.
+const DROPPED: [&str; 3] = ["inactive_file", "active_file", "slab_reclaimable"];
+
+/// What the process's control group (version 2) and those above it have left.
 fn groups(own: &str, root: &Path) -> Option<u64> {
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let dropped = |group: &Path| {
         let text = fs::read_to_string(group.join("memory.stat")).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("inactive_file "))?.trim().parse::<u64>().ok()
+        let sizes = text.lines().filter_map(|line| line.split_once(' ')).filter(|(name, _)| DROPPED.contains(name));
+        Some(sizes.filter_map(|(_, size)| size.trim().parse::<u64>().ok()).sum::<u64>())
     };
     let left = |group: &Path| {
         let (most, used) = (number(&group.join("memory.max"))?, number(&group.join("memory.current"))?);

@@ -92,6 +92,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
     let judged = order.n.max(LEAST_JUDGED);
     check_memory(target, order)?;
     let exact = if order.exact { target.exact_samples(order.seed, judged) } else { None };
+    go_on(stop)?;
     // Exact samples are judged as four chains.
     let (frames, length, method, counts) = match exact {
         Some(frames) => (frames, judged / 4, Method::Exact, Counts::default()),
@@ -99,6 +100,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
     };
     let chains = frames.len() / (dim * length);
     let traces = judge::observe(target, &frames[..chains * length * dim])?;
+    go_on(stop)?;
     let data = match method {
         Method::Exact => frames[..order.n * dim].to_vec(),
         Method::ReplicaExchange { .. } => shuffled(&frames, dim, order),
@@ -126,8 +128,16 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
         seconds: start.elapsed().as_secs_f64(),
         converged: true,
     };
+    go_on(stop)?;
     let converged = manifest.verdict().is_ok();
     Ok(Reference { samples, manifest: Manifest { converged, ..manifest } })
+}
+
+fn go_on(stop: &AtomicBool) -> Result<(), Error> {
+    match stop.load(Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err(Error::interrupted("interrupted", "nothing was written; references cannot be taken up again")),
+    }
 }
 
 /// The reference that Kiln ships for a target.
@@ -194,10 +204,7 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) 
         trajectories,
     };
     let packs = order.ladders.div_ceil(LANES) as u64;
-    let go_on = || match stop.load(Ordering::Relaxed) {
-        false => Ok(()),
-        true => Err(Error::interrupted("interrupted", "nothing was written; references cannot be taken up again")),
-    };
+    let go_on = || go_on(stop);
     let watched = |label: &str, rounds: usize, work: &mut dyn FnMut(&(dyn Fn() + Sync))| {
         // Where there is no bar, only the last and longest part is worth its lines.
         let quiet = quiet || (label != FRAMES && !std::io::stderr().is_terminal());

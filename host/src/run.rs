@@ -126,13 +126,16 @@ impl Run {
         Ok((Self { path: path.to_path_buf(), about, identity, _lock: None }, config))
     }
 
-    /// Takes an existing run for this process, to go on writing into it.
+    /// Opens a run directory and takes it for this process, to go on writing into it.
     ///
     /// # Errors
-    /// If another process has it.
-    pub fn take(self) -> Result<Self, Error> {
-        let lock = lock(&self.path)?;
-        Ok(Self { _lock: lock, ..self })
+    /// As [`Run::open`], or if another process has it.
+    pub fn take(path: &Path) -> Result<(Self, Config), Error> {
+        Self::open(path)?;
+        let lock = lock(path)?;
+        // Read only now: whoever had it may have changed it.
+        let (run, config) = Self::open(path)?;
+        Ok((Self { _lock: lock, ..run }, config))
     }
 
     /// Which run it is.
@@ -202,10 +205,14 @@ impl Run {
         match self.read_tensors(name)? {
             None => Ok(None),
             Some(Ok(file)) => Ok(Some(file)),
-            Some(Err(error)) => Err(damaged(&path, &error).with_hint(format!(
-                "go on with `kiln train --resume {}`, which writes it anew, or train anew",
-                self.path.display()
-            ))),
+            Some(Err(error)) => {
+                let place = self.path.display();
+                let hint = match self.about.student {
+                    None => format!("`kiln train --resume {place}` writes it anew from the checkpoint; or train anew"),
+                    Some(_) => "distil anew, with another --out".into(),
+                };
+                Err(damaged(&path, &error).with_hint(hint))
+            }
         }
     }
 

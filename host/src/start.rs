@@ -31,13 +31,19 @@ pub fn check(config: &Config, target: &dyn Target) -> Result<(), Error> {
 /// # Errors
 /// If none has this shape, or there is too little memory for it.
 pub fn built(config: &Config, spec: TrainerSpec) -> Result<Trainer<Cpu>, Error> {
-    if config.run.device == "cpu" {
-        let hint = "lower train.batch, or hidden, depth, latent and thresholds of [generator] and [score]";
-        memory::check(spec.memory(LIVE_SAMPLES), "this training", hint)?;
-    }
+    check_memory(config, &spec)?;
     Trainer::new(&Cpu::default(), spec).map_err(|error| {
         Error::input(format!("no such network: {error}"), "check the [generator] and [score] settings")
     })
+}
+
+/// Refuses a training that there is too little memory for.
+///
+/// # Errors
+/// With the estimate.
+pub fn check_memory(config: &Config, spec: &TrainerSpec) -> Result<(), Error> {
+    let hint = "lower train.batch, or hidden, depth, latent and thresholds of [generator] and [score]";
+    if config.run.device == "cpu" { memory::check(spec.memory(LIVE_SAMPLES), "this training", hint) } else { Ok(()) }
 }
 
 /// Refuses an energy that is not finite where training would start.

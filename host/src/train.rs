@@ -22,7 +22,7 @@ use kiln_gpu::{Backend, Checkpoint};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use window::Window;
 
 /// Samples behind the live quality figure.
@@ -34,6 +34,8 @@ const SELECT_FROM: f64 = 0.5;
 const SPREAD: f64 = 0.02;
 /// What exact samples score at most: up to there no generator is worse than another, however well chance served one.
 const EXACT: f64 = 0.06;
+/// How long a wish to stop may stay unseen.
+const LOOK: Duration = Duration::from_millis(20);
 /// Key of the best score so far.
 const STEIN: &str = "stein";
 
@@ -136,8 +138,10 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     if damaged > 0 {
         job.progress.note(&format!("note: damaged lines of {METRICS} are taken out: {damaged}"));
     }
+    let halt = AtomicBool::new(false);
     let session = Session {
         job,
+        halt: &halt,
         target,
         trainer: &mut trainer,
         window,
@@ -150,21 +154,24 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     };
     std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
-        // Ends a step that would outlast the budget; whether it was the clock that did is the answer.
-        let clock = job.budget.map(|budget| {
-            scope.spawn(move || {
-                let spent = ended.recv_timeout(budget) == Err(mpsc::RecvTimeoutError::Timeout);
-                spent && !job.stop.swap(true, Ordering::Relaxed)
-            })
+        let (halt, start) = (&halt, session.start);
+        // Ends a step that would outlast the budget, or the person's patience.
+        scope.spawn(move || {
+            while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if job.stop.load(Ordering::Relaxed) || job.budget.is_some_and(|budget| start.elapsed() >= budget) {
+                    halt.store(true, Ordering::Relaxed);
+                }
+            }
         });
         let outcome = session.run();
         drop(running);
-        if clock.is_some_and(|clock| clock.join().unwrap_or(false)) {
-            job.stop.store(false, Ordering::Relaxed);
-        }
         outcome
     })
 }
+
+/// What to do about a damaged best generator.
+const WITHOUT_BEST: &str =
+    "the run's generator.safetensors may be the same: copy it there, or remove it to choose anew from here";
 
 /// The best generator so far, where the settings ask for one.
 struct Best {
@@ -177,9 +184,10 @@ struct Best {
 impl Best {
     /// Of earlier sittings.
     fn of(run: &Run) -> Result<Self, Error> {
-        let Some(file) = run.tensors(BEST)? else { return Ok(Self { score: f64::INFINITY, file: None }) };
+        let file = run.tensors(BEST).map_err(|error| error.with_hint(WITHOUT_BEST))?;
+        let Some(file) = file else { return Ok(Self { score: f64::INFINITY, file: None }) };
         let score = file.parsed(STEIN).map_err(|error| {
-            Error::input(format!("'{}' is damaged: {error}", run.file(BEST).display()), "remove it, or train anew")
+            Error::input(format!("'{}' is damaged: {error}", run.file(BEST).display()), WITHOUT_BEST)
         })?;
         Ok(Self { score, file: Some(file.to_bytes()) })
     }
@@ -206,6 +214,8 @@ fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option
 /// One sitting of a training.
 struct Session<'a, D: Backend> {
     job: &'a Job<'a>,
+    /// Set to end the step under way.
+    halt: &'a AtomicBool,
     target: &'a dyn posterior::Target,
     trainer: &'a mut Trainer<D>,
     window: Window,
@@ -259,11 +269,14 @@ impl<D: Backend> Session<'_, D> {
             if let Some(outcome) = ended {
                 return Ok(outcome);
             }
-            if done > 0 && done.is_multiple_of(settings.checkpoint_every as u64) && self.saved != Some(done) {
+            if done > 0
+                && done.is_multiple_of(settings.checkpoint_every as u64)
+                && (self.saved != Some(done) || self.changed)
+            {
                 self.save()?;
             }
             self.changed = true;
-            match self.trainer.step(self.target, progress, self.job.stop) {
+            match self.trainer.step(self.target, progress, self.halt) {
                 Ok(report) => {
                     let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
                     guard.see(&report, self.job.target, &hint)?;
@@ -336,8 +349,10 @@ impl<D: Backend> Session<'_, D> {
             distance_tvd,
             ..Record::new(done, seconds, Phase::Training, text)
         };
-        std::mem::take(&mut self.window).tell(&mut record);
+        self.window.tell(&mut record);
         self.job.run.append_metrics(&record)?;
+        // The counts of the last checkpoint now stand in the record.
+        self.changed = true;
         self.recorded = Some(done);
         Ok(())
     }

@@ -80,7 +80,7 @@ fn trainings_follow_the_cpus() {
         let samples = [on_cpu.generator(), neighbour.generator()].map(|generator| generator.sample(&z));
         let loss = [expected, nudged, found].map(|report| {
             assert_eq!((report.dropped, report.skipped), (0, false), "{name}");
-            report.score_loss
+            report.score_loss.expect("every step updates the score network")
         });
         for (what, found, neighbour, expected) in [
             ("score loss", &loss[2..], &loss[1..2], &loss[..1]),

@@ -50,7 +50,7 @@ fn sizes_beyond_the_memory_are_refused_with_the_estimate_before_anything_is_made
     for order in orders {
         let [error, hint] = ended(&within(place, 2_000_000, order), 2, order);
         assert!(error.starts_with("error: ") && error.contains(" needs about "), "{order:?}: {error}");
-        assert!(error.contains(" GB of memory, and ") && error.ends_with(" GB are available"), "{order:?}: {error}");
+        assert!(error.contains(" GB of memory, and ") && error.ends_with("B are available"), "{order:?}: {error}");
         assert!(hint.starts_with("hint: "), "{order:?}: {hint}");
         assert_eq!(common::contents(place).len(), before, "{order:?}: nothing may be made");
     }

@@ -61,7 +61,8 @@ fn a_resumed_run_has_every_step_once_and_all_of_its_evaluations() {
     done(place, &["train", "--resume", "cut", "-q"]);
     let (whole, cut) = (metrics(&place.join("whole")), metrics(&cut));
     assert_eq!(timeless(&cut).iter().map(|record| record.step).collect::<Vec<_>>(), [10, 20, 30, 40, 50, 60]);
-    assert_eq!(cut.energy_evaluations(), whole.energy_evaluations());
+    assert_eq!(cut.all_energy_evaluations(), whole.all_energy_evaluations());
+    assert!(whole.all_energy_evaluations() == whole.records.iter().map(|record| record.energy_evaluations).sum());
     for (ours, theirs) in timeless(&cut).iter().zip(timeless(&whole)) {
         // Posterior sampling by noise level is of the rows since the checkpoint.
         assert_eq!(*ours, host::run::Record { posterior: ours.posterior.clone(), ..theirs });
@@ -164,6 +165,11 @@ fn the_report_of_a_real_training_has_its_curves_and_its_table() {
     for title in curves {
         assert!(page.contains(&format!("{title} over 12 steps")), "{title}");
     }
+    let dw4 = ["--set=train.steps=3", "--set=train.evaluate_every=1", "--set=generator.depth=2", "--set=score.depth=1"];
+    done(place, &[&["train", "dw4", "--out", "dw4"], &SMALL[..], &dw4].concat());
+    done(place, &["evaluate", "dw4", "-q"]);
+    let particles = fs::read_to_string(place.join("dw4/report.html")).unwrap();
+    assert!(particles.contains("Distance TVD over 3 steps"));
     for head in ["noise v", "residual", "median energy", "ESS of particles", "chain accepted", "divergences"] {
         assert!(page.contains(&format!("<th scope=\"col\">{head}</th>")), "{head}");
     }
@@ -172,6 +178,7 @@ fn the_report_of_a_real_training_has_its_curves_and_its_table() {
 #[cfg(unix)]
 mod signals {
     use super::*;
+    use std::io::{BufRead as _, BufReader};
     use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
 
@@ -203,10 +210,12 @@ mod signals {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
         trained(place, "whole", "300");
+        // The only checkpoint is the one that the signal brings about.
+        let rare = ["--set=train.steps=300", "--set=train.checkpoint_every=100000"];
+        let mut interrupted = 0;
         for k in 0..3 {
             let out = format!("run{k}");
-            let mut child =
-                started(place, &[&["train", "--out", &out][..], &SMALL, &["--set=train.steps=300"]].concat());
+            let mut child = started(place, &[&["train", "--out", &out][..], &SMALL, &rare].concat());
             let run = place.join(&out);
             wait_for("metrics", || run.join(METRICS).exists());
             send("-TERM", &child);
@@ -216,10 +225,13 @@ mod signals {
                 continue; // It was faster than the signal.
             }
             assert_eq!(code, Some(130));
-            assert!(run.join(CHECKPOINT).is_file());
+            let state = Run::open(&run).unwrap().0.latest_checkpoint().unwrap().unwrap().checkpoint;
+            assert!(state.parsed::<u64>("step").unwrap() >= metrics(&run).records.last().unwrap().step);
+            interrupted += 1;
             done(place, &["train", "--resume", &out, "-q"]);
             assert!(fs::read(run.join(GENERATOR)).unwrap() == fs::read(place.join("whole").join(GENERATOR)).unwrap());
         }
+        assert!(interrupted > 0, "no signal came in time");
     }
 
     /// A step whose chains take hours.
@@ -260,12 +272,17 @@ mod signals {
     fn a_reference_and_a_distillation_are_interrupted_too() {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
-        for arguments in [
-            &["reference", "lj55", "--effort", "100", "-o", "x.npy"][..],
-            &["distill", "mog40", "--hidden", "16", "--steps", "10000000", "--out", "small"],
+        for (begun, arguments) in [
+            ("reference of", &["reference", "lj55", "--effort", "100", "-o", "x.npy"][..]),
+            ("distilling", &["distill", "mog40", "--hidden", "16", "--steps", "10000000", "--out", "small"]),
         ] {
-            let mut child = started(place, arguments);
-            std::thread::sleep(Duration::from_millis(1500));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+            command.current_dir(place).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().starts_with(begun)), "{arguments:?}");
+            std::thread::spawn(move || lines.for_each(drop));
+            std::thread::sleep(Duration::from_millis(500));
             send("-TERM", &child);
             assert_eq!(ended(&mut child), Some(130), "{arguments:?}");
         }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::export::bytes::is_model;
 use crate::format::Format;
 use crate::html::{self, Page, Training};
+use crate::interrupt::end_on_signals;
 use crate::memory;
 use crate::metric::comparison::{Comparison, manifest_mixing};
 use crate::metric::origin::Origin;
@@ -23,6 +24,7 @@ use std::path::Path;
 
 /// Prints the table or JSON, and writes the report.
 pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+    end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
     let steps = super::sample::steps(arguments.polish)?;
     if arguments.gate.is_some_and(|gate| !gate.is_finite()) {
@@ -90,11 +92,17 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort, 
         }
         let given = Given::read(path)?;
         let target = named.map_or_else(|| given.target(engine), Ok)?;
-        let (samples, manifest) = given.of(target.as_ref(), quiet)?;
-        let mixing = match (&manifest, chains(arguments, &source, &samples)?) {
+        let (mut samples, manifest) = given.of(target.as_ref(), quiet)?;
+        check_judging(path, &samples)?;
+        let chains = chains(arguments, &source, &samples)?;
+        let mixing = match (&manifest, chains) {
             (Some(manifest), None) => manifest_mixing(manifest),
             (_, chains) => mixing(target.as_ref(), &samples, chains.unwrap_or(1)),
         };
+        // Figures look at the first rows: let these be of all chains.
+        if let Some(chains) = chains {
+            samples = interleaved(&samples, chains);
+        }
         let producing = manifest.map(|manifest| manifest.energy_evaluations);
         let origin = Origin { seed: None, mixing, producing, ..Origin::draws(&source, seed) };
         return Ok(Judged { target, samples, origin, run: None });
@@ -143,17 +151,45 @@ fn chains(arguments: &Evaluate, source: &str, samples: &Samples) -> Result<Optio
     }
 }
 
-/// Refuses a file that needs more memory than there is: its samples are read, kept and measured, and as many exact ones
-/// drawn beside them where the target has a sampler.
+/// The rows of chains that stand one after another, first rows first.
+fn interleaved(samples: &Samples, chains: usize) -> Samples {
+    let (dim, length) = (samples.dim, samples.len() / chains);
+    let rows = (0..length).flat_map(|row| (0..chains).map(move |chain| chain * length + row));
+    Samples { dim, data: rows.flat_map(|row| &samples.data[row * dim..(row + 1) * dim]).copied().collect() }
+}
+
+/// Refuses a file that needs more memory than there is before it is read: its samples are read, kept and measured, and as
+/// many exact ones drawn beside them where the target has a sampler.
 fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
-    // A number takes four bytes at least; in text, about ten.
+    // A number takes up to eight bytes; in text, about ten.
     let text = matches!(Format::of(path)?, Format::Csv | Format::Extxyz);
-    let numbers = file.len() / if text { 10 } else { 4 };
-    let bytes = numbers.saturating_mul(24) + numbers / target.dim().max(1) as u64 * 100;
+    let numbers = file.len() / if text { 10 } else { 8 };
+    check_numbers(path, numbers, numbers / target.dim().max(1) as u64)
+}
+
+/// The same of samples that were read.
+fn check_judging(path: &Path, samples: &Samples) -> Result<(), Error> {
+    check_numbers(path, samples.data.len() as u64, samples.len() as u64)
+}
+
+fn check_numbers(path: &Path, numbers: u64, rows: u64) -> Result<(), Error> {
     memory::check(
-        bytes,
+        numbers.saturating_mul(20) + rows * 100,
         &format!("judging '{}'", path.display()),
         "judge a part of it: most figures look at 20,000 samples",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows_of_interleaved_chains_are_of_all_of_them() {
+        let samples = Samples { dim: 2, data: (0..12).map(|x| x as f32).collect() };
+        let rows = [0., 1., 4., 5., 8., 9., 2., 3., 6., 7., 10., 11.];
+        assert_eq!(interleaved(&samples, 3).data, rows);
+        assert_eq!(interleaved(&samples, 1), samples);
+    }
 }

@@ -9,6 +9,7 @@ use crate::export::bytes::Bytes;
 use crate::export::quality::{Metadata, compare, table};
 use crate::export::write::{c, check_destination, rust};
 use crate::export::{convert, unfit, with_metadata};
+use crate::interrupt::end_on_signals;
 use crate::run::write_together;
 use crate::source::resolve;
 use kiln_core::artifact::{Artifact, Format, Model};
@@ -19,6 +20,7 @@ type Text = fn(&Path, &[u8], &str) -> String;
 
 /// Converts, judges and writes. Everything that can be refused is refused before anything is computed.
 pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+    end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
     let format = format(&arguments.format)?;
     check_destination(&arguments.output, "kiln", arguments.force)?;

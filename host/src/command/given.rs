@@ -9,6 +9,9 @@ use crate::reference::Manifest;
 use crate::target_api::Target;
 use std::path::{Path, PathBuf};
 
+/// Bytes of a manifest at most: one of 100,000 coordinates has less.
+const LARGEST_MANIFEST: u64 = 32 << 20;
+
 /// A file that was read.
 pub struct Given {
     source: String,
@@ -103,7 +106,8 @@ impl Given {
 /// The JSON beside a file: a manifest only if its hash is that of these samples.
 fn beside(path: &Path, samples: &Samples) -> Beside {
     let place = path.with_extension("json");
-    let Ok(text) = std::fs::read(&place) else { return Beside::Nothing };
+    let small = std::fs::metadata(&place).is_ok_and(|about| about.is_file() && about.len() <= LARGEST_MANIFEST);
+    let Ok(text) = (if small { std::fs::read(&place) } else { return Beside::Nothing }) else { return Beside::Nothing };
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&text) else { return Beside::Nothing };
     let claims = ["sha256", "target", "convention"].iter().all(|key| json.get(key).is_some());
     let manifest = match serde_json::from_value::<Manifest>(json) {

@@ -65,10 +65,10 @@ pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), E
         if let Some(report) = polished {
             say(report);
         }
-        if let Some(Gate { energy, judged, kept, .. }) = gate {
+        if let Some(Gate { energy, judged, kept, lost, .. }) = gate {
             let (left_out, rate) = (judged - kept, kept as f64 / judged as f64);
             say(format_args!(
-                "gate: {kept} of {judged} samples have an energy of at most {energy} ({:.2} %), {left_out} left out; {judged} energy evaluations",
+                "gate: {kept} of {judged} samples have an energy of at most {energy} ({:.2} %), {left_out} left out, {lost} of them not finite; {judged} energy evaluations",
                 100.0 * rate
             ));
         }
@@ -173,7 +173,7 @@ pub(super) fn check_finite(rows: &Samples, first: u64, n: u64) -> Result<(), Err
     let of = if drawn == n { format!("{n} samples") } else { format!("the first {drawn} samples") };
     Err(Error::numerics(
         format!("{count} of {of} are not finite, the first is number {}", first + at + 1),
-        "nothing was written; train the generator anew, or leave them out by a --gate",
+        "nothing was written; train the generator anew, or leave them out and have them counted by --gate inf",
     ))
 }
 
@@ -184,13 +184,15 @@ struct Gate {
     judged: u64,
     /// How many of them passed.
     kept: u64,
+    /// How many have no finite energy.
+    lost: u64,
     /// Some energies that came, for the complaint.
     energies: Vec<f64>,
 }
 
 impl Gate {
     fn new(energy: f64) -> Self {
-        Self { energy, judged: 0, kept: 0, energies: Vec::new() }
+        Self { energy, judged: 0, kept: 0, lost: 0, energies: Vec::new() }
     }
 
     /// The first `most` of the rows that pass. Rows that are not finite have no energy.
@@ -198,6 +200,7 @@ impl Gate {
         let mut passed = Samples { dim: rows.dim, data: Vec::new() };
         for (row, energy) in rows.data.chunks_exact(rows.dim).zip(energies(target, &rows.data)) {
             self.judged += 1;
+            self.lost += u64::from(!energy.is_finite());
             if energy.is_finite() && self.energies.len() < GATE_ENERGIES {
                 self.energies.push(energy);
             }
@@ -215,11 +218,15 @@ impl Gate {
     }
 
     fn closed(&self) -> Error {
-        let Self { energy, judged, kept, energies } = self;
-        let found = match energies.iter().copied().reduce(f64::min) {
-            Some(least) => format!("their energies begin at {least:.2}, half are below {:.2}", median(energies)),
-            None => "none of them has a finite energy".into(),
+        let Self { energy, judged, kept, lost, energies } = self;
+        let Some(least) = energies.iter().copied().reduce(f64::min) else {
+            return Error::numerics(
+                format!("none of {judged} samples has a finite energy"),
+                "nothing was written; train the generator anew",
+            );
         };
+        let lost = if *lost > 0 { format!("; {lost} have no finite energy") } else { String::new() };
+        let found = format!("their energies begin at {least:.2}, half are below {:.2}{lost}", median(energies));
         Error::input(
             format!("--gate {energy} lets {kept} of {judged} samples through: {found}"),
             "nothing was written; raise --gate, add --polish, or leave --gate out",
@@ -275,14 +282,14 @@ mod tests {
 
     #[test]
     fn a_closed_gate_says_what_would_open_it() {
-        let gate = Gate { energy: -60.0, judged: 1000, kept: 0, energies: vec![-40.0, -50.0, -30.0] };
+        let gate = Gate { energy: -60.0, judged: 1000, kept: 0, lost: 0, energies: vec![-40.0, -50.0, -30.0] };
         let error = gate.closed();
         let sentence =
             "--gate -60 lets 0 of 1000 samples through: their energies begin at -50.00, half are below -40.00";
         assert_eq!(error.to_string(), sentence);
         assert!(error.hint().contains("raise --gate"));
         let error = Gate { energies: vec![], ..gate }.closed();
-        assert!(error.to_string().ends_with("none of them has a finite energy"), "{error}");
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("none of 1000 samples has a finite energy", 3));
     }
 
     #[test]

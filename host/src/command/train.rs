@@ -14,7 +14,7 @@ use crate::progress::{Progress, parse_budget};
 use crate::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
 use crate::sample::Sampler;
 use crate::target_api::Target;
-use crate::train::find_device;
+use crate::train::{find_device, trainer_spec};
 use crate::{format, plot, preset, start, threads};
 use kiln_gpu::Checkpoint;
 use std::path::Path;
@@ -116,7 +116,7 @@ fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Resu
 }
 
 fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
-    let (run, old) = Run::open(path)?;
+    let (run, old) = Run::take(path)?;
     if run.about().student.is_some() {
         let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", path.display());
         return Err(Error::input(message, "distil anew, with another --out"));
@@ -135,12 +135,12 @@ fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<
     find_device(&config.run.device)?;
     let target = find_target(engine, &config.run.target, "")?;
     threads::start(config.run.threads)?;
+    start::check_memory(&config, &trainer_spec(&config, target.dim(), target.symmetry())?)?;
     if target.convention() != run.about().convention {
         let message =
             format!("{} is another energy than the one that '{}' was trained on", target.title(), path.display());
         return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
     }
-    let run = run.take()?;
     let latest = run.latest_checkpoint()?;
     let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
     let from = latest.map(|latest| latest.checkpoint);

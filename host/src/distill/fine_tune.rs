@@ -34,16 +34,17 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
     let mut guard = Guard::new(plan.fine_tune, trainer.spec().batch);
     // Of the last step; counts and evaluations are of all since the last record.
     let mut last = StepReport::default();
-    let (mut dropped, mut skipped, mut evaluations) = (0, 0, 0);
+    let (mut dropped, mut skipped, mut evaluations, mut all_evaluations) = (0, 0, 0, 0);
     loop {
         let done = trainer.steps_done();
         let ended = watch.ended(plan.steps + done, plan.steps + plan.fine_tune);
-        if (done > 0 && watch.due(done)) || ended.is_some() {
+        if done > 0 && (watch.due(done) || ended.is_some()) {
             let learnt = |record: &mut Record| {
                 record.score_loss = last.score_loss.map(f64::from);
                 record.gradient_norm = (done > 0 && !last.skipped).then_some(f64::from(last.gradient_norm));
                 (record.dropped, record.skipped) = (Some(dropped), Some(skipped));
                 record.energy_evaluations = Some(evaluations);
+                record.all_energy_evaluations = Some(all_evaluations);
             };
             watch.look(plan.steps + done, Phase::FineTuning, trainer.generator(), learnt)?;
             (dropped, skipped, evaluations) = (0, 0, 0);
@@ -61,7 +62,8 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
         guard.see(&report, *target, WAY_OUT)?;
         dropped += report.dropped as u64;
         skipped += u64::from(report.skipped);
-        evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
+        evaluations += report.evaluations;
+        all_evaluations += report.evaluations;
         last = report;
     }
 }

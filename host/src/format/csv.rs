@@ -97,10 +97,10 @@ pub fn contents(input: impl Read, room: u64) -> io::Result<Contents> {
 fn header(record: &StringRecord) -> io::Result<Option<Vec<usize>>> {
     let numbers = record.iter().filter(|word| word.parse::<f32>().is_ok()).count();
     if numbers == record.len() {
-        let counted = record.len() > 1 && record.iter().enumerate().all(|(i, word)| word == i.to_string());
+        let counted = counts(&record.iter().map(|word| word.parse().ok()).collect::<Vec<_>>());
         return if counted {
             Err(invalid(
-                "its first line is 0,1,…: the numbers of columns or a sample? Name the columns x0,x1,…, or write it 0.0,1.0,…",
+                "its first line is 0,1,… in some order: the numbers of columns or a sample? Name the columns x0,x1,…, or write it 0.0,1.0,…",
             ))
         } else {
             Ok(None)
@@ -118,7 +118,7 @@ fn header(record: &StringRecord) -> io::Result<Option<Vec<usize>>> {
     if names.iter().all(|name| number_of(name).is_none()) {
         return match names.iter().position(|name| name.is_empty()) {
             Some(at) => Err(invalid(format!("column {} has no name", at + 1))),
-            None => Ok(Some((0..names.len()).collect())),
+            None => numbered(&names).map(Some),
         };
     }
     let mut places = vec![None; names.len()];
@@ -138,6 +138,40 @@ fn header(record: &StringRecord) -> io::Result<Option<Vec<usize>>> {
         return Err(invalid(format!("there is a column {}, but no 'x{gap}'", quoted(name))));
     }
     Ok(places.into_iter().collect())
+}
+
+/// Whether these are the numbers from 0 on, of more than one column; of many columns in any order, as by a sort of names.
+fn counts(numbers: &[Option<usize>]) -> bool {
+    const MANY: usize = 5;
+    let mut sorted: Vec<usize> = numbers.iter().copied().flatten().collect();
+    if sorted.len() < numbers.len() || sorted.len() < 2 {
+        return false;
+    }
+    let counted = |sorted: &[usize]| sorted.iter().enumerate().all(|(i, number)| *number == i);
+    if counted(&sorted) {
+        return true;
+    }
+    sorted.sort_unstable();
+    sorted.len() >= MANY && counted(&sorted)
+}
+
+/// Where columns of other names stand: as in the file, unless they are numbered in another order, as by a sort of names.
+fn numbered(names: &[&str]) -> io::Result<Vec<usize>> {
+    let split = |name: &str| {
+        let name = name.trim_end_matches([']', ')']);
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        Some((stem.to_string(), name[stem.len()..].parse::<usize>().ok()?))
+    };
+    let all: Option<Vec<(String, usize)>> = names.iter().map(|name| split(name)).collect();
+    let Some(all) = all.filter(|all| all.iter().all(|(stem, _)| *stem == all[0].0)) else {
+        return Ok((0..names.len()).collect());
+    };
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|at| all[*at].1);
+    match order.windows(2).find(|pair| all[pair[0]].1 == all[pair[1]].1) {
+        Some(pair) => Err(invalid(format!("there are two columns {}", quoted(names[pair[0]])))),
+        None => Ok(order),
+    }
 }
 
 /// The number in a name such as x12.
@@ -173,6 +207,21 @@ mod tests {
     fn refused(text: &str, words: &str) {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(words), "{text:?}: {error}");
+    }
+
+    #[test]
+    fn other_names_with_numbers_are_taken_by_them_too() {
+        for names in ["x_0,x_1,x_10,x_2", "d0,d1,d10,d2", "x[0],x[1],x[10],x[2]"] {
+            let read = contents(format!("{names}\n1,2,3,4\n").as_bytes(), u64::MAX).unwrap();
+            assert_eq!(read.samples.data, [1., 2., 4., 3.], "{names}");
+        }
+        let read = contents(&b"mu,tau,theta1\n1,2,3\n"[..], u64::MAX).unwrap();
+        assert_eq!(read.samples.data, [1., 2., 3.], "names of their own stay in order");
+        for counted in ["0,1", "0,1,10,11,2,3,4,5,6,7,8,9"] {
+            let error = contents(format!("{counted}\n").as_bytes(), u64::MAX).unwrap_err().to_string();
+            assert!(error.contains("the numbers of columns or a sample?"), "{error}");
+        }
+        assert!(contents(&b"a1,a1\n1,2\n"[..], u64::MAX).unwrap_err().to_string().contains("two columns"));
     }
 
     #[test]

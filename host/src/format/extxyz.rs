@@ -263,11 +263,27 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
             }
         };
         let (value, later) =
-            after[1..].split_once(close).ok_or_else(|| format!("the value of {key} has no closing {close}"))?;
+            closed(&after[1..], close).ok_or_else(|| format!("the value of {key} has no closing {close}"))?;
         all.push((key.to_string(), value.to_string()));
         rest = later.trim_start();
     }
+    for (at, (key, value)) in all.iter().enumerate() {
+        if all[..at].iter().any(|(other, earlier)| other == key && earlier != value) {
+            return Err(format!("{key} stands there twice, with different values"));
+        }
+    }
     Ok(all)
+}
+
+/// What stands before the closing character, and after it. A backslash takes the meaning from the next character.
+fn closed(text: &str, close: char) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    let at = text.char_indices().find(|(_, c)| {
+        let found = *c == close && !escaped;
+        escaped = *c == '\\' && !escaped;
+        found
+    })?;
+    Some((&text[..at.0], &text[at.0 + close.len_utf8()..]))
 }
 
 #[cfg(test)]
@@ -282,6 +298,14 @@ mod tests {
 
     fn read(text: &str) -> io::Result<Contents> {
         contents(text.as_bytes(), u64::MAX)
+    }
+
+    #[test]
+    fn keys_that_contradict_themselves_are_refused_and_escaped_quotes_end_nothing() {
+        let frame = |comment: &str| format!("1\n{comment}\nAr 1 2 3\n");
+        refused(&frame(r#"pbc="F F F" pbc="T T T""#), "pbc stands there twice");
+        refused(&frame(r#"note="he said \"x\"" pbc="T T T""#), "pbc");
+        assert!(read(&frame(r#"note="he said \"x\"" pbc="F F F" pbc="F F F""#)).is_ok());
     }
 
     fn refused(text: &str, words: &str) {

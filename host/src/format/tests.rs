@@ -210,3 +210,16 @@ fn no_bytes_make_a_reader_panic_or_hang() {
     assert!(read > 100, "some are still files");
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_line_without_an_end_is_not_read_into_memory() {
+    use std::io::Read as _;
+    let endless = Lines { input: io::repeat(0), length: 0 };
+    let mut read = Vec::new();
+    let error = endless.take(1 << 30).read_to_end(&mut read).unwrap_err();
+    assert!(error.to_string().contains("a line is longer") && read.len() <= 2 * LONGEST_LINE, "{error}");
+    let lines = b"1,2\n".repeat(100);
+    let mut whole = Lines { input: &lines[..], length: 0 };
+    read.clear();
+    assert_eq!(whole.read_to_end(&mut read).unwrap(), 400);
+}

@@ -7,7 +7,7 @@
 //! free. Without the auction those searches are long where mass has to move between clusters: three problems of
 //! n = 2000 (MoG-40 exact and badly sampled, Many-Well-32) took 11.7 CPU-seconds without it and 1.3 with it.
 //!
-//! Collapsed samples are rows (or columns) that are the same, or nearly. Equal rows form a [`Kinds`] kind, and a search
+//! Collapsed samples are rows (or columns) that are the same, or nearly. Equal rows form a `Kinds` kind, and a search
 //! goes through one row of each kind only. Nearly equal rows differ by less than the auction's last increment, which then
 //! decides nothing between them: where the exact part works for too long, the auction goes on with smaller increments.
 

@@ -21,7 +21,10 @@ pub fn r_hat(values: &[f64], length: usize) -> f64 {
     let folded: Vec<f64> = values.iter().map(|x| (x - centre).abs()).collect();
     let plain = |values: &[f64]| split_r_hat(&normal_scores(values), length);
     // Two values alone are equally far from their median: folded, they tell nothing.
-    plain(values).max(plain(&folded))
+    match [plain(values), plain(&folded)] {
+        [bulk, folded] if folded.is_nan() => bulk,
+        both => worst_r_hat(both),
+    }
 }
 
 /// The largest of several R-hats; infinite if one is, otherwise unknown if one is, or if there are none.
@@ -55,7 +58,7 @@ const EVERY_LAG: usize = 1024;
 /// The effective sample size of the mean of all draws, n / τ (equations 9 to 11; Geyer's (1992) initial monotone
 /// sequence). At most n log₁₀ n, for chains that are better than independent draws; NaN (unknown) as for [`r_hat`].
 ///
-/// Beyond [`EVERY_LAG`] one pair in every sixty-fourth of the lag is looked at, so that long chains that hardly move take
+/// Beyond `EVERY_LAG` one pair in every sixty-fourth of the lag is looked at, so that long chains that hardly move take
 /// no quadratic time. As the sequence falls, the pair before stands for those that are passed over: τ comes out a little
 /// too large, never too small.
 pub fn effective_sample_size(values: &[f64], length: usize) -> f64 {

@@ -5,8 +5,9 @@
 //!
 //! **The virial** E\[(x - c)·∇E\] is the number of free coordinates for every density exp(-E) that vanishes at infinity
 //! (integration by parts), whatever the fixed centre c. About the origin, samples that lie far from it for their width
-//! drown the figure: its error grows as |c|. Here c is the mean of the samples, which is not fixed but their own: that
-//! lowers the virial of d coordinates by d/n, far below its error √(2 d/n). Particles are taken as they are: their
+//! drown the figure: its error grows as |c|. Here c is, for each sample, the mean of all others: fixed as far as that sample
+//! goes, so that the virial of independent samples has no bias. (For n effective samples of a chain c is not quite
+//! independent of its neighbours; what that lowers the virial by, about d/n, is below its error √(2 d/n).) Particles are taken as they are: their
 //! energy does not change when a frame is moved, so that its forces add up to zero and no centre matters.
 
 use crate::target_api::Target;
@@ -31,7 +32,7 @@ pub fn energies(target: &dyn Target, samples: &[f32]) -> Vec<f64> {
 /// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each; `None` without a gradient.
 pub fn energies_and_virials(target: &dyn Target, samples: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
     let (dynamics, dim) = (target.dynamics()?, target.dim().max(1));
-    let centre = centre(target.symmetry(), samples, dim);
+    let (centre, others) = centre(target.symmetry(), samples, dim);
     let scratch = || (vec![0.0; dim], vec![0.0; dim]);
     let measured = |(x, gradient): &mut (Vec<f64>, Vec<f64>), row: &[f32]| {
         if !finite(row) {
@@ -39,14 +40,15 @@ pub fn energies_and_virials(target: &dyn Target, samples: &[f32]) -> Option<(Vec
         }
         x.iter_mut().zip(row).for_each(|(x, row)| *x = f64::from(*row));
         let energy = dynamics.energy_and_gradient(x, gradient);
-        let virial = x.iter().zip(&centre).zip(gradient).map(|((x, c), g)| (x - c) * *g).sum();
-        (energy, virial)
+        let virial: f64 = x.iter().zip(&centre).zip(gradient).map(|((x, c), g)| (x - c) * *g).sum();
+        (energy, others * virial)
     };
     Some(samples.par_chunks_exact(dim).map_init(scratch, measured).unzip())
 }
 
-/// The mean of all finite rows; the origin for particles, or of nothing.
-fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> Vec<f64> {
+/// The mean of all finite rows, and how many times as far from the mean of all others a row is: n/(n - 1), unknown for a
+/// single row. The origin, and 1, for particles.
+fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> (Vec<f64>, f64) {
     let (mut sum, mut rows) = (vec![0.0; dim], 0_usize);
     if symmetry == Symmetry::None {
         for row in samples.chunks_exact(dim).filter(|row| finite(row)) {
@@ -54,7 +56,13 @@ fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> Vec<f64> {
             rows += 1;
         }
     }
-    sum.into_iter().map(|sum| sum / rows.max(1) as f64).collect()
+    let n = rows as f64;
+    let others = match symmetry {
+        Symmetry::None if rows < 2 => f64::NAN,
+        Symmetry::None => n / (n - 1.0),
+        Symmetry::Particles { .. } => 1.0,
+    };
+    (sum.into_iter().map(|sum| sum / n.max(1.0)).collect(), others)
 }
 
 #[cfg(test)]

@@ -178,18 +178,16 @@ impl Trial<'_> {
             return;
         }
         // Of the samples up to a gate.
-        let mean = |set: &Set, n: usize, gate: Option<f64>| {
-            let pairs = set.virials[..n]
-                .iter()
-                .zip(&set.energies)
-                .filter(|(_, energy)| gate.is_none_or(|gate| **energy <= gate));
-            Mean::of(&pairs.map(|(virial, _)| *virial).collect::<Vec<f64>>())
+        let up_to = |set: &Set, n: usize, gate: Option<f64>| -> Vec<f64> {
+            let pairs = set.virials[..n].iter().zip(&set.energies);
+            pairs.filter(|(_, energy)| gate.is_none_or(|gate| **energy <= gate)).map(|(virial, _)| *virial).collect()
         };
         let figure = |gate: Option<f64>| {
-            let (mine, theirs) = (mean(set, n, gate), rival.map(|set| mean(set, set.len().min(n), gate)));
+            let mine = Mean::of(&up_to(set, n, gate));
+            let theirs = rival.map(|set| Mean::of(&up_to(set, set.len().min(n), gate)));
             Figure {
                 value: mine.mean,
-                sd: Some(self.error(&mine, &set.virials)),
+                sd: Some(self.error(&mine, &up_to(set, set.len(), gate))),
                 floor: theirs.map(|m| m.mean),
                 floor_sd: theirs.map(|m| self.rival_error(&m)),
                 truth: Some(free),

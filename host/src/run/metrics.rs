@@ -32,7 +32,7 @@ pub enum Phase {
 pub struct Record {
     /// Outer steps done.
     pub step: u64,
-    /// Wall-clock time of the work that led here.
+    /// Wall-clock time of the work that led here, but for what an interruption lost between two records.
     pub seconds: f64,
     /// Which part of the work.
     pub phase: Phase,
@@ -56,8 +56,10 @@ pub struct Record {
     pub dropped: Option<u64>,
     /// Updates skipped because a gradient was not finite, since the record before.
     pub skipped: Option<u64>,
-    /// Energy evaluations of posterior sampling, since the record before.
+    /// Energy evaluations of the training, since the record before.
     pub energy_evaluations: Option<u64>,
+    /// The same since the start.
+    pub all_energy_evaluations: Option<u64>,
     /// Posterior sampling by noise level, least noise first.
     pub posterior: Vec<Level>,
     /// Loss of a student.
@@ -86,6 +88,7 @@ impl Record {
             dropped: None,
             skipped: None,
             energy_evaluations: None,
+            all_energy_evaluations: None,
             posterior: Vec::new(),
             loss: None,
             error: None,
@@ -127,12 +130,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Energy evaluations of the whole training; unknown where a line is damaged, one is missing or none is there.
-    pub fn energy_evaluations(&self) -> Option<u64> {
-        if self.damaged > 0 || self.records.is_empty() {
-            return None;
-        }
-        self.records.iter().map(|record| record.energy_evaluations).sum()
+    /// Energy evaluations of the whole training; unknown where no record tells, or a line is damaged, which may be the last.
+    pub fn all_energy_evaluations(&self) -> Option<u64> {
+        self.records.last().filter(|_| self.damaged == 0)?.all_energy_evaluations
     }
 }
 
@@ -238,7 +238,12 @@ mod tests {
             target_weight: Some(0.2),
         };
         let (energy_evaluations, posterior) = (Some(100), vec![level]);
-        Record { energy_evaluations, posterior, ..Record::new(step, 0.5, Phase::Training, "log p -7".into()) }
+        Record {
+            energy_evaluations,
+            all_energy_evaluations: Some(100 * step),
+            posterior,
+            ..Record::new(step, 0.5, Phase::Training, "log p -7".into())
+        }
     }
 
     #[test]
@@ -246,12 +251,12 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let run = run(&place);
         assert_eq!(run.metrics().unwrap(), Metrics::default());
-        assert_eq!(run.metrics().unwrap().energy_evaluations(), None, "unknown, not 0");
+        assert_eq!(run.metrics().unwrap().all_energy_evaluations(), None, "unknown, not 0");
         run.append_metrics(&record(1)).unwrap();
         run.append_metrics(&Record { mean_energy: Some(f64::NAN), ..record(2) }).unwrap();
         let metrics = run.metrics().unwrap();
         assert_eq!(metrics, Metrics { records: vec![record(1), record(2)], damaged: 0 });
-        assert_eq!(metrics.energy_evaluations(), Some(200));
+        assert_eq!(metrics.all_energy_evaluations(), Some(200));
     }
 
     #[test]
@@ -263,7 +268,7 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 40]).unwrap();
         let torn = run.metrics().unwrap();
-        assert_eq!((torn.records.len(), torn.damaged, torn.energy_evaluations()), (1, 1, None));
+        assert_eq!((torn.records.len(), torn.damaged, torn.all_energy_evaluations()), (1, 1, None));
         assert_eq!(run.rewind_metrics(250).unwrap(), (Some(record(250)), 1));
         run.append_metrics(&record(500)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);

@@ -13,9 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If it cannot be written; the old file is then as it was.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
-    if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
-        sweep(parent, Some(&name.to_string_lossy()));
-    }
+    sweep_for(path);
     let partial = partial(path);
     stage(&partial, write).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
         let _ = fs::remove_file(&partial);
@@ -29,6 +27,7 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>)
 /// If one cannot be written.
 pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), Error> {
     let failed = |path: &Path, error| Error::file("write", path, error);
+    files.iter().for_each(|(path, _)| sweep_for(path));
     let mut each = files.iter();
     let staged = each.try_for_each(|(path, bytes)| {
         stage(&partial(path), |file| file.write_all(bytes)).map_err(|error| failed(path, error))
@@ -48,16 +47,17 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), Error> {
 /// # Errors
 /// If either cannot be written.
 pub fn write_keeping(path: &Path, before: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if path.is_file() {
-        let partial = partial(before);
-        let _ = fs::remove_file(&partial);
-        // A second name costs nothing; where there are none, a copy does.
-        fs::hard_link(path, &partial)
-            .or_else(|_| fs::copy(path, &partial).map(|_| ()))
-            .and_then(|()| fs::rename(&partial, before))
-            .map_err(|error| Error::file("write", before, error))?;
-    }
-    write_whole(path, |file| file.write_all(bytes))
+    let (new, old) = (partial(path), partial(before));
+    let keep = || {
+        // A second name costs nothing; where a file has but one, a copy does.
+        fs::hard_link(path, &old).or_else(|_| fs::copy(path, &old).map(|_| ())).and_then(|()| fs::rename(&old, before))
+    };
+    let written = stage(&new, |file| file.write_all(bytes))
+        .and_then(|()| if path.is_file() { keep() } else { Ok(()) })
+        .and_then(|()| fs::rename(&new, path));
+    // Also where both names were of one file already: a rename between them does nothing.
+    [&new, &old].into_iter().for_each(|partial| drop(fs::remove_file(partial)));
+    written.map_err(|error| Error::file("write", path, error))
 }
 
 /// Whether a file can be made at `path`; nothing stays there.
@@ -80,6 +80,13 @@ pub fn sweep(directory: &Path, name: Option<&str>) {
         if name.is_none_or(|name| name == of) && !lives(process) {
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+/// The same for one file.
+fn sweep_for(path: &Path) {
+    if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
+        sweep(parent, Some(&name.to_string_lossy()));
     }
 }
 

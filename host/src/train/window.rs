@@ -14,6 +14,8 @@ pub(super) struct Window {
     dropped: u64,
     skipped: u64,
     evaluations: u64,
+    /// Energy evaluations since the start of the training.
+    all_evaluations: u64,
     /// v, residual and posterior sampling of each row.
     rows: Vec<(f32, f32, RowReport)>,
 }
@@ -24,17 +26,18 @@ impl Window {
     /// Bands of noise levels.
     const BANDS: usize = 8;
     /// Texts of a checkpoint.
-    const COUNTS: [&str; 4] = ["window.clipped", "window.dropped", "window.skipped", "window.evaluations"];
+    const COUNTS: [&str; 5] =
+        ["window.clipped", "window.dropped", "window.skipped", "window.evaluations", "all_evaluations"];
 
     pub fn write(&self, file: &mut Checkpoint) {
-        let counts = [self.clipped, self.dropped, self.skipped, self.evaluations];
+        let counts = [self.clipped, self.dropped, self.skipped, self.evaluations, self.all_evaluations];
         Self::COUNTS.iter().zip(counts).for_each(|(key, count)| file.insert_text(*key, count.to_string()));
     }
 
     pub fn read(file: &Checkpoint) -> Result<Self, CheckpointError> {
-        let [clipped, dropped, skipped, evaluations] = Self::COUNTS.map(|key| file.parsed(key));
-        let (clipped, dropped, skipped) = (clipped?, dropped?, skipped?);
-        Ok(Self { clipped, dropped, skipped, evaluations: evaluations?, ..Self::default() })
+        let [clipped, dropped, skipped, evaluations, all] = Self::COUNTS.map(|key| file.parsed(key));
+        let (clipped, dropped, skipped, evaluations) = (clipped?, dropped?, skipped?, evaluations?);
+        Ok(Self { clipped, dropped, skipped, evaluations, all_evaluations: all?, ..Self::default() })
     }
 
     pub fn add(&mut self, report: &StepReport) {
@@ -43,7 +46,8 @@ impl Window {
         self.clipped += report.clipped as u64;
         self.dropped += report.dropped as u64;
         self.skipped += u64::from(report.skipped);
-        self.evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
+        self.evaluations += report.evaluations;
+        self.all_evaluations += report.evaluations;
         if self.rows.len() >= Self::ROWS {
             self.rows.clear();
         }
@@ -51,14 +55,20 @@ impl Window {
         self.rows.extend(rows.map(|((v, residual), posterior)| (*v, *residual, *posterior)));
     }
 
-    /// Adds its figures to a record.
-    pub fn tell(self, record: &mut Record) {
+    /// Adds its figures to a record, and begins anew.
+    pub fn tell(&mut self, record: &mut Record) {
+        let next = Self { all_evaluations: self.all_evaluations, ..Self::default() };
+        std::mem::replace(self, next).told(record);
+    }
+
+    fn told(self, record: &mut Record) {
         record.score_loss = self.score_loss.map(f64::from);
         record.gradient_norm = self.gradient_norm.map(f64::from);
         record.clipped = Some(self.clipped);
         record.dropped = Some(self.dropped);
         record.skipped = Some(self.skipped);
         record.energy_evaluations = Some(self.evaluations);
+        record.all_energy_evaluations = Some(self.all_evaluations);
         record.posterior = self.levels();
     }
 
