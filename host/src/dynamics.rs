@@ -18,11 +18,11 @@ pub trait Dynamics: Send + Sync {
     /// Ladders of tempered chains at their starting points, which `stop` ends.
     fn exchange<'a>(&'a self, settings: &Exchange, stop: &'a AtomicBool) -> Box<dyn Walk + 'a>;
 
-    /// MALA chains, one a row of `x` (rows, dim), which end in place.
+    /// MALA chains, one a row of `x` (rows, dim), which end in place; sooner where `stop` is set.
     ///
     /// # Panics
     /// If `x` does not hold whole rows.
-    fn langevin(&self, x: &mut [f32], settings: &polish::Settings) -> Rows;
+    fn langevin(&self, x: &mut [f32], settings: &polish::Settings, stop: &AtomicBool) -> Rows;
 }
 
 impl<E: TrainableEnergy<N>, const N: usize> Dynamics for EnergyTarget<E, N> {
@@ -35,7 +35,7 @@ impl<E: TrainableEnergy<N>, const N: usize> Dynamics for EnergyTarget<E, N> {
         Box::new(Ladders::start(&self.0, settings, stop))
     }
 
-    fn langevin(&self, x: &mut [f32], settings: &polish::Settings) -> Rows {
-        polish::chains(&self.0, x, settings)
+    fn langevin(&self, x: &mut [f32], settings: &polish::Settings, stop: &AtomicBool) -> Rows {
+        polish::chains(&self.0, x, settings, stop)
     }
 }

@@ -13,13 +13,16 @@ use crate::metric::statistic::median;
 use crate::target_api::Target;
 use kiln_core::dynamics::{self, langevin, step_size};
 use kiln_core::random::{Purpose, Streams};
-use kiln_core::symmetry::{MeanFree, Symmetry, remove_mean};
+use kiln_core::symmetry::{MeanFree, remove_mean};
 use kiln_core::{Energy, Mask, Scalar};
-use kiln_gpu::posterior::{LANES, Pack, load, store};
+use kiln_gpu::posterior::{Interruptible, LANES, Pack, load, store};
 use rayon::prelude::*;
+use std::sync::atomic::AtomicBool;
 
 /// Samples behind the medians of a report.
 pub const MEDIAN_ROWS: usize = 1 << 20;
+/// Of polishing that nobody ends.
+static NEVER: AtomicBool = AtomicBool::new(false);
 /// Samples that the pilot moves.
 pub const PILOT_ROWS: usize = 256;
 /// Its steps, all of them adapting.
@@ -121,7 +124,7 @@ impl std::fmt::Display for PolishReport {
 /// # Errors
 /// If the target has no dynamics or other coordinates than the samples.
 pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u64) -> Result<PolishReport, Error> {
-    let mut polisher = Polisher::tuned(target, samples, steps, seed)?;
+    let mut polisher = Polisher::tuned(target, samples, steps, seed, &NEVER)?;
     polisher.polish(samples, 0)?;
     Ok(polisher.report())
 }
@@ -137,7 +140,7 @@ pub fn polish_in_parts(
     seed: u64,
     tick: &dyn Fn(),
 ) -> Result<PolishReport, Error> {
-    let mut polisher = Polisher::tuned(target, samples, steps, seed)?;
+    let mut polisher = Polisher::tuned(target, samples, steps, seed, &NEVER)?;
     let dim = samples.dim;
     for (part, rows) in samples.data.chunks_mut((PILOT_ROWS * dim).max(1)).enumerate() {
         let mut some = Samples { dim, data: rows.to_vec() };
@@ -151,6 +154,7 @@ pub fn polish_in_parts(
 /// Polishing of one set of samples in several parts, in constant memory.
 pub struct Polisher<'a> {
     target: &'a dyn Target,
+    stop: &'a AtomicBool,
     settings: Settings,
     so_far: PolishReport,
     rows: usize,
@@ -162,15 +166,22 @@ pub struct Polisher<'a> {
 }
 
 impl<'a> Polisher<'a> {
-    /// Finds the step size that suits the first [`PILOT_ROWS`] samples, on a copy of them.
+    /// Finds the step size that suits the first [`PILOT_ROWS`] samples, on a copy of them. As soon as `stop` is set chains
+    /// end, and samples are then worth nothing.
     ///
     /// # Errors
     /// If the target has no dynamics or other coordinates than the samples.
-    pub fn tuned(target: &'a dyn Target, samples: &Samples, steps: usize, seed: u64) -> Result<Self, Error> {
+    pub fn tuned(
+        target: &'a dyn Target,
+        samples: &Samples,
+        steps: usize,
+        seed: u64,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, Error> {
         let settings = Settings { seed, first: 0, steps, adapting: steps / 2, step_size: FIRST_STEP };
         let so_far = PolishReport { steps, ..PolishReport::default() };
         let [step_size, before, after] = std::array::from_fn(|_| Vec::new());
-        let mut polisher = Self { target, settings, so_far, rows: 0, acceptance: 0.0, step_size, before, after };
+        let mut polisher = Self { target, stop, settings, so_far, rows: 0, acceptance: 0.0, step_size, before, after };
         let rows = samples.len().min(PILOT_ROWS);
         let mut pilot = samples.data[..rows * samples.dim].to_vec();
         let settings = Settings { first: PILOT_STREAMS, steps: PILOT_STEPS, adapting: PILOT_STEPS, ..settings };
@@ -211,7 +222,7 @@ impl<'a> Polisher<'a> {
         let dynamics = self.target.dynamics().ok_or_else(|| {
             Error::input(format!("{title} has no energy that chains can move on"), "leave --polish out")
         })?;
-        Ok(dynamics.langevin(x, settings))
+        Ok(dynamics.langevin(x, settings, self.stop))
     }
 
     /// What was done so far. Medians are those of the first [`MEDIAN_ROWS`] samples.
@@ -226,31 +237,20 @@ impl<'a> Polisher<'a> {
     }
 }
 
-/// An energy that is called, not inlined.
-struct Called<'a, E>(&'a E);
-
-impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Called<'_, E> {
-    #[inline(never)]
-    fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
-        self.0.energy_and_gradient(x, gradient)
-    }
-
-    fn symmetry(&self) -> Symmetry {
-        self.0.symmetry()
-    }
-}
-
-/// One MALA chain a row of `x` (rows, N), sixteen side by side, on all cores.
+/// One MALA chain a row of `x` (rows, N), sixteen side by side, on all cores. As soon as `stop` is set they end; where they
+/// are is then worth nothing.
 pub(crate) fn chains<E: Energy<Pack, N> + Sync, const N: usize>(
     energy: &E,
     x: &mut [f32],
     settings: &Settings,
+    stop: &AtomicBool,
 ) -> Rows {
+    let energy = &Interruptible { energy, stop };
     assert_eq!(x.len() % N, 0, "whole rows");
     let blocks: Vec<Rows> = x
         .par_chunks_mut(LANES * N)
         .enumerate()
-        .map(|(block, rows)| pack_of_chains(&Called(energy), rows, settings, block * LANES))
+        .map(|(block, rows)| pack_of_chains(energy, rows, settings, block * LANES))
         .collect();
     let mut all = Rows::default();
     blocks.into_iter().for_each(|block| all.append(block));
@@ -275,6 +275,9 @@ fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
     let (mut acceptance, mut divergences) = (Pack::constant(0.0), [0_u32; LANES]);
     let mut evaluations = 1;
     for k in 0..settings.steps {
+        if energy.stopped() {
+            break;
+        }
         if k == settings.adapting {
             step.freeze();
         }
@@ -364,7 +367,7 @@ mod tests {
         let with = |threads: usize, parts: &[usize]| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut polisher = Polisher::tuned(target.as_ref(), &all, 6, 9).unwrap();
+                let mut polisher = Polisher::tuned(target.as_ref(), &all, 6, 9, &NEVER).unwrap();
                 let (mut out, mut first) = (Vec::new(), 0);
                 for rows in parts {
                     let mut part = Samples { dim: 39, data: all.data[first * 39..][..rows * 39].to_vec() };

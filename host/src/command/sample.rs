@@ -115,16 +115,20 @@ fn draw(
     // The step size comes from the same samples whatever n is.
     let mut polisher = match steps {
         0 => None,
-        _ => Some(Polisher::tuned(target, &draws.rows(seed, 0, PILOT_ROWS)?, steps, seed)?),
+        _ => Some(Polisher::tuned(target, &draws.rows(seed, 0, PILOT_ROWS)?, steps, seed, stop)?),
     };
     let mut gate = gate.map(Gate::new);
     let part = part(target, steps) as u64;
     let (mut drawn, mut written) = (0, 0);
+    let go_on = |drawn: u64| match stop.load(Ordering::SeqCst) {
+        false => Ok(()),
+        true => Err(Error::interrupted(
+            format!("interrupted after {drawn} draws; nothing was written"),
+            "run it again: the same seed draws the same samples",
+        )),
+    };
     while written < n {
-        if stop.load(Ordering::SeqCst) {
-            let message = format!("interrupted after {drawn} draws; nothing was written");
-            return Err(Error::interrupted(message, "run it again: the same seed draws the same samples"));
-        }
+        go_on(drawn)?;
         let missing = match &gate {
             Some(gate) => next_draws(n, drawn, gate.kept) - drawn,
             None => n - drawn,
@@ -132,6 +136,7 @@ fn draw(
         let mut rows = draws.rows(seed, drawn, missing.min(part) as usize)?;
         if let Some(polisher) = &mut polisher {
             polisher.polish(&mut rows, drawn)?;
+            go_on(drawn)?;
         }
         match &mut gate {
             Some(gate) => rows = gate.passed(target, &rows, n - written)?,
