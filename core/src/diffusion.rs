@@ -6,9 +6,9 @@
 
 use heapless::Vec;
 
-use crate::dynamics::State;
+use crate::state::State;
 use crate::symmetry::Symmetry;
-use crate::{Energy, Scalar, tensor};
+use crate::{Energy, Scalar, Vector, tensor};
 
 /// A variance-preserving noise level.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,9 +77,9 @@ impl defmt::Format for Schedule {
 
 /// y = x + v ε.
 #[inline(always)]
-pub fn noise<S: Scalar, const N: usize>(x: &[S; N], v: S, epsilon: &[S; N]) -> [S; N] {
-    let mut y = *x;
-    tensor::add_scaled(&mut y, v, epsilon);
+pub fn noise<V: Vector>(x: &V, v: V::Scalar, epsilon: &V) -> V {
+    let mut y = x.clone();
+    tensor::add_scaled(y.as_mut_slice(), v, epsilon.as_slice());
     y
 }
 
@@ -89,57 +89,62 @@ pub fn noise<S: Scalar, const N: usize>(x: &[S; N], v: S, epsilon: &[S; N]) -> [
 /// N(y, v²I) to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Posterior<E, S, const N: usize> {
+pub struct Posterior<'a, E, V: Vector> {
     /// The target's energy.
     pub target: E,
     /// The noised point y.
-    pub y: [S; N],
+    pub y: &'a V,
     /// The noise-to-signal ratio v.
-    pub v: S,
+    pub v: V::Scalar,
     /// The inverse temperature β of the target's energy.
-    pub beta: S,
+    pub beta: V::Scalar,
 }
 
-impl<E, S: Scalar, const N: usize> Posterior<E, S, N> {
+impl<'a, E, S: Scalar, V: Vector<Scalar = S>> Posterior<'a, E, V> {
     /// p(x | y) at noise-to-signal ratio v.
     #[inline(always)]
-    pub fn new(target: E, y: [S; N], v: S) -> Self {
+    pub fn new(target: E, y: &'a V, v: S) -> Self {
         Self { target, y, v, beta: S::one() }
     }
 
     /// ‖x − y‖²/(2v²), the Gaussian's part of U.
     #[inline(always)]
-    pub fn pull(&self, x: &[S; N]) -> S {
-        S::constant(0.5) * self.precision() * tensor::squared_distance(x, &self.y)
+    pub fn pull(&self, x: &[S]) -> S {
+        S::constant(0.5) * self.precision() * tensor::squared_distance(x, self.y.as_slice())
     }
 
-    /// The chain state at x, from the target's energy E(x) and gradient ∇E(x).
+    /// A state of the target, with E(x) and ∇E(x), becomes one of this posterior, with U(x) and ∇U(x).
     #[inline(always)]
-    pub fn assemble(&self, position: [S; N], energy: S, gradient: &[S; N]) -> State<S, N> {
+    pub fn tilt(&self, state: &mut State<V>) {
+        state.energy = self.add_pull(state.position.as_slice(), state.energy, state.gradient.as_mut_slice());
+    }
+
+    /// The inverse of [`Posterior::tilt`]: a state of the target again, without another evaluation; β must not be 0.
+    #[inline(always)]
+    pub fn untilt(&self, state: &mut State<V>) {
+        state.energy = self.target_energy(state);
         let precision = self.precision();
-        let mut total = *gradient;
-        for i in 0..N {
-            total[i] = self.beta * gradient[i] + (position[i] - self.y[i]) * precision;
+        let scale = S::one() / self.beta;
+        let points = state.position.as_slice().iter().zip(self.y.as_slice());
+        for (gradient, (x, y)) in state.gradient.as_mut_slice().iter_mut().zip(points) {
+            *gradient = (*gradient - (*x - *y) * precision) * scale;
         }
-        State { position, gradient: total, energy: self.beta * energy + self.pull(&position) }
     }
 
     /// E(x) from a chain state, without another evaluation; β must not be 0.
     #[inline(always)]
-    pub fn target_energy(&self, state: &State<S, N>) -> S {
-        (state.energy - self.pull(&state.position)) / self.beta
+    pub fn target_energy(&self, state: &State<V>) -> S {
+        (state.energy - self.pull(state.position.as_slice())) / self.beta
     }
 
-    /// ∇E(x) from a chain state, without another evaluation; β must not be 0.
+    /// U(x) from E(x); makes ∇U(x) of ∇E(x).
     #[inline(always)]
-    pub fn target_gradient(&self, state: &State<S, N>) -> [S; N] {
+    fn add_pull(&self, x: &[S], energy: S, gradient: &mut [S]) -> S {
         let precision = self.precision();
-        let scale = S::one() / self.beta;
-        let mut gradient = state.gradient;
-        for i in 0..N {
-            gradient[i] = (gradient[i] - (state.position[i] - self.y[i]) * precision) * scale;
+        for (gradient, (x, y)) in gradient.iter_mut().zip(x.iter().zip(self.y.as_slice())) {
+            *gradient = self.beta * *gradient + (*x - *y) * precision;
         }
-        gradient
+        self.beta * energy + self.pull(x)
     }
 
     /// 1/v².
@@ -149,17 +154,20 @@ impl<E, S: Scalar, const N: usize> Posterior<E, S, N> {
     }
 }
 
-impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Posterior<E, S, N> {
+impl<S: Scalar, E: Energy<S>, V: Vector<Scalar = S>> Energy<S> for Posterior<'_, E, V> {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
-        let energy = self.target.energy_and_gradient(x, gradient);
-        let state = self.assemble(*x, energy, gradient);
-        *gradient = state.gradient;
-        state.energy
+    fn dim(&self) -> usize {
+        self.target.dim()
     }
 
     #[inline(always)]
-    fn energy(&self, x: &[S; N]) -> S {
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        let energy = self.target.energy_and_gradient(x, gradient);
+        self.add_pull(x, energy, gradient)
+    }
+
+    #[inline(always)]
+    fn energy(&self, x: &[S]) -> S {
         self.beta * self.target.energy(x) + self.pull(x)
     }
 

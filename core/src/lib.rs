@@ -4,8 +4,10 @@
 //! estimators, random streams and network inference.
 //!
 //! ## Guarantees
-//! - `no_std`, no heap, no `unsafe`: shapes are const generics, every buffer is the caller's or on
-//!   the stack.
+//! - `no_std`, no heap, no `unsafe`: every buffer is the caller's or on the stack. Networks have shapes that are const
+//!   generics; energies take slices, and what moves on them holds its points in any [`Vector`]: an array, or a row of a
+//!   length known at run time that a crate with a heap brings.
+//! - No allocation in a step: samplers work in a workspace that is made once.
 //! - The same source gives the same bits on every target with IEEE 754 arithmetic: no operation is
 //!   contracted, every reduction has a fixed order, elementary functions are our own or `libm`'s.
 //! - A pack of lanes ([`Lanes`]) computes in each lane exactly the bits of the scalar `f32` code.
@@ -13,7 +15,7 @@
 //!
 //! ## Non-goals
 //! - No training: gradients with respect to weights live in `kiln-gpu`.
-//! - No run-time shapes, no type-level arithmetic, no macros that hide control flow.
+//! - No allocation, no type-level arithmetic, no macros that hide control flow.
 //!
 //! ## Notation
 //! A target is p(x) ∝ exp(-E(x)). Noising is x_t = α x + σ ε; most code works with
@@ -39,9 +41,12 @@ pub mod posterior;
 pub mod random;
 mod scalar;
 pub mod score;
+mod state;
 pub mod symmetry;
 pub mod tensor;
+mod vector;
 
 pub use energy::Energy;
 pub use lanes::{Lanes, LanesMask};
 pub use scalar::{Mask, Scalar};
+pub use vector::Vector;

@@ -13,11 +13,10 @@
 
 use crate::diffusion::Posterior;
 use crate::dynamics::{self, Info, Kernel, State, annealing, hmc, langevin, refresh, step_size};
-use crate::energy::Gaussian;
 use crate::random::Randomness;
 use crate::score::{Accumulator, Estimate, Estimator};
 use crate::symmetry::MeanFree;
-use crate::{Energy, Mask, Scalar, tensor};
+use crate::{Energy, Mask, Scalar, Vector, tensor};
 
 /// The kernel that moves a particle between annealing levels, or along the chain. Stiff targets far
 /// from their noised points want HMC: LJ-13 at v = 1 reaches equilibrium after 600 evaluations in
@@ -114,86 +113,121 @@ impl<S: Scalar> Mover<S> {
     }
 }
 
-impl<S: Scalar, const N: usize> Kernel<S, N> for Mover<S> {
+impl<S: Scalar, V: Vector<Scalar = S>> Kernel<V> for Mover<S> {
     #[inline(always)]
-    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S> {
+    fn step<R: Randomness<S>, E: Energy<S> + ?Sized>(
+        &self,
+        rng: &mut R,
+        state: &mut State<V>,
+        energy: &E,
+        workspace: &mut dynamics::Workspace<V>,
+    ) -> Info<S> {
         let step_size = self.step_size;
         match self.transition {
-            Transition::Mala => langevin::step(rng, state, &langevin::Params { step_size }, energy),
+            Transition::Mala => langevin::step(rng, state, &langevin::Params { step_size }, energy, workspace),
             Transition::Hmc { leapfrog_steps } => {
-                hmc::step(rng, state, &hmc::Params { step_size, steps: leapfrog_steps }, energy)
+                let params = hmc::Params { step_size, steps: leapfrog_steps };
+                hmc::step(rng, state, &params, energy, workspace)
             }
         }
     }
 }
 
+/// What [`denoise`] works in: made once, of use for any number of calls with vectors of one length. What it holds between
+/// calls means nothing.
+#[derive(Clone, Debug)]
+pub struct Workspace<V: Vector> {
+    kernel: dynamics::Workspace<V>,
+    particle: annealing::Particle<V>,
+    /// Of the weighted particles.
+    particles: Accumulator<V>,
+    /// Where the chain is; before it starts, the particle that resampling would take.
+    state: State<V>,
+    /// Of the chain's states.
+    chain: Accumulator<V>,
+    chain_estimate: Estimate<V>,
+}
+
+impl<S: Scalar, V: Vector<Scalar = S>> Workspace<V> {
+    /// For vectors as long as `like`.
+    #[inline(always)]
+    pub fn new(like: &V) -> Self {
+        Self {
+            kernel: dynamics::Workspace::new(like),
+            particle: annealing::Particle::new(like),
+            particles: Accumulator::new(like),
+            state: State { position: like.clone(), gradient: like.clone(), energy: S::zero() },
+            chain: Accumulator::new(like),
+            chain_estimate: Estimate::new(like),
+        }
+    }
+}
+
 /// The particles' weighted sums, relative to the largest log-weight so far.
-struct Particles<S, const N: usize> {
+struct Sums<S> {
     largest: S,
     weight: S,
     square: S,
-    /// The particle that Gumbel-max resampling would take, and its perturbed log-weight.
-    chosen: [S; N],
+    /// The perturbed log-weight of the particle that Gumbel-max resampling would take.
     best: S,
-    accumulator: Accumulator<S, N>,
     energy: S,
 }
 
-/// Draws particles one after the other; their full statistics only where `all` asks for them.
+/// Draws particles one after the other; their full statistics only where `all` asks for them. The particle that
+/// resampling takes is left in the workspace's state.
 #[inline]
-fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+fn particles<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
-    posterior: &Posterior<&E, S, N>,
+    posterior: &Posterior<'_, &E, V>,
     params: &Params,
     report: &mut Report<S>,
-) -> Particles<S, N> {
-    let reference = Gaussian { mean: posterior.y, standard_deviation: posterior.v };
-    let kernel = Mover::new(params.transition, params.transition_step, posterior.v, params.scale_steps);
+    workspace: &mut Workspace<V>,
+) -> Sums<S> {
+    let (y, v) = (posterior.y, posterior.v);
+    let kernel = Mover::new(params.transition, params.transition_step, v, params.scale_steps);
     let anneal = annealing::Params { levels: params.levels, kernel };
     let all = params.cycles == 0 || params.min_effective_sample_size.is_finite();
     let lowest = S::constant(f64::from(f32::MIN));
-    let mut sums = Particles {
-        largest: lowest,
-        weight: S::zero(),
-        square: S::zero(),
-        chosen: posterior.y,
-        best: lowest,
-        accumulator: Accumulator::new(posterior.y),
-        energy: S::zero(),
-    };
+    let zero = S::zero();
+    let mut sums = Sums { largest: lowest, weight: zero, square: zero, best: lowest, energy: zero };
+    let Workspace { kernel, particle, particles: accumulator, state, .. } = workspace;
+    let chosen = state.position.as_mut_slice();
+    chosen.copy_from_slice(y.as_slice());
+    accumulator.restart(y);
     for _ in 0..params.particles.max(1) {
         if posterior.target.stopped() {
             break;
         }
-        let (particle, run) = annealing::run(rng, &reference, &posterior.target, &anneal);
+        let run = annealing::run(rng, y, v, posterior.target, &anneal, particle, kernel);
         report.annealing_acceptance += run.acceptance;
         report.divergences += run.divergences;
         report.evaluations += run.evaluations;
 
         let finite = particle.log_weight.is_finite();
-        report.divergences += S::select(finite, S::zero(), S::one());
+        report.divergences += S::select(finite, zero, S::one());
         let log_weight = S::select(finite, particle.log_weight, lowest);
         let largest = sums.largest.max(log_weight);
         let fade = (sums.largest - largest).exp();
-        let weight = S::select(finite, (log_weight - largest).exp(), S::zero());
+        let weight = S::select(finite, (log_weight - largest).exp(), zero);
         sums.largest = largest;
         sums.weight = sums.weight * fade + weight;
         sums.square = sums.square * fade.square() + weight.square();
         if all {
-            let state = posterior.assemble(particle.position, particle.energy, &particle.gradient);
-            sums.accumulator.rescale(fade);
-            // Without weight it may hold NaN, which times 0 is NaN still.
-            let gradient = tensor::select(finite, &state.gradient, &tensor::zeros());
-            sums.accumulator.add(&particle.position, &gradient, posterior.v, weight);
-            let energy = S::select(finite, particle.energy, S::zero());
+            let energy = S::select(finite, particle.state.energy, zero);
             sums.energy = sums.energy * fade + weight * energy;
+            posterior.tilt(&mut particle.state);
+            // Without weight it may hold NaN, which times 0 is NaN still.
+            let gradient = particle.state.gradient.as_mut_slice();
+            gradient.iter_mut().for_each(|g| *g = S::select(finite, *g, zero));
+            accumulator.rescale(fade);
+            accumulator.add(&particle.state.position, &particle.state.gradient, v, weight);
         }
         if params.cycles > 0 {
             // Gumbel-max: the arg max of log w − log(−log u) is distributed as the weights.
             let gumbel = -(-rng.uniform().ln()).ln();
             let perturbed = S::select(finite, log_weight + gumbel, lowest);
             let better = sums.best.lt(perturbed);
-            sums.chosen = tensor::select(better, &particle.position, &sums.chosen);
+            tensor::take(chosen, better, particle.state.position.as_slice());
             sums.best = S::select(better, perturbed, sums.best);
         }
     }
@@ -202,16 +236,18 @@ fn particles<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     sums
 }
 
-/// Estimates D(y, v) for one noised point per lane. Particles whose energy is not finite are left out and counted; where
-/// that leaves none, the estimate is NaN.
+/// Estimates D(y, v) for one noised point per lane, into `estimate`. Particles whose energy is not finite are left out and
+/// counted; where that leaves none, the estimate is NaN.
 #[inline]
-pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+pub fn denoise<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
     target: &E,
-    y: &[S; N],
+    y: &V,
     v: S,
     params: &Params,
-) -> (Estimate<S, N>, Report<S>) {
+    estimate: &mut Estimate<V>,
+    workspace: &mut Workspace<V>,
+) -> Report<S> {
     let zero = S::zero();
     let rng = &mut MeanFree { rng, symmetry: target.symmetry() };
     let mut report = Report {
@@ -223,27 +259,28 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
         energy: zero,
         evaluations: 0,
     };
-    let posterior = Posterior::new(target, *y, v);
-    let sums = particles(rng, &posterior, params, &mut report);
+    let posterior = Posterior::new(target, y, v);
+    let sums = particles(rng, &posterior, params, &mut report, workspace);
+    let Workspace { kernel: scratch, particles: weighted, state, chain, chain_estimate, .. } = workspace;
     let trusted = if params.cycles == 0 {
         S::Mask::splat(true)
     } else {
         S::constant(params.min_effective_sample_size).lt(report.effective_sample_size)
     };
-    let weighted = sums.accumulator.estimate(v, params.estimator);
+    weighted.estimate(v, params.estimator, estimate);
     let weighted_energy = sums.energy / sums.weight;
     if trusted.all() {
         report.energy = weighted_energy;
-        return (weighted, report);
+        return report;
     }
 
     let particle_divergences = report.divergences;
-    let mut state = dynamics::init(&posterior, sums.chosen);
+    chain.restart(&state.position);
+    state.evaluate(&posterior);
     report.evaluations += 1;
     let mut kernel = Mover::new(params.chain, params.chain_step, v, params.scale_steps);
     let mut step = step_size::init(kernel.step_size);
     let keep = params.keep.clamp(1, params.cycles);
-    let mut accumulator = Accumulator::new(sums.chosen);
     for cycle in 0..params.cycles {
         if target.stopped() {
             break;
@@ -253,18 +290,18 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             step.freeze();
         }
         if params.refresh_sweeps > 0 {
-            let mut energy = posterior.target_energy(&state);
+            let mut energy = posterior.target_energy(state);
             let block = refresh::Params { block: params.refresh_block };
             for _ in 0..params.refresh_sweeps {
                 if target.stopped() {
                     break;
                 }
-                let info = refresh::sweep(rng, &mut state, &mut energy, &block, &posterior);
+                let info = refresh::sweep(rng, state, &mut energy, &block, &posterior, scratch);
                 report.refresh_acceptance += info.acceptance;
                 report.divergences += S::select(info.divergent, S::one(), zero);
                 report.evaluations += info.evaluations;
             }
-            state = dynamics::init(&posterior, state.position);
+            state.evaluate(&posterior);
             report.evaluations += 1;
         }
         for _ in 0..params.chain_steps {
@@ -272,7 +309,7 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
                 break;
             }
             kernel.step_size = step.step_size;
-            let info = kernel.step(rng, &mut state, &posterior);
+            let info = kernel.step(rng, state, &posterior, scratch);
             if let Some(adapt) = &params.adapt {
                 step_size::step(&mut step, adapt, info.acceptance);
             }
@@ -281,8 +318,8 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             report.evaluations += info.evaluations;
         }
         if kept {
-            accumulator.add(&state.position, &state.gradient, v, S::one());
-            report.energy += posterior.target_energy(&state);
+            chain.add(&state.position, &state.gradient, v, S::one());
+            report.energy += posterior.target_energy(state);
         }
     }
     let steps = S::constant(f64::from(params.cycles * params.chain_steps.max(1)));
@@ -293,10 +330,8 @@ pub fn denoise<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
     report.refresh_acceptance = S::select(trusted, zero, report.refresh_acceptance / sweeps);
     report.divergences = S::select(trusted, particle_divergences, report.divergences);
     report.energy = S::select(trusted, weighted_energy, report.energy / kept);
-    let chain = accumulator.estimate(v, params.estimator);
-    let estimate = Estimate {
-        denoiser: tensor::select(trusted, &weighted.denoiser, &chain.denoiser),
-        lambda: S::select(trusted, weighted.lambda, chain.lambda),
-    };
-    (estimate, report)
+    chain.estimate(v, params.estimator, chain_estimate);
+    tensor::take(estimate.denoiser.as_mut_slice(), !trusted, chain_estimate.denoiser.as_slice());
+    estimate.lambda = S::select(trusted, estimate.lambda, chain_estimate.lambda);
+    report
 }

@@ -11,7 +11,7 @@
 //! λ* = Cov(d, d − t)/Var(d − t), pooled over coordinates and estimated from the same samples. For
 //! a Gaussian of width s it is s²/(s² + v²), and no variance is left.
 
-use crate::{Scalar, tensor};
+use crate::{Scalar, Vector, tensor};
 
 /// How the two estimates are mixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,50 +33,78 @@ pub enum Estimator {
 /// small against the distance from the origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Accumulator<S, const N: usize> {
+pub struct Accumulator<V: Vector> {
     /// Σ w
-    weight: S,
+    weight: V::Scalar,
     /// Σ w (d − origin)
-    d: [S; N],
+    d: V,
     /// Σ w (d − t)
-    gap: [S; N],
+    gap: V,
     /// Σ w ‖d − t‖²
-    gap_square: S,
+    gap_square: V::Scalar,
     /// Σ w (d − origin)·(d − t)
-    cross: S,
-    origin: [S; N],
+    cross: V::Scalar,
+    origin: V,
 }
 
 /// A mixed estimate of the denoiser.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Estimate<S, const N: usize> {
+pub struct Estimate<V: Vector> {
     /// D(y, v).
-    pub denoiser: [S; N],
+    pub denoiser: V,
     /// The weight λ of the target's part.
-    pub lambda: S,
+    pub lambda: V::Scalar,
 }
 
-impl<S: Scalar, const N: usize> Accumulator<S, N> {
+impl<S: Scalar, V: Vector<Scalar = S>> Estimate<V> {
+    /// Room for an estimate in this many coordinates.
+    #[inline(always)]
+    pub fn new(like: &V) -> Self {
+        Self { denoiser: like.clone(), lambda: S::zero() }
+    }
+}
+
+impl<S: Scalar, V: Vector<Scalar = S>> Accumulator<V> {
     /// No samples yet. `origin` is any point near the samples, the first of them for instance.
     #[inline(always)]
-    pub fn new(origin: [S; N]) -> Self {
-        let zeros = tensor::zeros();
-        Self { weight: S::zero(), d: zeros, gap: zeros, gap_square: S::zero(), cross: S::zero(), origin }
+    pub fn new(origin: &V) -> Self {
+        let zero = S::zero();
+        let mut new = Self {
+            weight: zero,
+            d: origin.clone(),
+            gap: origin.clone(),
+            gap_square: zero,
+            cross: zero,
+            origin: origin.clone(),
+        };
+        new.restart(origin);
+        new
+    }
+
+    /// As new.
+    #[inline(always)]
+    pub fn restart(&mut self, origin: &V) {
+        (self.weight, self.gap_square, self.cross) = (S::zero(), S::zero(), S::zero());
+        self.d.as_mut_slice().fill(S::zero());
+        self.gap.as_mut_slice().fill(S::zero());
+        self.origin.as_mut_slice().copy_from_slice(origin.as_slice());
     }
 
     /// Adds the posterior sample `x` with weight `w` ≥ 0; `gradient` is the posterior's ∇U(x), which
     /// holds the target's score: ∇U = ∇E + (x − y)/v².
     #[inline(always)]
-    pub fn add(&mut self, x: &[S; N], gradient: &[S; N], v: S, w: S) {
+    pub fn add(&mut self, x: &V, gradient: &V, v: S, w: S) {
         let variance = v.square();
         self.weight += w;
         let (mut square, mut cross) = (S::zero(), S::zero());
-        for i in 0..N {
-            let d = x[i] - self.origin[i];
-            let gap = variance * gradient[i];
-            self.d[i] += w * d;
-            self.gap[i] += w * gap;
+        let sample = x.as_slice().iter().zip(self.origin.as_slice()).zip(gradient.as_slice());
+        let sums = self.d.as_mut_slice().iter_mut().zip(self.gap.as_mut_slice());
+        for (((x, origin), gradient), (d_sum, gap_sum)) in sample.zip(sums) {
+            let d = *x - *origin;
+            let gap = variance * *gradient;
+            *d_sum += w * d;
+            *gap_sum += w * gap;
             square += gap.square();
             cross += d * gap;
         }
@@ -88,36 +116,37 @@ impl<S: Scalar, const N: usize> Accumulator<S, N> {
     #[inline(always)]
     pub fn rescale(&mut self, factor: S) {
         self.weight *= factor;
-        for i in 0..N {
-            self.d[i] *= factor;
-            self.gap[i] *= factor;
+        for (d, gap) in self.d.as_mut_slice().iter_mut().zip(self.gap.as_mut_slice()) {
+            *d *= factor;
+            *gap *= factor;
         }
         self.gap_square *= factor;
         self.cross *= factor;
     }
 
-    /// The estimate of D(y, v). λ* is kept in \[0, 1\]; it is 0 where the samples show no spread.
+    /// The estimate of D(y, v), into `out`. λ* is kept in \[0, 1\]; it is 0 where the samples show no spread.
     #[inline(always)]
-    pub fn estimate(&self, v: S, estimator: Estimator) -> Estimate<S, N> {
+    pub fn estimate(&self, v: S, estimator: Estimator, out: &mut Estimate<V>) {
         let scale = S::one() / self.weight;
+        let (d, gap) = (self.d.as_slice(), self.gap.as_slice());
         let lambda = match estimator {
             Estimator::Denoising => S::zero(),
             Estimator::Target => S::one(),
             Estimator::Mixed => S::one() / (S::one() + v.square()),
             Estimator::MinimumVariance => {
-                let covariance = self.cross * scale - tensor::dot(&self.d, &self.gap) * scale.square();
+                let covariance = self.cross * scale - tensor::dot(d, gap) * scale.square();
                 let second_moment = self.gap_square * scale;
-                let variance = second_moment - tensor::squared_norm(&self.gap) * scale.square();
+                let variance = second_moment - tensor::squared_norm(gap) * scale.square();
                 // Below this the difference is rounding.
                 let spread = (S::constant(1e-6) * second_moment).lt(variance);
                 let lambda = S::select(spread, covariance / variance, S::zero());
                 lambda.max(S::zero()).min(S::one())
             }
         };
-        let mut denoiser = self.origin;
-        for i in 0..N {
-            denoiser[i] += (self.d[i] - lambda * self.gap[i]) * scale;
+        let sums = self.origin.as_slice().iter().zip(d.iter().zip(gap));
+        for (out, (origin, (d, gap))) in out.denoiser.as_mut_slice().iter_mut().zip(sums) {
+            *out = *origin + (*d - lambda * *gap) * scale;
         }
-        Estimate { denoiser, lambda }
+        out.lambda = lambda;
     }
 }

@@ -1,4 +1,5 @@
-//! Small operations on static-sized vectors `[S; N]`, each reduction in index order.
+//! Small operations on vectors, each reduction in index order. Vectors of one operation have one length: of a longer one
+//! the rest is left out.
 
 use crate::Scalar;
 
@@ -10,44 +11,42 @@ pub fn zeros<S: Scalar, const N: usize>() -> [S; N] {
 
 /// Σ_i a_i b_i.
 #[inline(always)]
-pub fn dot<S: Scalar, const N: usize>(a: &[S; N], b: &[S; N]) -> S {
+pub fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
     let mut sum = S::zero();
-    for i in 0..N {
-        sum += a[i] * b[i];
+    for (a, b) in a.iter().zip(b) {
+        sum += *a * *b;
     }
     sum
 }
 
 /// ‖a‖².
 #[inline(always)]
-pub fn squared_norm<S: Scalar, const N: usize>(a: &[S; N]) -> S {
+pub fn squared_norm<S: Scalar>(a: &[S]) -> S {
     dot(a, a)
 }
 
 /// ‖a − b‖².
 #[inline(always)]
-pub fn squared_distance<S: Scalar, const N: usize>(a: &[S; N], b: &[S; N]) -> S {
+pub fn squared_distance<S: Scalar>(a: &[S], b: &[S]) -> S {
     let mut sum = S::zero();
-    for i in 0..N {
-        sum += (a[i] - b[i]).square();
+    for (a, b) in a.iter().zip(b) {
+        sum += (*a - *b).square();
     }
     sum
 }
 
 /// y ← y + c x.
 #[inline(always)]
-pub fn add_scaled<S: Scalar, const N: usize>(y: &mut [S; N], c: S, x: &[S; N]) {
-    for i in 0..N {
-        y[i] += c * x[i];
+pub fn add_scaled<S: Scalar>(y: &mut [S], c: S, x: &[S]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += c * *x;
     }
 }
 
-/// `a` in the lanes where the mask holds, `b` in the others.
+/// a ← b in the lanes where the mask holds.
 #[inline(always)]
-pub fn select<S: Scalar, const N: usize>(mask: S::Mask, a: &[S; N], b: &[S; N]) -> [S; N] {
-    let mut out = *b;
-    for i in 0..N {
-        out[i] = S::select(mask, a[i], b[i]);
+pub fn take<S: Scalar>(a: &mut [S], mask: S::Mask, b: &[S]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = S::select(mask, *b, *a);
     }
-    out
 }

@@ -7,12 +7,12 @@
 //! take [`Residual`] as E.
 
 use crate::diffusion::Posterior;
-use crate::energy::Gaussian;
+use crate::energy::{Gaussian, gaussian};
 use crate::random::Randomness;
 use crate::symmetry::Symmetry;
-use crate::{Energy, Scalar, tensor};
+use crate::{Energy, Scalar, Vector};
 
-use super::{Info, Kernel};
+use super::{Kernel, State, Workspace};
 
 /// How finely to anneal, and the kernel that moves the particle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,20 @@ pub struct Params<K> {
 /// A weighted particle per lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Particle<S, const N: usize> {
-    /// The position.
-    pub position: [S; N],
+pub struct Particle<V: Vector> {
+    /// The position, with the target's energy E and gradient ∇E there.
+    pub state: State<V>,
     /// Its log-weight; not finite where the energy was not: it counts as no weight at all.
-    pub log_weight: S,
-    /// The target's energy E there.
-    pub energy: S,
-    /// The target's gradient ∇E there.
-    pub gradient: [S; N],
+    pub log_weight: V::Scalar,
+}
+
+impl<S: Scalar, V: Vector<Scalar = S>> Particle<V> {
+    /// Room for a particle of this many coordinates.
+    #[inline(always)]
+    pub fn new(like: &V) -> Self {
+        let zero = S::zero();
+        Self { state: State { position: like.clone(), gradient: like.clone(), energy: zero }, log_weight: zero }
+    }
 }
 
 /// What one annealing run did.
@@ -50,68 +55,76 @@ pub struct Report<S> {
     pub evaluations: u32,
 }
 
-/// Anneals one particle per lane from `reference` towards exp(−target) · reference.
+/// Anneals one particle per lane from N(y, v²I) towards exp(−target) · N(y, v²I).
 #[inline]
-pub fn run<S: Scalar, R: Randomness<S>, E: Energy<S, N>, K: Kernel<S, N>, const N: usize>(
+pub fn run<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized, K: Kernel<V>>(
     rng: &mut R,
-    reference: &Gaussian<S, N>,
+    y: &V,
+    v: S,
     target: &E,
     params: &Params<K>,
-) -> (Particle<S, N>, Report<S>) {
+    particle: &mut Particle<V>,
+    workspace: &mut Workspace<V>,
+) -> Report<S> {
+    let (zero, one) = (S::zero(), S::one());
     let levels = params.levels.max(1);
     let increment = S::constant(1.0 / f64::from(levels));
-    let mut path = Posterior::new(target, reference.mean, reference.standard_deviation);
-    let mut particle = Particle {
-        position: reference.sample(rng),
-        log_weight: S::zero(),
-        energy: S::zero(),
-        gradient: tensor::zeros(),
-    };
-    particle.energy = target.energy_and_gradient(&particle.position, &mut particle.gradient);
-    particle.log_weight = -increment * particle.energy;
-    let mut report = Report { acceptance: S::zero(), divergences: S::zero(), evaluations: 1 };
+    let mut path = Posterior::new(target, y, v);
+    let Particle { state, log_weight } = particle;
+    gaussian::sample(rng, y.as_slice(), v, state.position.as_mut_slice());
+    state.evaluate(target);
+    *log_weight = -increment * state.energy;
+    let mut report = Report { acceptance: zero, divergences: zero, evaluations: 1 };
     for k in 1..levels {
         if target.stopped() {
             break;
         }
         path.beta = S::constant(f64::from(k) / f64::from(levels));
-        let mut state = path.assemble(particle.position, particle.energy, &particle.gradient);
-        let info: Info<S> = params.kernel.step(rng, &mut state, &path);
-        particle.position = state.position;
-        particle.energy = path.target_energy(&state);
-        particle.gradient = path.target_gradient(&state);
-        particle.log_weight -= increment * particle.energy;
+        path.tilt(state);
+        let info = params.kernel.step(rng, state, &path, workspace);
+        path.untilt(state);
+        *log_weight -= increment * state.energy;
         report.acceptance += info.acceptance;
-        report.divergences += S::select(info.divergent, S::one(), S::zero());
+        report.divergences += S::select(info.divergent, one, zero);
         report.evaluations += info.evaluations;
     }
     if levels > 1 {
         report.acceptance = report.acceptance / S::constant(f64::from(levels - 1));
     }
-    (particle, report)
+    report
 }
 
-/// E(x) + log N(x; …): with it as the target of [`run`], the mean weight estimates
+/// E(x) + log N(x; y, v²I): with it as the target of [`run`], the mean weight estimates
 /// Z = ∫ exp(−E(x)) dx.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Residual<E, S, const N: usize> {
+pub struct Residual<E, V: Vector> {
     /// The target's energy.
     pub target: E,
-    /// The reference that [`run`] starts from.
-    pub reference: Gaussian<S, N>,
+    /// The reference N(y, v²I) that [`run`] starts from.
+    pub reference: Gaussian<V>,
 }
 
-impl<E: Energy<S, N>, S: Scalar, const N: usize> Energy<S, N> for Residual<E, S, N> {
+impl<S: Scalar, E: Energy<S>, V: Vector<Scalar = S>> Energy<S> for Residual<E, V> {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+    fn dim(&self) -> usize {
+        self.target.dim()
+    }
+
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let energy = self.target.energy_and_gradient(x, gradient);
-        let mut pull = tensor::zeros();
-        let reference = self.reference.energy_and_gradient(x, &mut pull);
-        for i in 0..N {
-            gradient[i] -= pull[i];
+        let Gaussian { mean, standard_deviation } = &self.reference;
+        let precision = S::one() / standard_deviation.square();
+        for (gradient, (x, mean)) in gradient.iter_mut().zip(x.iter().zip(mean.as_slice())) {
+            *gradient -= (*x - *mean) * precision;
         }
-        energy - reference
+        energy - self.reference.energy(x)
+    }
+
+    #[inline(always)]
+    fn energy(&self, x: &[S]) -> S {
+        self.target.energy(x) - self.reference.energy(x)
     }
 
     #[inline(always)]

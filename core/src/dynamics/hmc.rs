@@ -2,35 +2,40 @@
 //! Metropolis' choice on the change of the Hamiltonian.
 
 use crate::random::Randomness;
-use crate::{Energy, Scalar, tensor};
+use crate::{Energy, Scalar, Vector};
 
-use super::{Info, Kernel, State, leapfrog, metropolis};
-
-pub use super::init;
+use super::{Info, Kernel, State, Workspace, leapfrog, metropolis};
 
 /// Step size and trajectory length of the leapfrog integrator.
 pub type Params<S> = leapfrog::Params<S>;
 
 /// One HMC step of every chain.
 #[inline]
-pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+pub fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
-    state: &mut State<S, N>,
+    state: &mut State<V>,
     params: &Params<S>,
     energy: &E,
+    workspace: &mut Workspace<V>,
 ) -> Info<S> {
-    let mut momentum = tensor::zeros();
-    rng.fill_normal(&mut momentum);
-    let before = leapfrog::hamiltonian(state, &momentum);
-    let mut proposal = *state;
-    leapfrog::step(&mut proposal, &mut momentum, params, energy);
-    let log_ratio = before - leapfrog::hamiltonian(&proposal, &momentum);
-    metropolis(rng, state, &proposal, log_ratio, params.steps)
+    let Workspace { proposal, momentum } = workspace;
+    rng.fill_normal(momentum.as_mut_slice());
+    let before = leapfrog::hamiltonian(state, momentum);
+    proposal.copy_from(state);
+    leapfrog::step(proposal, momentum, params, energy);
+    let log_ratio = before - leapfrog::hamiltonian(proposal, momentum);
+    metropolis(rng, state, proposal, log_ratio, params.steps)
 }
 
-impl<S: Scalar, const N: usize> Kernel<S, N> for Params<S> {
+impl<S: Scalar, V: Vector<Scalar = S>> Kernel<V> for Params<S> {
     #[inline(always)]
-    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S> {
-        step(rng, state, self, energy)
+    fn step<R: Randomness<S>, E: Energy<S> + ?Sized>(
+        &self,
+        rng: &mut R,
+        state: &mut State<V>,
+        energy: &E,
+        workspace: &mut Workspace<V>,
+    ) -> Info<S> {
+        step(rng, state, self, energy, workspace)
     }
 }

@@ -2,7 +2,7 @@
 //! for P particles per lane.
 
 use crate::random::Randomness;
-use crate::{Mask, Scalar};
+use crate::{Mask, Scalar, Vector, tensor};
 
 /// Normalised importance weights from log-weights, in place: w_i = exp(l_i − max l) / Σ. Log-weights
 /// that are not finite count as −∞. Returns what was learnt on the way.
@@ -43,27 +43,25 @@ pub struct Summary<S: Scalar> {
     pub degenerate: S::Mask,
 }
 
-/// One particle per lane, drawn with probability equal to its normalised weight (inversion).
-/// Draws one uniform number.
+/// One particle per lane, drawn with probability equal to its normalised weight (inversion), into `chosen`. Draws one
+/// uniform number.
 #[inline(always)]
-pub fn resample<S: Scalar, R: Randomness<S>, const N: usize>(
+pub fn resample<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>>(
     rng: &mut R,
-    particles: &[[S; N]],
+    particles: &[V],
     weights: &[S],
-) -> [S; N] {
+    chosen: &mut V,
+) {
     let u = rng.uniform();
-    let mut chosen = [S::zero(); N];
+    chosen.as_mut_slice().fill(S::zero());
     let mut cumulative = S::zero();
     let mut done = S::Mask::splat(false);
     let last = particles.len().saturating_sub(1);
     for (j, (particle, weight)) in particles.iter().zip(weights).enumerate() {
         cumulative += *weight;
         // Rounding may leave the total just below u: the last particle takes what is left.
-        let hit = (u.lt(cumulative) | S::Mask::splat(j == last)) & !done;
-        for i in 0..N {
-            chosen[i] = S::select(hit, particle[i], chosen[i]);
-        }
+        let hit = (u.lt(cumulative) | Mask::splat(j == last)) & !done;
+        tensor::take(chosen.as_mut_slice(), hit, particle.as_slice());
         done = done | hit;
     }
-    chosen
 }

@@ -2,11 +2,9 @@
 //! choice ([`step`], MALA; Roberts, Tweedie 1996).
 
 use crate::random::Randomness;
-use crate::{Energy, Mask, Scalar, tensor};
+use crate::{Energy, Mask, Scalar, Vector, tensor};
 
-use super::{Info, Kernel, State, metropolis};
-
-pub use super::init;
+use super::{Info, Kernel, State, Workspace, metropolis};
 
 /// The step size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,65 +14,74 @@ pub struct Params<S> {
     pub step_size: S,
 }
 
-/// The proposal, evaluated, and the noise ξ that made it.
+/// Leaves in the workspace the proposal, evaluated, and the noise ξ that made it.
 #[inline(always)]
-fn propose<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+fn propose<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
-    state: &State<S, N>,
+    state: &State<V>,
     h: S,
     energy: &E,
-) -> (State<S, N>, [S; N]) {
-    let mut xi = tensor::zeros();
-    rng.fill_normal(&mut xi);
-    let mut proposal = *state;
-    tensor::add_scaled(&mut proposal.position, -h, &state.gradient);
-    tensor::add_scaled(&mut proposal.position, (S::constant(2.0) * h).sqrt(), &xi);
-    proposal.energy = energy.energy_and_gradient(&proposal.position, &mut proposal.gradient);
-    (proposal, xi)
+    workspace: &mut Workspace<V>,
+) {
+    let Workspace { proposal, momentum: xi } = workspace;
+    rng.fill_normal(xi.as_mut_slice());
+    let position = proposal.position.as_mut_slice();
+    position.copy_from_slice(state.position.as_slice());
+    tensor::add_scaled(position, -h, state.gradient.as_slice());
+    tensor::add_scaled(position, (S::constant(2.0) * h).sqrt(), xi.as_slice());
+    proposal.evaluate(energy);
 }
 
 /// One unadjusted Langevin step of every chain: biased by O(h), always taken, save where the new
 /// energy is not finite.
 #[inline]
-pub fn ula_step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+pub fn ula_step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
-    state: &mut State<S, N>,
+    state: &mut State<V>,
     params: &Params<S>,
     energy: &E,
+    workspace: &mut Workspace<V>,
 ) -> Info<S> {
-    let (proposal, _) = propose(rng, state, params.step_size, energy);
-    let finite = proposal.energy.is_finite();
-    state.position = tensor::select(finite, &proposal.position, &state.position);
-    state.gradient = tensor::select(finite, &proposal.gradient, &state.gradient);
-    state.energy = S::select(finite, proposal.energy, state.energy);
+    propose(rng, state, params.step_size, energy, workspace);
+    let finite = workspace.proposal.energy.is_finite();
+    state.take(finite, &workspace.proposal);
     let acceptance = S::select(finite, S::one(), S::zero());
-    Info { acceptance, accepted: finite & S::Mask::splat(true), divergent: !finite, evaluations: 1 }
+    let every = S::Mask::splat(true);
+    Info { acceptance, accepted: finite & every, divergent: !finite, evaluations: 1 }
 }
 
 /// One MALA step of every chain. The log ratio of the proposal densities is
 /// (‖ξ‖² − ‖x − x' + h ∇U(x')‖²/(2h))/2.
 #[inline]
-pub fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+pub fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
-    state: &mut State<S, N>,
+    state: &mut State<V>,
     params: &Params<S>,
     energy: &E,
+    workspace: &mut Workspace<V>,
 ) -> Info<S> {
     let h = params.step_size;
-    let (proposal, xi) = propose(rng, state, h, energy);
-    let mut back = state.position;
-    for i in 0..N {
-        back[i] = state.position[i] - proposal.position[i] + h * proposal.gradient[i];
+    propose(rng, state, h, energy, workspace);
+    let Workspace { proposal, momentum: xi } = &*workspace;
+    let mut back = S::zero();
+    let new = proposal.position.as_slice().iter().zip(proposal.gradient.as_slice());
+    for (old, (new, gradient)) in state.position.as_slice().iter().zip(new) {
+        back += (*old - *new + h * *gradient).square();
     }
     let half = S::constant(0.5);
-    let log_ratio =
-        state.energy - proposal.energy + half * (tensor::squared_norm(&xi) - half * tensor::squared_norm(&back) / h);
-    metropolis(rng, state, &proposal, log_ratio, 1)
+    let log_ratio = state.energy - proposal.energy + half * (tensor::squared_norm(xi.as_slice()) - half * back / h);
+    metropolis(rng, state, proposal, log_ratio, 1)
 }
 
-impl<S: Scalar, const N: usize> Kernel<S, N> for Params<S> {
+impl<S: Scalar, V: Vector<Scalar = S>> Kernel<V> for Params<S> {
     #[inline(always)]
-    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S> {
-        step(rng, state, self, energy)
+    fn step<R: Randomness<S>, E: Energy<S> + ?Sized>(
+        &self,
+        rng: &mut R,
+        state: &mut State<V>,
+        energy: &E,
+        workspace: &mut Workspace<V>,
+    ) -> Info<S> {
+        step(rng, state, self, energy, workspace)
     }
 }

@@ -1,7 +1,7 @@
 //! The leapfrog (Störmer–Verlet) integrator of Hamiltonian dynamics with unit mass: reversible,
 //! volume-preserving, energy error O(h²) (Neal 2011, section 5.2.3.3).
 
-use crate::{Energy, Scalar, tensor};
+use crate::{Energy, Scalar, Vector, tensor};
 
 use super::State;
 
@@ -18,24 +18,25 @@ pub struct Params<S> {
 /// Moves position and momentum along one trajectory; `state` must hold the gradient at its
 /// position. Costs `steps` gradient evaluations.
 #[inline(always)]
-pub fn step<S: Scalar, E: Energy<S, N>, const N: usize>(
-    state: &mut State<S, N>,
-    momentum: &mut [S; N],
+pub fn step<S: Scalar, V: Vector<Scalar = S>, E: Energy<S> + ?Sized>(
+    state: &mut State<V>,
+    momentum: &mut V,
     params: &Params<S>,
     energy: &E,
 ) {
     let h = params.step_size;
     let half = S::constant(-0.5) * h;
+    let momentum = momentum.as_mut_slice();
     for _ in 0..params.steps {
-        tensor::add_scaled(momentum, half, &state.gradient);
-        tensor::add_scaled(&mut state.position, h, momentum);
-        state.energy = energy.energy_and_gradient(&state.position, &mut state.gradient);
-        tensor::add_scaled(momentum, half, &state.gradient);
+        tensor::add_scaled(momentum, half, state.gradient.as_slice());
+        tensor::add_scaled(state.position.as_mut_slice(), h, momentum);
+        state.evaluate(energy);
+        tensor::add_scaled(momentum, half, state.gradient.as_slice());
     }
 }
 
 /// H = U(x) + ‖p‖²/2.
 #[inline(always)]
-pub fn hamiltonian<S: Scalar, const N: usize>(state: &State<S, N>, momentum: &[S; N]) -> S {
-    state.energy + S::constant(0.5) * tensor::squared_norm(momentum)
+pub fn hamiltonian<S: Scalar, V: Vector<Scalar = S>>(state: &State<V>, momentum: &V) -> S {
+    state.energy + S::constant(0.5) * tensor::squared_norm(momentum.as_slice())
 }

@@ -1,8 +1,8 @@
 //! Markov kernels and annealing. One algorithm a file; each is
-//! `step(rng, state, params, energy) -> Info`, moving one chain per lane.
+//! `step(rng, state, params, energy, workspace) -> Info`, moving one chain per lane.
 //!
-//! All kernels share [`State`] and [`Info`], so that they can be interleaved. A proposal whose
-//! energy is not finite is rejected and counted in [`Info::divergent`], never masked.
+//! All kernels share [`State`], [`Info`] and [`Workspace`], so that they can be interleaved. No step allocates. A proposal
+//! whose energy is not finite is rejected and counted in [`Info::divergent`], never masked.
 
 pub mod annealing;
 pub mod hmc;
@@ -13,19 +13,9 @@ pub mod refresh;
 pub mod step_size;
 
 use crate::random::Randomness;
-use crate::{Energy, Mask, Scalar, tensor};
+use crate::{Energy, Mask, Scalar, Vector};
 
-/// Where a chain is, one chain per lane.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct State<S, const N: usize> {
-    /// The position x.
-    pub position: [S; N],
-    /// ∇U(x).
-    pub gradient: [S; N],
-    /// U(x).
-    pub energy: S,
-}
+pub use crate::state::State;
 
 /// What one step did, one answer per lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,37 +31,52 @@ pub struct Info<S: Scalar> {
     pub evaluations: u32,
 }
 
-/// The state of chains that start at `position`.
-#[inline(always)]
-pub fn init<S: Scalar, E: Energy<S, N>, const N: usize>(energy: &E, position: [S; N]) -> State<S, N> {
-    let mut gradient = tensor::zeros();
-    let value = energy.energy_and_gradient(&position, &mut gradient);
-    State { position, gradient, energy: value }
+/// What a step writes to while it works: made once, before the first step, and of use for chains of one length. What it
+/// holds between steps means nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Workspace<V: Vector> {
+    proposal: State<V>,
+    /// The momentum of HMC, the noise of Langevin dynamics.
+    momentum: V,
+}
+
+impl<S: Scalar, V: Vector<Scalar = S>> Workspace<V> {
+    /// For vectors as long as `like`.
+    #[inline(always)]
+    pub fn new(like: &V) -> Self {
+        let proposal = State { position: like.clone(), gradient: like.clone(), energy: S::zero() };
+        Self { proposal, momentum: like.clone() }
+    }
 }
 
 /// A Markov kernel that leaves exp(−U) invariant, for algorithms that take any.
-pub trait Kernel<S: Scalar, const N: usize> {
+pub trait Kernel<V: Vector> {
     /// Moves every chain once.
-    fn step<R: Randomness<S>, E: Energy<S, N>>(&self, rng: &mut R, state: &mut State<S, N>, energy: &E) -> Info<S>;
+    fn step<R: Randomness<V::Scalar>, E: Energy<V::Scalar> + ?Sized>(
+        &self,
+        rng: &mut R,
+        state: &mut State<V>,
+        energy: &E,
+        workspace: &mut Workspace<V>,
+    ) -> Info<V::Scalar>;
 }
 
 /// Metropolis' choice between a state and a proposal with log acceptance ratio `log_ratio`.
 ///
 /// Draws one uniform number, whatever the outcome, so that lanes stay in step.
 #[inline(always)]
-fn metropolis<S: Scalar, R: Randomness<S>, const N: usize>(
+fn metropolis<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>>(
     rng: &mut R,
-    state: &mut State<S, N>,
-    proposal: &State<S, N>,
+    state: &mut State<V>,
+    proposal: &State<V>,
     log_ratio: S,
     evaluations: u32,
 ) -> Info<S> {
     let finite = proposal.energy.is_finite() & log_ratio.is_finite();
     let acceptance = S::select(finite, log_ratio.min(S::zero()).exp(), S::zero());
     let accepted = rng.uniform().lt(acceptance) & finite;
-    state.position = tensor::select(accepted, &proposal.position, &state.position);
-    state.gradient = tensor::select(accepted, &proposal.gradient, &state.gradient);
-    state.energy = S::select(accepted, proposal.energy, state.energy);
+    state.take(accepted, proposal);
     Info { acceptance, accepted, divergent: !finite, evaluations }
 }
 

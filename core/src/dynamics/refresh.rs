@@ -14,9 +14,9 @@
 use crate::diffusion::Posterior;
 use crate::random::Randomness;
 use crate::symmetry::Symmetry;
-use crate::{Energy, Mask, Scalar};
+use crate::{Energy, Mask, Scalar, Vector, tensor};
 
-use super::{Info, State};
+use super::{Info, State, Workspace};
 
 /// Which coordinates one sweep visits together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +28,16 @@ pub struct Params {
 }
 
 /// One sweep over all blocks, in index order. `target_energy` is E at the position, and is updated;
-/// the state's position alone is moved: call [`super::init`] before a kernel that needs energy and
+/// the state's position alone is moved: call [`State::evaluate`] before a kernel that needs energy and
 /// gradient. `Info::acceptance` is the mean over blocks; `accepted` says whether any block moved.
 #[inline]
-pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+pub fn sweep<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
     rng: &mut R,
-    state: &mut State<S, N>,
+    state: &mut State<V>,
     target_energy: &mut S,
     params: &Params,
-    posterior: &Posterior<E, S, N>,
+    posterior: &Posterior<'_, E, V>,
+    workspace: &mut Workspace<V>,
 ) -> Info<S> {
     let symmetry = posterior.symmetry();
     let block = match symmetry {
@@ -50,32 +51,32 @@ pub fn sweep<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
             (posterior.v * S::constant(others / count as f64).sqrt(), S::constant(1.0 / others))
         }
     };
+    let (position, y) = (state.position.as_mut_slice(), posterior.y.as_slice());
+    let proposal = workspace.proposal.position.as_mut_slice();
     let mut acceptance = S::zero();
     let mut moved = S::Mask::splat(false);
     let mut divergent = S::Mask::splat(false);
     let mut evaluations = 0;
     let mut start = 0;
-    while start < N {
-        let end = (start + block).min(N);
-        let mut proposal = state.position;
+    while start < position.len() {
+        let end = (start + block).min(position.len());
+        proposal.copy_from_slice(position);
         rng.fill_normal(&mut proposal[start..end]);
-        for i in start..end {
-            proposal[i] = posterior.y[i] + width * proposal[i];
+        for (proposal, y) in proposal[start..end].iter_mut().zip(&y[start..end]) {
+            *proposal = *y + width * *proposal;
         }
         if symmetry != Symmetry::None {
-            for j in (0..N).filter(|j| !(start..end).contains(j)) {
+            for j in (0..position.len()).filter(|j| !(start..end).contains(j)) {
                 let i = start + j % block;
-                proposal[j] -= recoil * (proposal[i] - state.position[i]);
+                proposal[j] -= recoil * (proposal[i] - position[i]);
             }
         }
-        let energy = posterior.target.energy(&proposal);
+        let energy = posterior.target.energy(proposal);
         let log_ratio = posterior.beta * (*target_energy - energy);
         let finite = energy.is_finite() & log_ratio.is_finite();
         let ratio = S::select(finite, log_ratio.min(S::zero()).exp(), S::zero());
         let accepted = rng.uniform().lt(ratio) & finite;
-        for i in 0..N {
-            state.position[i] = S::select(accepted, proposal[i], state.position[i]);
-        }
+        tensor::take(position, accepted, proposal);
         *target_energy = S::select(accepted, energy, *target_energy);
         acceptance += ratio;
         moved = moved | accepted;

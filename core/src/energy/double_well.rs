@@ -27,16 +27,20 @@ impl<const N: usize, const D: usize> DoubleWell<N, D> {
     }
 }
 
-impl<S: Scalar, const N: usize, const D: usize, const M: usize> Energy<S, M> for DoubleWell<N, D> {
+impl<S: Scalar, const N: usize, const D: usize> Energy<S> for DoubleWell<N, D> {
+    #[inline(always)]
+    fn dim(&self) -> usize {
+        N * D
+    }
+
     /// At r = 0, where the energy has a kink, the pair's part of the gradient is 0.
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; M], gradient: &mut [S; M]) -> S {
-        const { assert!(M == N * D, "N particles in D dimensions have N D coordinates") }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let quartic = S::constant(4.0 * Self::QUARTIC);
         let quadratic = S::constant(2.0 * Self::QUADRATIC);
-        *gradient = [S::zero(); M];
-        let (x, _) = x.as_chunks::<D>();
-        let (gradient, _) = gradient.as_chunks_mut::<D>();
+        let x: &[[S; D]; N] = super::particles(x);
+        let gradient: &mut [[S; D]; N] = super::particles_mut(gradient);
+        *gradient = [[S::zero(); D]; N];
         let mut energy = S::zero();
         for i in 1..N {
             for j in 0..i {
@@ -57,8 +61,8 @@ impl<S: Scalar, const N: usize, const D: usize, const M: usize> Energy<S, M> for
     }
 
     #[inline(always)]
-    fn energy(&self, x: &[S; M]) -> S {
-        let (x, _) = x.as_chunks::<D>();
+    fn energy(&self, x: &[S]) -> S {
+        let x: &[[S; D]; N] = super::particles(x);
         let mut energy = S::zero();
         for i in 1..N {
             for j in 0..i {

@@ -135,9 +135,15 @@ impl<const K: usize, const N: usize> GaussianMixture<K, N> {
     }
 }
 
-impl<S: Scalar, const K: usize, const N: usize> Energy<S, N> for GaussianMixture<K, N> {
+impl<S: Scalar, const K: usize, const N: usize> Energy<S> for GaussianMixture<K, N> {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+    fn dim(&self) -> usize {
+        N
+    }
+
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        let (x, gradient): (&[S; N], &mut [S; N]) = (super::array(x), super::array_mut(gradient));
         let (q, least) = self.exponents(x);
         let mut total = S::zero();
         let mut sum = [S::zero(); N];
@@ -157,8 +163,8 @@ impl<S: Scalar, const K: usize, const N: usize> Energy<S, N> for GaussianMixture
     }
 
     #[inline(always)]
-    fn energy(&self, x: &[S; N]) -> S {
-        let (q, least) = self.exponents(x);
+    fn energy(&self, x: &[S]) -> S {
+        let (q, least) = self.exponents(super::array(x));
         let mut total = S::zero();
         for q in &q {
             total += (least - *q).exp();

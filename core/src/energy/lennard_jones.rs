@@ -110,14 +110,18 @@ impl<const N: usize, const D: usize> LennardJones<N, D> {
     }
 }
 
-impl<S: Scalar, const N: usize, const D: usize, const M: usize> Energy<S, M> for LennardJones<N, D> {
+impl<S: Scalar, const N: usize, const D: usize> Energy<S> for LennardJones<N, D> {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; M], gradient: &mut [S; M]) -> S {
-        const { assert!(M == N * D, "N particles in D dimensions have N D coordinates") }
+    fn dim(&self) -> usize {
+        N * D
+    }
+
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let (switch, softening) = (self.switch(), S::constant(SOFTENING));
-        *gradient = [S::zero(); M];
-        let (x, _) = x.as_chunks::<D>();
-        let (gradient, _) = gradient.as_chunks_mut::<D>();
+        let x: &[[S; D]; N] = super::particles(x);
+        let gradient: &mut [[S; D]; N] = super::particles_mut(gradient);
+        *gradient = [[S::zero(); D]; N];
         let mut energy = S::zero();
         for i in 1..N {
             let mut own = [S::zero(); D];
@@ -144,9 +148,9 @@ impl<S: Scalar, const N: usize, const D: usize, const M: usize> Energy<S, M> for
     }
 
     #[inline(always)]
-    fn energy(&self, x: &[S; M]) -> S {
+    fn energy(&self, x: &[S]) -> S {
         let (switch, softening) = (self.switch(), S::constant(SOFTENING));
-        let (x, _) = x.as_chunks::<D>();
+        let x: &[[S; D]; N] = super::particles(x);
         let mut energy = S::zero();
         for i in 1..N {
             for j in 0..i {

@@ -61,10 +61,16 @@ fn log_envelope(d: f64) -> f64 {
     10.6 + libm::log(0.5 * (bump(PROPOSAL_MEAN) + bump(-PROPOSAL_MEAN)))
 }
 
-impl<S: Scalar, const N: usize> Energy<S, N> for ManyWell<N> {
+impl<S: Scalar, const N: usize> Energy<S> for ManyWell<N> {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+    fn dim(&self) -> usize {
+        N
+    }
+
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let () = Self::EVEN;
+        let (x, gradient): (&[S; N], &mut [S; N]) = (super::array(x), super::array_mut(gradient));
         let (two, twelve, half) = (S::constant(2.0), S::constant(12.0), S::constant(0.5));
         for k in 0..N / 2 {
             let (d, v) = (x[2 * k], x[2 * k + 1]);
@@ -75,7 +81,8 @@ impl<S: Scalar, const N: usize> Energy<S, N> for ManyWell<N> {
     }
 
     #[inline(always)]
-    fn energy(&self, x: &[S; N]) -> S {
+    fn energy(&self, x: &[S]) -> S {
+        let x: &[S; N] = super::array(x);
         let mut energy = S::zero();
         let half = S::constant(0.5);
         for k in 0..N / 2 {

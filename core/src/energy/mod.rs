@@ -1,7 +1,7 @@
 //! Energies: a target is p(x) ∝ exp(−E(x)), its score −∇E(x).
 
 mod double_well;
-mod gaussian;
+pub mod gaussian;
 mod gaussian_mixture;
 mod lennard_jones;
 mod many_well;
@@ -15,33 +15,47 @@ pub use many_well::{MANY_WELL_32_LOG_Z, ManyWell};
 use crate::Scalar;
 use crate::symmetry::Symmetry;
 
-/// An energy over ℝᴺ, evaluated for one point per lane.
+/// An energy over ℝⁿ, evaluated for one point per lane. The dimension n may be known at run time only, and
+/// `dyn Energy<S>` is an energy too.
 ///
 /// Write the implementation once, generic over `S`, and it runs on `f32`, `f64` and packs of lanes:
 ///
 /// ```
-/// use kiln_core::{Energy, Scalar};
+/// use kiln_core::{Energy, Scalar, tensor};
 ///
 /// /// E(x) = ½ ‖x‖².
-/// struct Bowl;
-/// impl<S: Scalar, const N: usize> Energy<S, N> for Bowl {
-///     fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
-///         *gradient = *x;
-///         S::constant(0.5) * kiln_core::tensor::squared_norm(x)
+/// struct Bowl {
+///     dim: usize,
+/// }
+/// impl<S: Scalar> Energy<S> for Bowl {
+///     fn dim(&self) -> usize {
+///         self.dim
+///     }
+///     fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+///         gradient.copy_from_slice(x);
+///         self.energy(x)
+///     }
+///     fn energy(&self, x: &[S]) -> S {
+///         S::constant(0.5) * tensor::squared_norm(x)
 ///     }
 /// }
+/// let energy: &dyn Energy<f64> = &Bowl { dim: 2 };
+/// assert_eq!(energy.energy(&[3.0, 4.0]), 12.5);
 /// ```
-pub trait Energy<S: Scalar, const N: usize> {
-    /// E(x), with ∇E(x) written to `gradient`, in one pass. A non-finite value means "outside the
-    /// domain": samplers reject such a proposal and count it.
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S;
+///
+/// # Panics
+/// Energies may panic where a slice has another length than [`Energy::dim`]; samplers never pass such a slice when the
+/// states they are given have it.
+pub trait Energy<S: Scalar> {
+    /// n, the number of coordinates; always the same.
+    fn dim(&self) -> usize;
 
-    /// E(x) alone; override it where the gradient costs extra.
-    #[inline(always)]
-    fn energy(&self, x: &[S; N]) -> S {
-        let mut gradient = [S::zero(); N];
-        self.energy_and_gradient(x, &mut gradient)
-    }
+    /// E(x), with ∇E(x) written to every coordinate of `gradient`, in one pass. A non-finite value means "outside the
+    /// domain": samplers reject such a proposal and count it.
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S;
+
+    /// E(x) alone, the same value.
+    fn energy(&self, x: &[S]) -> S;
 
     /// What leaves the energy unchanged: samplers of particles keep their mean in place.
     #[inline(always)]
@@ -56,13 +70,17 @@ pub trait Energy<S: Scalar, const N: usize> {
     }
 }
 
-impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
+impl<S: Scalar, E: Energy<S> + ?Sized> Energy<S> for &E {
     #[inline(always)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+    #[inline(always)]
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         (**self).energy_and_gradient(x, gradient)
     }
     #[inline(always)]
-    fn energy(&self, x: &[S; N]) -> S {
+    fn energy(&self, x: &[S]) -> S {
         (**self).energy(x)
     }
     #[inline(always)]
@@ -73,6 +91,42 @@ impl<S: Scalar, E: Energy<S, N> + ?Sized, const N: usize> Energy<S, N> for &E {
     fn stopped(&self) -> bool {
         (**self).stopped()
     }
+}
+
+/// The items of a slice as an array, whose length loops know. How a static-sized energy begins.
+#[inline(always)]
+fn array<T, const N: usize>(items: &[T]) -> &[T; N] {
+    items.try_into().unwrap_or_else(|_| wrong_length())
+}
+
+/// The same, to be changed.
+#[inline(always)]
+fn array_mut<T, const N: usize>(items: &mut [T]) -> &mut [T; N] {
+    items.try_into().unwrap_or_else(|_| wrong_length())
+}
+
+/// N particles' coordinates, D each.
+#[inline(always)]
+fn particles<S, const N: usize, const D: usize>(x: &[S]) -> &[[S; D]; N] {
+    match x.as_chunks::<D>() {
+        (particles, []) => array(particles),
+        _ => wrong_length(),
+    }
+}
+
+/// The same, to be changed.
+#[inline(always)]
+fn particles_mut<S, const N: usize, const D: usize>(x: &mut [S]) -> &mut [[S; D]; N] {
+    match x.as_chunks_mut::<D>() {
+        (particles, []) => array_mut(particles),
+        _ => wrong_length(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_length() -> ! {
+    panic!("a point must have as many coordinates as the energy")
 }
 
 /// x_i − x_j of two particles, and its square.

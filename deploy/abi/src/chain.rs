@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use core::mem::MaybeUninit;
 
-use kiln_core::dynamics::{init, langevin};
+use kiln_core::dynamics::{State, Workspace, langevin};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::MeanFree;
 use kiln_core::{Energy, Scalar};
@@ -22,17 +22,18 @@ struct Chain<'a> {
 
 impl Visitor for Chain<'_> {
     type Output = Result<(), Status>;
-    fn visit<E: Energy<f32, N>, const N: usize>(self, energy: &E) -> Self::Output {
+    fn visit<E: Energy<f32>, const N: usize>(self, energy: &E) -> Self::Output {
         let Some(x) = self.x.first_chunk_mut::<N>() else { return Err(Status::Short) };
-        let mut state = init(energy, *x);
+        let mut state = State::new(energy, *x);
         if !Scalar::is_finite(state.energy) {
             return Err(Status::Domain);
         }
         let rng = &mut MeanFree { rng: self.stream, symmetry: energy.symmetry() };
         let params = langevin::Params { step_size: self.step_size };
+        let mut workspace = Workspace::new(x);
         let mut sum = 0.0;
         for _ in 0..self.steps {
-            sum += langevin::step(rng, &mut state, &params, energy).acceptance;
+            sum += langevin::step(rng, &mut state, &params, energy, &mut workspace).acceptance;
         }
         *x = state.position;
         self.acceptance.write(sum / self.steps as f32);

@@ -21,7 +21,7 @@ struct Dimension;
 
 impl Visitor for Dimension {
     type Output = usize;
-    fn visit<E: Energy<f32, N>, const N: usize>(self, _: &E) -> usize {
+    fn visit<E: Energy<f32>, const N: usize>(self, _: &E) -> usize {
         N
     }
 }
@@ -50,7 +50,7 @@ struct Evaluation<'a> {
 
 impl Visitor for Evaluation<'_> {
     type Output = Result<(), Status>;
-    fn visit<E: Energy<f32, N>, const N: usize>(self, energy: &E) -> Self::Output {
+    fn visit<E: Energy<f32>, const N: usize>(self, energy: &E) -> Self::Output {
         let Some(x) = self.x.first_chunk::<N>() else { return Err(Status::Short) };
         let gradient = buffer::filled(self.gradient, N, 0.0).and_then(<[f32]>::first_chunk_mut::<N>);
         let Some(gradient) = gradient else { return Err(Status::Short) };

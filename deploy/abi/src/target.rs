@@ -15,7 +15,7 @@ pub trait Visitor {
     /// What comes of it.
     type Output;
     /// Does it.
-    fn visit<E: Energy<f32, N>, const N: usize>(self, energy: &E) -> Self::Output;
+    fn visit<E: Energy<f32>, const N: usize>(self, energy: &E) -> Self::Output;
 }
 
 /// Hands the energy of that name to the visitor.

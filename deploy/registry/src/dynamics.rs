@@ -1,14 +1,14 @@
 //! Integrators, Markov kernels, annealing, step-size adaptation and importance weights.
 
 use kiln_core::diffusion::Posterior;
-use kiln_core::dynamics::annealing::{self, Residual};
+use kiln_core::dynamics::annealing::{self, Particle, Residual};
 use kiln_core::dynamics::{
-    self, Info, Kernel as Mover, State, hmc, importance, langevin, leapfrog, refresh, step_size,
+    Info, Kernel as Mover, State, Workspace, hmc, importance, langevin, leapfrog, refresh, step_size,
 };
 use kiln_core::energy::{DoubleWell, Gaussian, LennardJones, ManyWell, Pairs, mog40};
 use kiln_core::random::Randomness;
 use kiln_core::symmetry::{MeanFree, Symmetry};
-use kiln_core::{Energy, Lanes, Scalar, tensor};
+use kiln_core::{Energy, Lanes, Scalar, Vector, tensor};
 
 use crate::Kernel;
 use crate::hash::Hash;
@@ -17,13 +17,16 @@ use crate::pack::{LANES, Pack, Trace, chains, join, numbers};
 /// An energy that is called, not inlined: it stands in many kernels, and firmware has to be built and stored.
 pub struct Called<E>(pub E);
 
-impl<P: Pack, E: Energy<P, N>, const N: usize> Energy<P, N> for Called<E> {
+impl<P: Pack, E: Energy<P>> Energy<P> for Called<E> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
     #[inline(never)]
-    fn energy_and_gradient(&self, x: &[P; N], gradient: &mut [P; N]) -> P {
+    fn energy_and_gradient(&self, x: &[P], gradient: &mut [P]) -> P {
         self.0.energy_and_gradient(x, gradient)
     }
     #[inline(never)]
-    fn energy(&self, x: &[P; N]) -> P {
+    fn energy(&self, x: &[P]) -> P {
         self.0.energy(x)
     }
     fn symmetry(&self) -> Symmetry {
@@ -32,17 +35,17 @@ impl<P: Pack, E: Energy<P, N>, const N: usize> Energy<P, N> for Called<E> {
 }
 
 /// A normal start of standard deviation `spread`, mean-free where the energy is.
-fn start<P: Pack, E: Energy<P, N>, const N: usize>(rng: &mut P::Random, energy: &E, spread: f64) -> State<P, N> {
+fn start<P: Pack, E: Energy<P>, const N: usize>(rng: &mut P::Random, energy: &E, spread: f64) -> State<[P; N]> {
     let mut x = [P::zero(); N];
     MeanFree { rng, symmetry: energy.symmetry() }.fill_normal(&mut x);
     x.iter_mut().for_each(|x| *x *= P::constant(spread));
-    dynamics::init(energy, x)
+    State::new(energy, x)
 }
 
 const STEPS: usize = 20;
 
 /// Twenty steps of a kernel; `M` is 2 N + 1 + 20.
-fn run<P: Pack, E: Energy<P, N>, K: Mover<P, N>, const N: usize, const M: usize>(
+fn run<P: Pack, E: Energy<P>, K: Mover<[P; N]>, const N: usize, const M: usize>(
     hash: &mut Hash,
     count: u32,
     energy: E,
@@ -53,11 +56,12 @@ fn run<P: Pack, E: Energy<P, N>, K: Mover<P, N>, const N: usize, const M: usize>
     let energy = Called(energy);
     chains::<P, M>(hash, count, |rng| {
         let mut state = start(rng, &energy, spread);
+        let mut workspace = Workspace::new(&state.position);
         let mut acceptance = [P::zero(); STEPS];
         let (mut mask, mut evaluations) = (P::zero().lt(P::zero()), 0);
         let rng = &mut MeanFree { rng, symmetry: energy.symmetry() };
         for slot in &mut acceptance {
-            let info: Info<P> = kernel.step(rng, &mut state, &energy);
+            let info: Info<P> = kernel.step(rng, &mut state, &energy, &mut workspace);
             *slot = info.acceptance + P::select(info.divergent, P::constant(2.0), P::zero());
             (mask, evaluations) = (info.accepted, evaluations + info.evaluations);
         }
@@ -69,9 +73,15 @@ fn run<P: Pack, E: Energy<P, N>, K: Mover<P, N>, const N: usize, const M: usize>
 /// ULA as a kernel.
 struct Ula<P>(langevin::Params<P>);
 
-impl<P: Scalar, const N: usize> Mover<P, N> for Ula<P> {
-    fn step<R: Randomness<P>, E: Energy<P, N>>(&self, rng: &mut R, state: &mut State<P, N>, energy: &E) -> Info<P> {
-        langevin::ula_step(rng, state, &self.0, energy)
+impl<P: Scalar, V: Vector<Scalar = P>> Mover<V> for Ula<P> {
+    fn step<R: Randomness<P>, E: Energy<P> + ?Sized>(
+        &self,
+        rng: &mut R,
+        state: &mut State<V>,
+        energy: &E,
+        workspace: &mut Workspace<V>,
+    ) -> Info<P> {
+        langevin::ula_step(rng, state, &self.0, energy, workspace)
     }
 }
 
@@ -122,20 +132,23 @@ fn trajectory<P: Pack>(hash: &mut Hash, count: u32) {
     });
 }
 
+const PAIRS: refresh::Params = refresh::Params { block: 2 };
+
 /// Sweeps of coordinate refreshes of a posterior; `M` is N + 3.
-fn sweeps<P: Pack, E: Energy<P, N>, const N: usize, const M: usize>(hash: &mut Hash, count: u32, energy: E, v: f64) {
+fn sweeps<P: Pack, E: Energy<P>, const N: usize, const M: usize>(hash: &mut Hash, count: u32, energy: E, v: f64) {
     const { assert!(M == N + 3, "a position, an energy and what was accepted") }
     let energy = Called(energy);
     chains::<P, M>(hash, count, |rng| {
         let y = start::<P, _, N>(rng, &energy, 1.0).position;
-        let posterior = Posterior::new(&energy, y, P::constant(v));
-        let mut state = dynamics::init(&posterior, y);
+        let posterior = Posterior::new(&energy, &y, P::constant(v));
+        let mut state = State::new(&posterior, y);
+        let mut workspace = Workspace::new(&y);
         let mut value = posterior.target_energy(&state);
         let rng = &mut MeanFree { rng, symmetry: energy.symmetry() };
         let mut out = [P::zero(); 2];
         let (mut mask, mut evaluations) = (P::zero().lt(P::zero()), 0);
         for slot in &mut out {
-            let info = refresh::sweep(rng, &mut state, &mut value, &refresh::Params { block: 2 }, &posterior);
+            let info = refresh::sweep(rng, &mut state, &mut value, &PAIRS, &posterior, &mut workspace);
             *slot = info.acceptance + P::select(info.divergent, P::constant(2.0), P::zero());
             (mask, evaluations) = (info.accepted, evaluations + info.evaluations);
         }
@@ -155,19 +168,29 @@ fn refresh_double_well<P: Pack>(hash: &mut Hash, count: u32) {
 fn anneal<P: Pack>(hash: &mut Hash, count: u32) {
     let reference = Gaussian { mean: [P::zero(); 2], standard_deviation: P::constant(25.0) };
     let target = Called(Residual { target: mog40(), reference });
-    let trace = |(particle, report): (annealing::Particle<P, 2>, annealing::Report<P>)| Trace {
+    let mut particle = Particle::new(&reference.mean);
+    let mut workspace = Workspace::new(&reference.mean);
+    let trace = |Particle { state, log_weight }: &Particle<[P; 2]>, report: annealing::Report<P>| Trace {
         numbers: join(&[
-            &particle.position,
-            &particle.gradient,
-            &[particle.energy, particle.log_weight, report.acceptance, report.divergences],
+            &state.position,
+            &state.gradient,
+            &[state.energy, *log_weight, report.acceptance, report.divergences],
         ]),
-        mask: particle.log_weight.is_finite(),
+        mask: log_weight.is_finite(),
         evaluations: report.evaluations,
     };
     let langevin = annealing::Params { levels: 10, kernel: mala::<P>(2.0) };
     let hamiltonian = annealing::Params { levels: 5, kernel: hmc::<P>(0.5, 3) };
-    chains::<P, 8>(hash, count, |rng| trace(annealing::run(rng, &reference, &target, &langevin)));
-    chains::<P, 8>(hash, count, |rng| trace(annealing::run(rng, &reference, &target, &hamiltonian)));
+    let Gaussian { mean, standard_deviation } = reference;
+    chains::<P, 8>(hash, count, |rng| {
+        let report = annealing::run(rng, &mean, standard_deviation, &target, &langevin, &mut particle, &mut workspace);
+        trace(&particle, report)
+    });
+    chains::<P, 8>(hash, count, |rng| {
+        let report =
+            annealing::run(rng, &mean, standard_deviation, &target, &hamiltonian, &mut particle, &mut workspace);
+        trace(&particle, report)
+    });
 }
 
 /// Step sizes that learn from MALA's acceptance.
@@ -175,9 +198,11 @@ fn adapt<P: Pack>(hash: &mut Hash, count: u32) {
     let energy = Called(ManyWell::<8>);
     chains::<P, 9>(hash, count, |rng| {
         let mut state = start::<P, _, 8>(rng, &energy, 1.5);
+        let mut workspace = Workspace::new(&state.position);
         let mut step = step_size::init(P::constant(0.3));
         for _ in 0..30 {
-            let info = langevin::step(rng, &mut state, &langevin::Params { step_size: step.step_size }, &energy);
+            let params = langevin::Params { step_size: step.step_size };
+            let info = langevin::step(rng, &mut state, &params, &energy, &mut workspace);
             step_size::step(&mut step, &step_size::Params::default(), info.acceptance);
         }
         numbers(join(&[&state.position, &[step.step_size]]))
@@ -195,7 +220,8 @@ fn weigh<P: Pack>(hash: &mut Hash, count: u32) {
         let mut particles = [tensor::zeros::<P, 3>(); 16];
         particles.iter_mut().for_each(|particle| rng.fill_normal(particle));
         let summary = importance::normalise(&mut weights);
-        let chosen = importance::resample(rng, &particles, &weights);
+        let mut chosen = tensor::zeros();
+        importance::resample(rng, &particles, &weights, &mut chosen);
         let learnt = [summary.log_mean_weight, summary.effective_sample_size];
         Trace { numbers: join(&[&weights, &chosen, &learnt]), mask: summary.degenerate, evaluations: 0 }
     });

@@ -12,7 +12,7 @@ use crate::pack::{LANES, Pack, chains, join, numbers};
 
 /// Energy and gradient, then the energy alone, at normal points of standard deviation `spread`.
 /// `M` is N + 2.
-fn points<P: Pack, E: Energy<P, N>, const N: usize, const M: usize>(
+fn points<P: Pack, E: Energy<P>, const N: usize, const M: usize>(
     hash: &mut Hash,
     count: u32,
     energy: &E,
@@ -59,8 +59,8 @@ fn lennard_jones_55<P: Pack>(hash: &mut Hash, count: u32) {
 
 /// The energies that are made of others: the denoising posterior, and what annealing weighs.
 fn composed<P: Pack>(hash: &mut Hash, count: u32) {
-    let y = core::array::from_fn(|i| P::constant(0.25 * i as f64 - 1.0));
-    let mut posterior = Posterior::new(DoubleWell::<4, 2>, y, P::constant(0.7));
+    let y: [P; 8] = core::array::from_fn(|i| P::constant(0.25 * i as f64 - 1.0));
+    let mut posterior = Posterior::new(DoubleWell::<4, 2>, &y, P::constant(0.7));
     posterior.beta = P::constant(0.3);
     points::<P, _, 8, 10>(hash, count / 2, &posterior, 2.0);
     let reference = Gaussian { mean: y, standard_deviation: P::constant(1.5) };

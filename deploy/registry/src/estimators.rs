@@ -1,11 +1,11 @@
 //! Noise levels, score estimators and posterior sampling as training uses it.
 
 use kiln_core::diffusion::{NoiseLevel, Posterior, Schedule};
-use kiln_core::dynamics;
+use kiln_core::dynamics::{State, step_size};
 use kiln_core::energy::{DoubleWell, ManyWell, mog40};
-use kiln_core::posterior::{Params, Transition, denoise};
+use kiln_core::posterior::{Params, Transition, Workspace, denoise};
 use kiln_core::random::Randomness;
-use kiln_core::score::{Accumulator, Estimator};
+use kiln_core::score::{Accumulator, Estimate, Estimator};
 use kiln_core::symmetry::MeanFree;
 use kiln_core::{Energy, Lanes};
 
@@ -33,20 +33,24 @@ fn estimate<P: Pack>(hash: &mut Hash, count: u32) {
         let v = P::constant(0.6);
         let mut y = [P::zero(); 4];
         rng.fill_normal(&mut y);
-        let posterior = Posterior::new(&energy, y, v);
-        let mut sums = Accumulator::new(y);
+        let posterior = Posterior::new(&energy, &y, v);
+        let mut sums = Accumulator::new(&y);
         for k in 0..16 {
             let mut x = y;
             let mut noise = [P::zero(); 4];
             rng.fill_normal(&mut noise);
             kiln_core::tensor::add_scaled(&mut x, v, &noise);
-            let state = dynamics::init(&posterior, x);
+            let state = State::new(&posterior, x);
             if k == 8 {
                 sums.rescale(P::constant(0.3));
             }
             sums.add(&state.position, &state.gradient, v, rng.uniform());
         }
-        let estimates = every.map(|estimator| sums.estimate(v, estimator));
+        let estimates = every.map(|estimator| {
+            let mut estimate = Estimate::new(&y);
+            sums.estimate(v, estimator, &mut estimate);
+            estimate
+        });
         let mut parts = [P::zero(); 20];
         for (slots, estimate) in parts.chunks_exact_mut(5).zip(&estimates) {
             slots[..4].copy_from_slice(&estimate.denoiser);
@@ -57,7 +61,7 @@ fn estimate<P: Pack>(hash: &mut Hash, count: u32) {
 }
 
 /// One denoiser of each noised point; `M` is N + 7.
-fn sample<P: Pack, E: Energy<P, N>, const N: usize, const M: usize>(
+fn sample<P: Pack, E: Energy<P>, const N: usize, const M: usize>(
     hash: &mut Hash,
     count: u32,
     energy: E,
@@ -70,7 +74,8 @@ fn sample<P: Pack, E: Energy<P, N>, const N: usize, const M: usize>(
         let mut y = [P::zero(); N];
         MeanFree { rng: &mut *rng, symmetry: energy.symmetry() }.fill_normal(&mut y);
         y.iter_mut().for_each(|y| *y *= P::constant(spread));
-        let (estimate, report) = denoise(rng, &energy, &y, P::constant(v), params);
+        let (mut estimate, mut workspace) = (Estimate::new(&y), Workspace::new(&y));
+        let report = denoise(rng, &energy, &y, P::constant(v), params, &mut estimate, &mut workspace);
         let told = [
             estimate.lambda,
             report.effective_sample_size,
@@ -121,7 +126,7 @@ fn chained<P: Pack>(hash: &mut Hash, count: u32) {
         chain_step: 0.05,
         keep: 3,
         scale_steps: true,
-        adapt: Some(dynamics::step_size::Params::default()),
+        adapt: Some(step_size::Params::default()),
         estimator: Estimator::MinimumVariance,
         ..WEIGHTS_ALONE
     };

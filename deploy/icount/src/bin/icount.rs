@@ -9,7 +9,7 @@ use cortex_m_rt::entry;
 use firmware_arm::{exit, print};
 use firmware_icount::kiln_mark;
 use kiln_core::artifact::{Aligned, Artifact};
-use kiln_core::dynamics::{init, langevin};
+use kiln_core::dynamics::{State, Workspace, langevin};
 use kiln_core::energy::{DoubleWell, LennardJones, ManyWell, Pairs, mog40};
 use kiln_core::fixed::{self, Portable, Products, functions};
 use kiln_core::random::{Purpose, Randomness, Stream};
@@ -41,7 +41,7 @@ fn stream() -> Stream {
     Stream::new(1, Purpose::Test, 0)
 }
 
-fn energy<E: Energy<f32, N>, const N: usize>(name: &str, chain: &str, energy: &E, h: f32) {
+fn energy<E: Energy<f32>, const N: usize>(name: &str, chain: &str, energy: &E, h: f32) {
     let mut x = [0.0; N];
     let rng = &mut MeanFree { rng: stream(), symmetry: energy.symmetry() };
     rng.fill_normal(&mut x);
@@ -49,9 +49,10 @@ fn energy<E: Energy<f32, N>, const N: usize>(name: &str, chain: &str, energy: &E
     count(name, 10, |_| {
         black_box(energy.energy_and_gradient(black_box(&x), &mut gradient));
     });
-    let mut state = init(energy, x);
+    let mut state = State::new(energy, x);
+    let mut workspace = Workspace::new(&x);
     count(chain, 10, |_| {
-        black_box(langevin::step(rng, &mut state, &langevin::Params { step_size: h }, energy));
+        black_box(langevin::step(rng, &mut state, &langevin::Params { step_size: h }, energy, &mut workspace));
     });
 }
 
