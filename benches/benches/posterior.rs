@@ -4,10 +4,11 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use kiln_core::dynamics::step_size;
 use kiln_core::energy::{ManyWell, mog40};
-use kiln_core::posterior::{Params, Transition, denoise};
+use kiln_core::posterior::{Params, Transition, Workspace, denoise};
 use kiln_core::random::{Purpose, Stream};
-use kiln_core::score::Estimator;
-use kiln_gpu::posterior::{EnergyTarget, Target, normal_batch};
+use kiln_core::score::{Estimate, Estimator};
+use kiln_gpu::pack::PackEnergy;
+use kiln_gpu::posterior::{denoise_batch, normal_batch};
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 
@@ -57,16 +58,18 @@ fn importance(particles: u32) -> Params {
     Params { particles, levels: 1, cycles: 0, estimator: Estimator::MinimumVariance, ..published(1.0, 0.01) }
 }
 
-fn batch(c: &mut Criterion, name: &str, target: &dyn Target, scale: f32, v: f32, params: &Params) {
-    let y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, target.dim()).into_iter().map(|z| scale * z).collect();
+fn batch(c: &mut Criterion, name: &str, energy: &PackEnergy, scale: f32, v: f32, params: &Params) {
+    let y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, energy.dim()).into_iter().map(|z| scale * z).collect();
     let ratios = vec![v; ROWS];
     let mut out = vec![0.0; y.len()];
-    c.bench_function(name, |b| b.iter(|| black_box(target.denoise((1, 0), &y, &ratios, params, &mut out, &NEVER))));
+    c.bench_function(name, |b| {
+        b.iter(|| black_box(denoise_batch(energy, (1, 0), &y, &ratios, params, &mut out, &NEVER)))
+    });
 }
 
 fn posteriors(c: &mut Criterion) {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("a pool");
-    let (mog, wells) = (EnergyTarget::<_, 2>(mog40()), EnergyTarget::<_, 32>(ManyWell::<32>));
+    let (mog, wells) = (mog40(), ManyWell::<32>);
     batch(c, "mog40 published, 1024 rows, 1 thread", &mog, 25.0, 1.0, &published(1.0, 0.01));
     batch(c, "mog40 importance 128, 1024 rows, 1 thread", &mog, 25.0, 1.0, &importance(128));
     batch(c, "mw32 published, 1024 rows, 1 thread", &wells, 1.7, 1.0, &published(0.3, 0.05));
@@ -79,8 +82,10 @@ fn scalar(c: &mut Criterion) {
         b.iter_batched_ref(
             || (0..16).map(|row| Stream::new(1, Purpose::Posterior, row)).collect::<Vec<_>>(),
             |streams| {
+                let y = [0.7_f32; 32];
+                let (mut estimate, mut workspace) = (Estimate::new(&y), Workspace::new(&y));
                 for stream in streams {
-                    black_box(denoise(stream, &ManyWell::<32>, &[0.7_f32; 32], 1.0, &params));
+                    black_box(denoise(stream, &ManyWell::<32>, &y, 1.0, &params, &mut estimate, &mut workspace));
                 }
             },
             BatchSize::SmallInput,

@@ -36,6 +36,7 @@ mod memory;
 pub mod mlp;
 pub mod noise;
 pub mod objective;
+pub mod pack;
 pub mod parameters;
 pub mod posterior;
 pub mod score_network;

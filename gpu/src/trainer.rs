@@ -12,7 +12,8 @@ use crate::ema::Ema;
 use crate::generator::{Generator, GeneratorSpec, SpecError};
 use crate::noise::NoiseBatch;
 use crate::objective::{clip_rows, dikl, reverse_kl, surrogate};
-use crate::posterior::{RowReport, Target, mean_free, normal_batch};
+use crate::pack::PackEnergy;
+use crate::posterior::{RowReport, denoise_batch, energies, mean_free, normal_batch};
 use crate::score_network::{ScoreNetwork, ScoreSpec};
 use dfdx::tensor_ops::Backward;
 use kiln_core::posterior::Params;
@@ -216,7 +217,7 @@ impl<D: Backend> Trainer<D> {
     ///
     /// # Errors
     /// If the score network's gradient is not finite, or `stop` was set before the step was done.
-    pub fn step(&mut self, target: &dyn Target, progress: f64, stop: &AtomicBool) -> Result<StepReport, StepError> {
+    pub fn step(&mut self, energy: &PackEnergy, progress: f64, stop: &AtomicBool) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
@@ -224,11 +225,11 @@ impl<D: Backend> Trainer<D> {
             if stop.load(Ordering::Relaxed) {
                 return Err(StepError::Interrupted);
             }
-            report.score_loss = Some(self.update_score(target.symmetry(), progress)?);
+            report.score_loss = Some(self.update_score(energy.symmetry(), progress)?);
             self.updates += 1;
         }
         let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
-        self.update_generator(target, progress, decay * warmup, &mut report, stop)?;
+        self.update_generator(energy, progress, decay * warmup, &mut report, stop)?;
         (self.step, self.updates) = (self.step + 1, 0);
         Ok(report)
     }
@@ -252,7 +253,7 @@ impl<D: Backend> Trainer<D> {
     /// One update of the generator; nothing has changed where it is interrupted.
     fn update_generator(
         &mut self,
-        target: &dyn Target,
+        energy: &PackEnergy,
         progress: f64,
         rate: f32,
         report: &mut StepReport,
@@ -263,8 +264,8 @@ impl<D: Backend> Trainer<D> {
         let traced = self.generator.traced(&z);
         let x = traced.as_vec();
         let mut g = match self.spec.objective {
-            Objective::Dikl => self.dikl(target, &x, progress, report, stop),
-            Objective::ReverseKl => self.reverse_kl(target, &x, report),
+            Objective::Dikl => self.dikl(energy, &x, progress, report, stop),
+            Objective::ReverseKl => self.reverse_kl(energy, &x, report),
         };
         if stop.load(Ordering::Relaxed) {
             return Err(StepError::Interrupted);
@@ -295,21 +296,21 @@ impl<D: Backend> Trainer<D> {
     /// The DiKL coefficients of a batch.
     fn dikl(
         &self,
-        target: &dyn Target,
+        energy: &PackEnergy,
         x: &[f32],
         progress: f64,
         report: &mut StepReport,
         stop: &AtomicBool,
     ) -> Vec<f32> {
         let dim = self.spec.generator.dim;
-        let eps = self.draw_noise(target.symmetry());
+        let eps = self.draw_noise(energy.symmetry());
         let noise = self.noise(self.lowest(progress));
         let y = noise.noised(x, &eps, dim);
         let model = self.model_score().denoise(&y, &noise);
         let ratios: Vec<f32> = noise.ratios().collect();
         let mut denoised = vec![0.0; y.len()];
         let key = (self.spec.seed, self.batches);
-        report.posterior = target.denoise(key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
+        report.posterior = denoise_batch(energy, key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
         report.evaluations = report.posterior.iter().map(|row| u64::from(row.evaluations)).sum();
         let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
         let rows = model.chunks_exact(dim).zip(denoised.chunks_exact(dim)).zip(&ratios);
@@ -322,14 +323,14 @@ impl<D: Backend> Trainer<D> {
     }
 
     /// The coefficients of the baseline, at clean samples and the smallest noise.
-    fn reverse_kl(&self, target: &dyn Target, x: &[f32], report: &mut StepReport) -> Vec<f32> {
+    fn reverse_kl(&self, energy: &PackEnergy, x: &[f32], report: &mut StepReport) -> Vec<f32> {
         let noise = match &self.spec.noising {
             Noising::Continuous { v_min, .. } => NoiseBatch::from_ratios(vec![*v_min as f32; self.spec.batch]),
             Noising::Levels(table) => NoiseBatch::from_levels(table, vec![1; self.spec.batch]),
         };
         let sigma_score = self.model_score().sigma_score(x, &noise);
         let mut gradient = vec![0.0; x.len()];
-        report.evaluations = target.energies(x, &mut gradient).len() as u64;
+        report.evaluations = energies(energy, x, &mut gradient).len() as u64;
         let weights = vec![1.0; self.spec.batch];
         reverse_kl::coefficients(&sigma_score, &gradient, &noise, &weights, self.spec.generator.dim)
     }

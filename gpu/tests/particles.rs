@@ -4,6 +4,7 @@
 mod common;
 
 use common::uniform;
+use kiln_core::Energy;
 use kiln_core::dynamics::step_size;
 use kiln_core::energy::{DoubleWell, LennardJones, ManyWell, Pairs};
 use kiln_core::posterior::{Params, Transition};
@@ -11,7 +12,8 @@ use kiln_core::random::Purpose;
 use kiln_core::score::Estimator;
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::egnn::{Activation, Edges, EgnnSpec, Head, Radial};
-use kiln_gpu::posterior::{EnergyTarget, Target, mean_free, normal_batch};
+use kiln_gpu::pack::{Pack, PackEnergy};
+use kiln_gpu::posterior::{denoise_batch, energies, mean_free, normal_batch};
 use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError};
 
 const ROWS: usize = 40;
@@ -49,42 +51,42 @@ fn largest_mean(symmetry: Symmetry, rows: &[f32]) -> f64 {
     largest
 }
 
-fn check(target: &dyn Target, width: f32) {
-    let symmetry = target.symmetry();
-    let mut y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, target.dim()).iter().map(|z| width * z).collect();
+fn check(energy: &PackEnergy, width: f32) {
+    let symmetry = energy.symmetry();
+    let mut y: Vec<f32> = normal_batch(1, Purpose::Test, 0, ROWS, energy.dim()).iter().map(|z| width * z).collect();
     assert!(largest_mean(symmetry, &y) > 0.1, "noise as it is drawn is not mean-free");
     mean_free(symmetry, &mut y);
     assert!(largest_mean(symmetry, &y) < 1e-6);
     let mut denoised = vec![f32::NAN; y.len()];
-    let reports =
-        target.denoise((1, 0), &y, &[0.2; ROWS], &params(), &mut denoised, &std::sync::atomic::AtomicBool::new(false));
+    let never = std::sync::atomic::AtomicBool::new(false);
+    let reports = denoise_batch(energy, (1, 0), &y, &[0.2; ROWS], &params(), &mut denoised, &never);
     assert!(denoised.iter().all(|x| x.is_finite()) && reports.iter().all(|row| row.energy.is_finite()));
     assert!(denoised.iter().zip(&y).any(|(d, y)| (d - y).abs() > 0.01), "it moves");
     assert!(largest_mean(symmetry, &denoised) < 1e-5, "{}", largest_mean(symmetry, &denoised));
     let mut gradient = vec![f32::NAN; y.len()];
-    assert!(target.energies(&y, &mut gradient).iter().all(|e| e.is_finite()));
+    assert!(energies(energy, &y, &mut gradient).iter().all(|e| e.is_finite()));
 }
 
 #[test]
 fn batches_of_particles_stay_mean_free() {
-    check(&EnergyTarget::<_, 8>(DoubleWell::<4, 2>), 2.0);
-    check(&EnergyTarget::<_, 39>(LennardJones::<13, 3>::new(Pairs::Twice).smooth()), 1.0);
+    check(&DoubleWell::<4, 2>, 2.0);
+    check(&LennardJones::<13, 3>::new(Pairs::Twice).smooth(), 1.0);
 }
 
 /// With a quarter of the stack that a rayon worker has on most systems.
 #[test]
 fn fifty_five_particles_fit_a_workers_stack() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).stack_size(1 << 19).build().expect("a pool");
-    pool.install(|| check(&EnergyTarget::<_, 165>(LennardJones::<55, 3>::new(Pairs::Twice).smooth()), 1.8));
+    pool.install(|| check(&LennardJones::<55, 3>::new(Pairs::Twice).smooth(), 1.8));
 }
 
 #[test]
 fn without_symmetry_nothing_is_moved() {
-    let target = EnergyTarget::<_, 32>(ManyWell::<32>);
+    let symmetry = Energy::<Pack>::symmetry(&ManyWell::<32>);
     let mut rows = normal_batch(1, Purpose::Test, 0, ROWS, 32);
     let before = rows.clone();
-    mean_free(target.symmetry(), &mut rows);
-    assert_eq!((target.symmetry(), rows), (Symmetry::None, before));
+    mean_free(symmetry, &mut rows);
+    assert_eq!((symmetry, rows), (Symmetry::None, before));
 }
 
 /// A quarter turn with a reflection (exact in floating point), and a relabelling that moves every particle.
