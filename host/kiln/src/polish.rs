@@ -11,11 +11,11 @@ use crate::error::Error;
 use crate::metric::number::{digits, text};
 use crate::metric::statistic::median;
 use crate::target_api::Target;
-use kiln_core::dynamics::{self, langevin, step_size};
+use kiln_core::dynamics::{State, Workspace, langevin, step_size};
 use kiln_core::random::{Purpose, Streams};
 use kiln_core::symmetry::{MeanFree, remove_mean};
-use kiln_core::{Energy, Mask, Scalar};
-use kiln_gpu::posterior::{Interruptible, LANES, Pack, load, store};
+use kiln_core::{Energy, Mask, Scalar, Vector};
+use kiln_gpu::pack::{Interruptible, LANES, Pack, PackEnergy, Points, load, store};
 use rayon::prelude::*;
 use std::sync::atomic::AtomicBool;
 
@@ -122,7 +122,7 @@ impl std::fmt::Display for PolishReport {
 /// Polishes samples in place by `steps` MALA steps each.
 ///
 /// # Errors
-/// If the target has no dynamics or other coordinates than the samples.
+/// If the target has other coordinates than the samples.
 pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u64) -> Result<PolishReport, Error> {
     let mut polisher = Polisher::tuned(target, samples, steps, seed, &NEVER)?;
     polisher.polish(samples, 0)?;
@@ -170,7 +170,7 @@ impl<'a> Polisher<'a> {
     /// end, and samples are then worth nothing.
     ///
     /// # Errors
-    /// If the target has no dynamics or other coordinates than the samples.
+    /// If the target has other coordinates than the samples.
     pub fn tuned(
         target: &'a dyn Target,
         samples: &Samples,
@@ -214,15 +214,12 @@ impl<'a> Polisher<'a> {
     }
 
     fn chains(&self, dim: usize, x: &mut [f32], settings: &Settings) -> Result<Rows, Error> {
-        let title = self.target.title();
         if dim != self.target.dim() {
-            let message = format!("the samples have {dim} coordinates, {title} has {}", self.target.dim());
+            let (title, coordinates) = (self.target.title(), self.target.dim());
+            let message = format!("the samples have {dim} coordinates, {title} has {coordinates}");
             return Err(Error::input(message, "polish samples of the target they were drawn for"));
         }
-        let dynamics = self.target.dynamics().ok_or_else(|| {
-            Error::input(format!("{title} has no energy that chains can move on"), "leave --polish out")
-        })?;
-        Ok(dynamics.langevin(x, settings, self.stop))
+        Ok(chains(self.target.packs(), x, settings, self.stop))
     }
 
     /// What was done so far. Medians are those of the first [`MEDIAN_ROWS`] samples.
@@ -237,18 +234,16 @@ impl<'a> Polisher<'a> {
     }
 }
 
-/// One MALA chain a row of `x` (rows, N), sixteen side by side, on all cores. As soon as `stop` is set they end; where they
-/// are is then worth nothing.
-pub(crate) fn chains<E: Energy<Pack, N> + Sync, const N: usize>(
-    energy: &E,
-    x: &mut [f32],
-    settings: &Settings,
-    stop: &AtomicBool,
-) -> Rows {
-    let energy = &Interruptible { energy, stop };
-    assert_eq!(x.len() % N, 0, "whole rows");
+/// One MALA chain a row of `x` (rows, dim), sixteen side by side, on all cores. As soon as `stop` is set they end; where
+/// they are is then worth nothing.
+///
+/// # Panics
+/// If `x` does not hold whole rows.
+pub fn chains(energy: &PackEnergy, x: &mut [f32], settings: &Settings, stop: &AtomicBool) -> Rows {
+    let (energy, dim) = (&Interruptible { energy, stop }, energy.dim());
+    assert_eq!(x.len() % dim, 0, "whole rows");
     let blocks: Vec<Rows> = x
-        .par_chunks_mut(LANES * N)
+        .par_chunks_mut(LANES * dim)
         .enumerate()
         .map(|(block, rows)| pack_of_chains(energy, rows, settings, block * LANES))
         .collect();
@@ -257,19 +252,16 @@ pub(crate) fn chains<E: Energy<Pack, N> + Sync, const N: usize>(
     all
 }
 
-fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
-    energy: &E,
-    rows: &mut [f32],
-    settings: &Settings,
-    at: usize,
-) -> Rows {
-    let symmetry = energy.symmetry();
+fn pack_of_chains(energy: &Interruptible<'_>, rows: &mut [f32], settings: &Settings, at: usize) -> Rows {
+    let (symmetry, dim) = (energy.symmetry(), energy.dim());
     let index = |lane| settings.first + (at + lane) as u64;
     let streams = Streams::new(settings.seed, Purpose::Polish, std::array::from_fn(index));
     let mut rng = MeanFree { rng: streams, symmetry };
-    let mut position = load(rows);
-    remove_mean(symmetry, &mut position);
-    let mut state = dynamics::init(energy, position);
+    let mut position = Points::zeros(dim);
+    load(rows, position.as_mut_slice());
+    remove_mean(symmetry, position.as_mut_slice());
+    let mut workspace = Workspace::new(&position);
+    let mut state = State::new(energy, position);
     let before = state.energy;
     let mut step = step_size::init(Pack::constant(settings.step_size));
     let (mut acceptance, mut divergences) = (Pack::constant(0.0), [0_u32; LANES]);
@@ -281,14 +273,15 @@ fn pack_of_chains<E: Energy<Pack, N>, const N: usize>(
         if k == settings.adapting {
             step.freeze();
         }
-        let info = langevin::step(&mut rng, &mut state, &langevin::Params { step_size: step.step_size }, energy);
+        let params = langevin::Params { step_size: step.step_size };
+        let info = langevin::step(&mut rng, &mut state, &params, energy, &mut workspace);
         step_size::step(&mut step, &ADAPTATION, info.acceptance);
         acceptance += info.acceptance;
         divergences.iter_mut().enumerate().for_each(|(lane, d)| *d += u32::from(info.divergent.lane(lane)));
         evaluations += u64::from(info.evaluations);
     }
-    store(&state.position, rows);
-    let n = rows.len() / N;
+    store(state.position.as_slice(), rows);
+    let n = rows.len() / dim;
     let of = |pack: Pack| pack.0[..n].to_vec();
     Rows {
         acceptance: of(acceptance / Pack::constant(settings.steps.max(1) as f64)),

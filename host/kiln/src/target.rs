@@ -1,48 +1,54 @@
-//! Targets: the ones that Kiln brings, and [`Problem`], which makes one of any energy.
+//! What a target is: an energy with a name and what is known of its distribution. The ones that Kiln brings are in
+//! [`crate::targets`]; one of your own is [`Target::new`] with any [`Energy`], whose dimension may be known at run time
+//! only.
+//!
+//! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
 
-use crate::dynamics::Dynamics;
-use crate::target_api::{Structure, Target};
-use kiln_core::energy::{DoubleWell, LennardJones, MOG40_STANDARD_DEVIATION, ManyWell, Pairs, mog40};
+use kiln_core::Energy;
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
-use kiln_core::{Energy, Lanes};
-use kiln_gpu::posterior::{self, EnergyTarget, LANES};
+use kiln_gpu::pack::{Pack, PackEnergy};
+use std::sync::Arc;
 
-/// An energy that can be trained on and evaluated: one implementation of [`Energy`], generic over its scalar, is all
-/// it takes.
-pub trait TrainableEnergy<const N: usize>: Energy<f64, N> + Energy<Lanes<LANES>, N> + Send + Sync {}
+/// Draws one exact sample.
+type Exact = dyn Fn(&mut Stream) -> Vec<f64> + Send + Sync;
 
-impl<E: Energy<f64, N> + Energy<Lanes<LANES>, N> + Send + Sync, const N: usize> TrainableEnergy<N> for E {}
-
-/// Draws one exact sample of an energy.
-pub type ExactSampler<E, const N: usize> = fn(&E, &mut Stream) -> [f64; N];
-
-/// An energy with a name and what is known of its distribution.
-pub struct Problem<E, const N: usize> {
+/// A distribution p(x) ∝ exp(-E(x)).
+#[derive(Clone)]
+pub struct Target {
     name: String,
     title: String,
     summary: String,
     convention: String,
-    energy: EnergyTarget<E, N>,
+    energy: Arc<dyn Energy<f64> + Send + Sync>,
+    /// The same energy at sixteen points at a time.
+    packs: Arc<PackEnergy>,
     /// What training sees, where it is not the energy itself.
-    surrogate: Option<EnergyTarget<E, N>>,
+    surrogate: Option<Arc<PackEnergy>>,
     structure: Structure,
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
-    exact: Option<ExactSampler<E, N>>,
+    exact: Option<Arc<Exact>>,
 }
 
-impl<E: TrainableEnergy<N>, const N: usize> Problem<E, N> {
+impl Target {
     /// An energy of which nothing else is known. `name` is a word for files and commands.
-    pub fn new(name: &str, energy: E) -> Self {
+    pub fn new<E: Energy<f64> + Energy<Pack> + Send + Sync + 'static>(name: &str, energy: E) -> Self {
+        let energy = Arc::new(energy);
+        let dim = Energy::<f64>::dim(&*energy);
+        let structure = match Energy::<f64>::symmetry(&*energy) {
+            Symmetry::None => Structure::Unknown,
+            Symmetry::Particles { count, dimensions } => Structure::Particles { count, dimensions },
+        };
         Self {
             name: name.into(),
             title: name.into(),
-            summary: format!("{N} dimensions"),
+            summary: format!("{dim} dimensions"),
             convention: "E as implemented".into(),
-            structure: structure(Energy::<f64, N>::symmetry(&energy)),
-            energy: EnergyTarget(energy),
+            energy: energy.clone(),
+            packs: energy,
             surrogate: None,
+            structure,
             mean_energy: None,
             window: None,
             exact: None,
@@ -56,24 +62,31 @@ impl<E: TrainableEnergy<N>, const N: usize> Problem<E, N> {
         self
     }
 
-    /// What is known of its modes and its mean energy.
+    /// What is known of its modes.
     #[must_use]
-    pub fn known(mut self, structure: Structure, mean_energy: f64) -> Self {
-        (self.structure, self.mean_energy) = (structure, Some(mean_energy));
+    pub fn structured(mut self, structure: Structure) -> Self {
+        self.structure = structure;
         self
     }
 
-    /// Trains on another energy, such as one with a softer core. Evaluation always uses the true one.
+    /// The exact mean energy.
     #[must_use]
-    pub fn trained_on(mut self, surrogate: E) -> Self {
-        self.surrogate = Some(EnergyTarget(surrogate));
+    pub fn with_mean_energy(mut self, mean_energy: f64) -> Self {
+        self.mean_energy = Some(mean_energy);
+        self
+    }
+
+    /// Trains on another energy, such as one with a softer core. Everything else uses the true one.
+    #[must_use]
+    pub fn trained_on(mut self, surrogate: impl Energy<Pack> + Send + Sync + 'static) -> Self {
+        self.surrogate = Some(Arc::new(surrogate));
         self
     }
 
     /// An exact sampler, for floors and pictures.
     #[must_use]
-    pub fn sampled(mut self, exact: ExactSampler<E, N>) -> Self {
-        self.exact = Some(exact);
+    pub fn sampled(mut self, exact: impl Fn(&mut Stream) -> Vec<f64> + Send + Sync + 'static) -> Self {
+        self.exact = Some(Arc::new(exact));
         self
     }
 
@@ -83,158 +96,116 @@ impl<E: TrainableEnergy<N>, const N: usize> Problem<E, N> {
         self.window = Some(window);
         self
     }
-}
 
-impl<E: TrainableEnergy<N>, const N: usize> Target for Problem<E, N> {
-    fn name(&self) -> &str {
+    /// The short name used on the command line, such as `mog40`.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    fn title(&self) -> String {
-        self.title.clone()
+    /// The name in titles, such as `MoG-40`.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
-    fn summary(&self) -> String {
-        self.summary.clone()
+    /// One line for `kiln targets`.
+    pub fn summary(&self) -> &str {
+        &self.summary
     }
 
-    fn convention(&self) -> String {
-        self.convention.clone()
+    /// The energy's formula with all constants: part of every output, since conventions differ between papers.
+    pub fn convention(&self) -> &str {
+        &self.convention
     }
 
-    fn dim(&self) -> usize {
-        N
+    /// Number of coordinates.
+    pub fn dim(&self) -> usize {
+        self.energy.dim()
     }
 
-    fn energy(&self, x: &[f64]) -> f64 {
-        x.try_into().map_or(f64::NAN, |x: &[f64; N]| self.energy.0.energy(x))
+    /// E(x) in f64; NaN where x has another number of coordinates. Counted by whoever calls it.
+    pub fn energy(&self, x: &[f64]) -> f64 {
+        if x.len() == self.dim() { self.energy.energy(x) } else { f64::NAN }
     }
 
-    fn exact_samples(&self, seed: u64, n: usize) -> Option<Vec<f32>> {
-        let exact = self.exact?;
-        let draw = |row| exact(&self.energy.0, &mut Stream::new(seed, Purpose::Reference, row as u64));
-        Some((0..n).flat_map(|row| draw(row).map(|x| x as f32)).collect())
+    /// E(x), with ∇E(x) (dim) written to `gradient`, in f64.
+    ///
+    /// # Panics
+    /// If a slice has another length than the target's dimension.
+    pub fn energy_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        self.energy.energy_and_gradient(x, gradient)
     }
 
-    fn structure(&self) -> Structure {
-        self.structure.clone()
+    /// The energy at sixteen points at a time, in f32: what polishing and replica exchange move on.
+    pub fn packs(&self) -> &PackEnergy {
+        &*self.packs
     }
 
-    fn symmetry(&self) -> Symmetry {
-        Energy::<f64, N>::symmetry(&self.energy.0)
+    /// What training asks, which may differ from the energy where no sample should lie.
+    pub fn training(&self) -> &PackEnergy {
+        self.surrogate.as_deref().unwrap_or(&*self.packs)
     }
 
-    fn mean_energy(&self) -> Option<f64> {
+    /// Whether there is an exact sampler.
+    pub fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    /// `n` exact samples, row by row, if there is an exact sampler.
+    pub fn exact_samples(&self, seed: u64, n: usize) -> Option<Vec<f32>> {
+        let exact = self.exact.as_ref()?;
+        let draw = |row| exact(&mut Stream::new(seed, Purpose::Reference, row as u64));
+        Some((0..n).flat_map(|row| draw(row).into_iter().map(|x| x as f32)).collect())
+    }
+
+    /// What is known of its structure, which decides the metrics.
+    pub fn structure(&self) -> &Structure {
+        &self.structure
+    }
+
+    /// What leaves the energy unchanged.
+    pub fn symmetry(&self) -> Symmetry {
+        self.energy.symmetry()
+    }
+
+    /// The exact mean energy, if known.
+    pub fn mean_energy(&self) -> Option<f64> {
         self.mean_energy
     }
 
-    fn window(&self) -> Option<[f64; 4]> {
+    /// For two dimensions: the region to draw, [x_min, x_max, y_min, y_max].
+    pub fn window(&self) -> Option<[f64; 4]> {
         self.window
     }
+}
 
-    fn training(&self) -> Option<&dyn posterior::Target> {
-        Some(self.surrogate.as_ref().unwrap_or(&self.energy))
-    }
-
-    fn dynamics(&self) -> Option<&dyn Dynamics> {
-        Some(&self.energy)
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("name", &self.name).field("convention", &self.convention).finish_non_exhaustive()
     }
 }
 
-/// What a symmetry says of the modes.
-fn structure(symmetry: Symmetry) -> Structure {
-    match symmetry {
-        Symmetry::None => Structure::Unknown,
-        Symmetry::Particles { count, dimensions } => Structure::Particles { count, dimensions },
-    }
-}
-
-/// The targets that Kiln brings, the default one first.
-pub fn builtin() -> Vec<Box<dyn Target>> {
-    vec![
-        Box::new(mog_40()),
-        Box::new(many_well_32()),
-        Box::new(double_well_4()),
-        Box::new(lennard_jones_13("lj13", "LJ-13", Pairs::Twice)),
-        Box::new(lennard_jones_13("lj13-pairs-once", "LJ-13, pairs once", Pairs::Once)),
-        Box::new(lennard_jones::<55, 165>("lj55", "LJ-55", Pairs::Twice)),
-    ]
-}
-
-fn mog_40() -> Problem<kiln_core::energy::GaussianMixture<40, 2>, 2> {
-    let mixture = mog40();
-    let means = mixture.means().iter().flatten().copied().collect();
-    Problem::new("mog40", mixture)
-        .described(
-            "MoG-40",
-            "40 equal Gaussians in the plane",
-            "E = -log p, normalised; standard deviation 1.3132616875182228 = softplus(1), weights 1/40",
-        )
-        .known(Structure::Mixture { means, sd: MOG40_STANDARD_DEVIATION }, MOG40_MEAN_ENERGY)
-        .sampled(|mixture, stream| mixture.sample(stream))
-        .drawn([-52.0, 52.0, -52.0, 52.0])
-}
-
-/// -E[log p] of MoG-40: the mean over 10⁷ exact samples is 6.860 with a standard error below 0.001.
-const MOG40_MEAN_ENERGY: f64 = 6.860;
-
-/// Mean energy of Many-Well-32, by quadrature.
-const MANY_WELL_32_MEAN_ENERGY: f64 = -137.1985;
-
-fn many_well_32() -> Problem<ManyWell<32>, 32> {
-    let right = ManyWell::<32>::RIGHT_WELL;
-    Problem::new("mw32", ManyWell)
-        .described(
-            "Many-Well-32",
-            "16 independent double wells, 65,536 modes of unequal weight",
-            "E = sum over 16 pairs (d, v) of d^4 - 6 d^2 - d/2 + v^2/2, unnormalised",
-        )
-        .known(Structure::Wells { right }, MANY_WELL_32_MEAN_ENERGY)
-        .sampled(|wells, stream| wells.sample(stream))
-}
-
-/// Mean energies of particles, from 2,000 states of each of 1,024 HMC chains (20 leapfrog steps apart) after 8,000
-/// evaluations from noise: standard errors 0.005, 0.016 and 0.013 over the chains' means, and E[x·∇E] within 0.06 ± 0.06 of
-/// the number of free coordinates.
-const DOUBLE_WELL_4_MEAN_ENERGY: f64 = -22.542;
-const LENNARD_JONES_13_MEAN_ENERGY: f64 = -42.97;
-const LENNARD_JONES_13_PAIRS_ONCE_MEAN_ENERGY: f64 = 0.53;
-
-fn double_well_4() -> Problem<DoubleWell<4, 2>, 8> {
-    Problem::new("dw4", DoubleWell)
-        .described(
-            "DW-4",
-            "4 particles in the plane, every pair in a double well of its distance",
-            "E = sum over 6 unordered pairs of 0.9 (r-4)^4 - 4 (r-4)^2; mean-free, 6 free coordinates",
-        )
-        .known(Structure::Particles { count: 4, dimensions: 2 }, DOUBLE_WELL_4_MEAN_ENERGY)
-}
-
-fn lennard_jones_13(name: &str, title: &str, pairs: Pairs) -> Problem<LennardJones<13, 3>, 39> {
-    let mean_energy = match pairs {
-        Pairs::Once => LENNARD_JONES_13_PAIRS_ONCE_MEAN_ENERGY,
-        Pairs::Twice => LENNARD_JONES_13_MEAN_ENERGY,
-    };
-    lennard_jones(name, title, pairs).known(Structure::Particles { count: 13, dimensions: 3 }, mean_energy)
-}
-
-/// N particles in space, M = 3 N coordinates; trained with a smooth core.
-fn lennard_jones<const N: usize, const M: usize>(
-    name: &str,
-    title: &str,
-    pairs: Pairs,
-) -> Problem<LennardJones<N, 3>, M> {
-    let energy = LennardJones::new(pairs);
-    let (counted, factor) = match pairs {
-        Pairs::Once => ("once", "1"),
-        Pairs::Twice => ("twice", "2"),
-    };
-    let convention = format!(
-        "pairs {counted}: E = {factor} sum over unordered pairs of (r^-12 - 2 r^-6) + 1/2 sum |x_i - mean|^2, \
-         r^2 = |x_i - x_j|^2 + 1e-6; mean-free, {} free coordinates",
-        M - 3
-    );
-    Problem::new(name, energy)
-        .described(title, &format!("{N} Lennard-Jones particles in a harmonic trap, pairs {counted}"), &convention)
-        .trained_on(energy.smooth())
+/// What is known of a target's modes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Structure {
+    /// Equal Gaussians: the energy is normalised, E = -log p.
+    Mixture {
+        /// Means, row by row.
+        means: Vec<f64>,
+        /// Standard deviation of each.
+        sd: f64,
+    },
+    /// Independent pairs (d, v): a double well in each even coordinate.
+    Wells {
+        /// P(d > 0).
+        right: f64,
+    },
+    /// Equal particles, whose mean is at the origin.
+    Particles {
+        /// How many.
+        count: usize,
+        /// Coordinates of each.
+        dimensions: usize,
+    },
+    /// Nothing.
+    Unknown,
 }

@@ -6,11 +6,11 @@
 //! on all cores. Ladder l draws from the stream (seed, reference, 2⁴⁰ + l) whatever thread it runs on. A *round* is
 //! [`Exchange::trajectories`] trajectories of every replica and one attempt to exchange every other pair of neighbours.
 
-use kiln_core::dynamics::{self, State, count, hmc, step_size};
+use kiln_core::dynamics::{State, Workspace, count, hmc, step_size};
 use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::symmetry::{MeanFree, Symmetry, remove_mean};
-use kiln_core::{Energy, Scalar, tensor};
-use kiln_gpu::posterior::{Interruptible, LANES, Pack, store};
+use kiln_core::{Energy, Scalar, Vector};
+use kiln_gpu::pack::{Interruptible, LANES, Pack, PackEnergy, Points, store};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -94,58 +94,52 @@ impl Counts {
     }
 }
 
-/// Ladders under way, whatever their energy.
-pub trait Walk {
-    /// Moves on, adapting every replica's step size. `tick` is called after every round of every pack.
-    fn adapt(&mut self, rounds: usize, tick: &(dyn Fn() + Sync));
-
-    /// Gives all replicas of a temperature the median of their step sizes, for good, and returns these. From here on
-    /// each ladder is a proper Markov chain.
-    fn freeze(&mut self) -> Vec<f64>;
-
-    /// Moves on and keeps each ladder's coldest replica every `thinning` rounds: (ladders, frames, dim).
-    fn record(&mut self, frames: usize, thinning: usize, tick: &(dyn Fn() + Sync)) -> Vec<f32>;
-
-    /// What was done since this was last called.
-    fn counts(&mut self) -> Counts;
-}
-
 /// Ladders of one energy. As soon as they are told to stop they evaluate no energy and make no round any more; what they
 /// then hold is worth nothing.
-pub struct Ladders<'a, E, const N: usize> {
-    packs: Vec<LadderPack<'a, E, N>>,
+pub struct Ladders<'a> {
+    packs: Vec<LadderPack<'a>>,
+    dim: usize,
     stop: &'a AtomicBool,
 }
 
 /// Sixteen ladders.
-struct LadderPack<'a, E, const N: usize> {
-    replicas: Vec<Replica<'a, E, N>>,
+struct LadderPack<'a> {
+    replicas: Vec<Replica<'a>>,
     rng: MeanFree<Streams<LANES>>,
     leapfrog_steps: u32,
     trajectories: u32,
     rounds: u64,
     counts: Counts,
+    workspace: Workspace<Points>,
 }
 
 /// One temperature of sixteen ladders.
-struct Replica<'a, E, const N: usize> {
-    energy: Tempered<'a, E>,
-    state: State<Pack, N>,
+struct Replica<'a> {
+    energy: Tempered<'a>,
+    state: State<Points>,
     step: step_size::State<Pack>,
 }
 
 /// E/T.
-struct Tempered<'a, E> {
-    energy: Interruptible<'a, E>,
+struct Tempered<'a> {
+    energy: Interruptible<'a>,
     /// 1/T.
     beta: Pack,
 }
 
-impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Tempered<'_, E> {
-    fn energy_and_gradient(&self, x: &[Pack; N], gradient: &mut [Pack; N]) -> Pack {
+impl Energy<Pack> for Tempered<'_> {
+    fn dim(&self) -> usize {
+        self.energy.dim()
+    }
+
+    fn energy_and_gradient(&self, x: &[Pack], gradient: &mut [Pack]) -> Pack {
         let energy = self.energy.energy_and_gradient(x, gradient);
         gradient.iter_mut().for_each(|g| *g *= self.beta);
         self.beta * energy
+    }
+
+    fn energy(&self, x: &[Pack]) -> Pack {
+        self.beta * self.energy.energy(x)
     }
 
     fn symmetry(&self) -> Symmetry {
@@ -153,17 +147,18 @@ impl<E: Energy<Pack, N>, const N: usize> Energy<Pack, N> for Tempered<'_, E> {
     }
 }
 
-impl<'a, E: Energy<Pack, N> + Sync, const N: usize> Ladders<'a, E, N> {
+impl<'a> Ladders<'a> {
     /// Random starts, wider and narrower than any target of interest, each relaxed by a descent.
-    pub fn start(energy: &'a E, settings: &Exchange, stop: &'a AtomicBool) -> Self {
+    pub fn start(energy: &'a PackEnergy, settings: &Exchange, stop: &'a AtomicBool) -> Self {
         let packs = 0..settings.ladders.div_ceil(LANES);
+        let dim = energy.dim();
         let energy = Interruptible { energy, stop };
-        Self { packs: packs.into_par_iter().map(|pack| LadderPack::start(energy, settings, pack)).collect(), stop }
+        let packs = packs.into_par_iter().map(|pack| LadderPack::start(energy, settings, pack)).collect();
+        Self { packs, dim, stop }
     }
-}
 
-impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
-    fn adapt(&mut self, rounds: usize, tick: &(dyn Fn() + Sync)) {
+    /// Moves on, adapting every replica's step size. `tick` is called after every round of every pack.
+    pub fn adapt(&mut self, rounds: usize, tick: &(dyn Fn() + Sync)) {
         let stop = self.stop;
         self.packs.par_iter_mut().for_each(|pack| {
             for _ in 0..rounds {
@@ -176,7 +171,9 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
         });
     }
 
-    fn freeze(&mut self) -> Vec<f64> {
+    /// Gives all replicas of a temperature the median of their step sizes, for good, and returns these. From here on
+    /// each ladder is a proper Markov chain.
+    pub fn freeze(&mut self) -> Vec<f64> {
         let temperatures = self.packs.first().map_or(0, |pack| pack.replicas.len());
         let median = |k: usize| {
             let mut all: Vec<f32> = self.packs.iter().flat_map(|pack| pack.replicas[k].step.step_size.0).collect();
@@ -193,12 +190,13 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
         steps.into_iter().map(f64::from).collect()
     }
 
-    fn record(&mut self, frames: usize, thinning: usize, tick: &(dyn Fn() + Sync)) -> Vec<f32> {
-        let stop = self.stop;
-        let mut all = vec![0.0; self.packs.len() * LANES * frames * N];
-        let of_packs = all.par_chunks_mut((LANES * frames * N).max(1));
+    /// Moves on and keeps each ladder's coldest replica every `thinning` rounds: (ladders, frames, dim).
+    pub fn record(&mut self, frames: usize, thinning: usize, tick: &(dyn Fn() + Sync)) -> Vec<f32> {
+        let (stop, dim) = (self.stop, self.dim);
+        let mut all = vec![0.0; self.packs.len() * LANES * frames * dim];
+        let of_packs = all.par_chunks_mut((LANES * frames * dim).max(1));
         self.packs.par_iter_mut().zip(of_packs).for_each(|(pack, all)| {
-            let mut rows = vec![0.0; LANES * N];
+            let mut rows = vec![0.0; LANES * dim];
             for frame in 0..frames {
                 for _ in 0..thinning {
                     if stop.load(Ordering::Relaxed) {
@@ -207,16 +205,17 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
                     pack.round();
                     tick();
                 }
-                store(&pack.replicas[0].state.position, &mut rows);
-                for (lane, row) in rows.chunks_exact(N).enumerate() {
-                    all[(lane * frames + frame) * N..][..N].copy_from_slice(row);
+                store(pack.replicas[0].state.position.as_slice(), &mut rows);
+                for (lane, row) in rows.chunks_exact(dim).enumerate() {
+                    all[(lane * frames + frame) * dim..][..dim].copy_from_slice(row);
                 }
             }
         });
         all
     }
 
-    fn counts(&mut self) -> Counts {
+    /// What was done since this was last called.
+    pub fn counts(&mut self) -> Counts {
         let mut total = Counts::default();
         for pack in &mut self.packs {
             let fresh = Counts::new(pack.replicas.len());
@@ -226,8 +225,8 @@ impl<E: Energy<Pack, N> + Sync, const N: usize> Walk for Ladders<'_, E, N> {
     }
 }
 
-impl<'a, E: Energy<Pack, N>, const N: usize> LadderPack<'a, E, N> {
-    fn start(energy: Interruptible<'a, E>, settings: &Exchange, pack: usize) -> Self {
+impl<'a> LadderPack<'a> {
+    fn start(energy: Interruptible<'a>, settings: &Exchange, pack: usize) -> Self {
         let index = |lane| LADDER_STREAMS + (pack * LANES + lane) as u64;
         let streams = Streams::new(settings.seed, Purpose::Reference, std::array::from_fn(index));
         let mut rng = MeanFree { rng: streams, symmetry: energy.symmetry() };
@@ -240,7 +239,8 @@ impl<'a, E: Energy<Pack, N>, const N: usize> LadderPack<'a, E, N> {
         let mut counts = Counts::new(replicas.len());
         counts.evaluations = (LANES * replicas.len()) as u64 * u64::from(DESCENT + 1);
         let Exchange { leapfrog_steps, trajectories, .. } = *settings;
-        Self { replicas, rng, leapfrog_steps, trajectories, rounds: 0, counts }
+        let workspace = Workspace::new(&Points::zeros(energy.dim()));
+        Self { replicas, rng, leapfrog_steps, trajectories, rounds: 0, counts, workspace }
     }
 
     fn round(&mut self) {
@@ -250,14 +250,15 @@ impl<'a, E: Energy<Pack, N>, const N: usize> LadderPack<'a, E, N> {
             for _ in 0..self.trajectories {
                 let step_size = replica.step.step_size * (low + width * self.rng.uniform());
                 let params = hmc::Params { step_size, steps: self.leapfrog_steps };
-                let info = hmc::step(&mut self.rng, &mut replica.state, &params, &replica.energy);
+                let Replica { state, energy, .. } = &mut *replica;
+                let info = hmc::step(&mut self.rng, state, &params, energy, &mut self.workspace);
                 step_size::step(&mut replica.step, &adaptation, info.acceptance);
                 *accepted += sum(info.acceptance);
                 self.counts.divergences += u64::from(count(info.divergent, LANES));
                 self.counts.evaluations += LANES as u64 * u64::from(info.evaluations);
             }
             // Rounding moves the mean by 10⁻⁷ a step; over a long chain that would add up.
-            remove_mean(self.rng.symmetry, &mut replica.state.position);
+            remove_mean(self.rng.symmetry, replica.state.position.as_mut_slice());
         }
         self.counts.trajectories += LANES as u64 * u64::from(self.trajectories);
         self.exchange();
@@ -273,27 +274,31 @@ impl<'a, E: Energy<Pack, N>, const N: usize> LadderPack<'a, E, N> {
             let log_ratio = (b - c) * (cold.state.energy / b - hot.state.energy / c);
             let probability = log_ratio.min(Pack::constant(0.0)).exp();
             let taken = self.rng.uniform().lt(probability) & log_ratio.is_finite();
-            let (old, up, down) = (cold.state, c / b, b / c);
-            cold.state = chosen(taken, &hot.state, down, &old);
-            hot.state = chosen(taken, &old, up, &hot.state);
+            exchange(taken, &mut cold.state, b / c, &mut hot.state, c / b);
             self.counts.exchanged[first + 2 * pair] += sum(probability);
             self.counts.attempts[first + 2 * pair] += LANES as u64;
         }
     }
 }
 
-/// `new` at another temperature, its energy scaled, where the mask holds, else `old`.
-fn chosen<const N: usize>(
+/// Two states change places where the mask holds; energies and gradients are scaled to the temperatures they arrive at.
+fn exchange(
     mask: <Pack as Scalar>::Mask,
-    new: &State<Pack, N>,
-    scale: Pack,
-    old: &State<Pack, N>,
-) -> State<Pack, N> {
-    State {
-        position: tensor::select(mask, &new.position, &old.position),
-        gradient: tensor::select(mask, &new.gradient.map(|g| scale * g), &old.gradient),
-        energy: Pack::select(mask, scale * new.energy, old.energy),
+    cold: &mut State<Points>,
+    down: Pack,
+    hot: &mut State<Points>,
+    up: Pack,
+) {
+    let swap = |a: &mut Pack, to_a: Pack, b: &mut Pack, to_b: Pack| {
+        (*a, *b) = (Pack::select(mask, to_a * *b, *a), Pack::select(mask, to_b * *a, *b));
+    };
+    let [a, b] = [&mut *cold, &mut *hot].map(|state| state.position.as_mut_slice());
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, *b) = (Pack::select(mask, *b, *a), Pack::select(mask, *a, *b));
     }
+    let [a, b] = [&mut *cold, &mut *hot].map(|state| state.gradient.as_mut_slice());
+    a.iter_mut().zip(b).for_each(|(a, b)| swap(a, down, b, up));
+    swap(&mut cold.energy, down, &mut hot.energy, up);
 }
 
 /// The sum over lanes.
@@ -303,23 +308,25 @@ fn sum(pack: Pack) -> f64 {
 
 /// A normal start of random width between 1/2 and 4, then a descent along the gradient whose fastest coordinate moves
 /// by 0.2, falling to 0.002. Where the energy is not finite, a random step is taken instead.
-fn relaxed<E: Energy<Pack, N>, R: Randomness<Pack>, const N: usize>(energy: &E, rng: &mut R) -> State<Pack, N> {
-    let mut position = tensor::zeros();
-    rng.fill_normal(&mut position);
+fn relaxed<R: Randomness<Pack>>(energy: &Tempered<'_>, rng: &mut R) -> State<Points> {
+    let mut position = Points::zeros(energy.dim());
+    rng.fill_normal(position.as_mut_slice());
     let width = (Pack::constant(8.0).ln() * rng.uniform()).exp() * Pack::constant(0.5);
-    position.iter_mut().for_each(|x| *x *= width);
-    let mut state = dynamics::init(energy, position);
+    position.as_mut_slice().iter_mut().for_each(|x| *x *= width);
+    let mut noise = position.clone();
+    let mut state = State::new(energy, position);
     for k in 0..DESCENT {
         let reach = Pack::constant(0.2 * Scalar::exp(Scalar::ln(0.01) * f64::from(k) / f64::from(DESCENT)));
-        let mut noise: [Pack; N] = tensor::zeros();
-        rng.fill_normal(&mut noise);
-        let fastest = state.gradient.iter().fold(Pack::constant(1e-6), |most, g| most.max(g.abs()));
+        rng.fill_normal(noise.as_mut_slice());
+        let gradient = state.gradient.as_slice();
+        let fastest = gradient.iter().fold(Pack::constant(1e-6), |most, g| most.max(g.abs()));
         let finite = state.energy.is_finite() & fastest.is_finite();
-        for i in 0..N {
-            let downhill = -(state.gradient[i] / fastest);
-            position[i] += reach * Pack::select(finite, downhill, noise[i]);
+        let moves = gradient.iter().zip(noise.as_slice());
+        for (x, (gradient, noise)) in state.position.as_mut_slice().iter_mut().zip(moves) {
+            let downhill = -(*gradient / fastest);
+            *x += reach * Pack::select(finite, downhill, *noise);
         }
-        state = dynamics::init(energy, position);
+        state.evaluate(energy);
     }
     state
 }
