@@ -3,9 +3,9 @@
 //! microcontroller.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use host::export::bytes::Bytes;
-use host::export::convert;
-use host::source::resolve;
+use kiln::export::bytes::Bytes;
+use kiln::export::convert;
+use kiln::source::resolve;
 use kiln_core::artifact::{Artifact, Format};
 use std::hint::black_box;
 use std::path::Path;

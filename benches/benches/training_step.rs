@@ -1,8 +1,9 @@
 //! One outer step of each preset, and 10,000 samples of a generator. On one thread wall time is CPU time.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use host::config::Config;
-use host::{preset, run::Run, target, train};
+use kiln::config::Config;
+use kiln::progress::Silent;
+use kiln::{preset, run::Run, target, train};
 use kiln_gpu::Cpu;
 use kiln_gpu::trainer::Trainer;
 use std::hint::black_box;
@@ -35,7 +36,8 @@ fn samples(c: &mut Criterion) {
     for target in target::builtin() {
         let mut settings = preset::settings(target.name(), "kiln", target.dim());
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
-        let run: Run = train::fit(target.as_ref(), settings, Some(&place.join(target.name()))).expect("a run");
+        let place = place.join(target.name());
+        let run: Run = train::fit(target.as_ref(), settings, Some(&place), &Silent).expect("a run");
         c.bench_function(&format!("{} 10,000 samples, 1 thread", target.name()), |b| {
             b.iter(|| black_box(train::sample(&run, 0, 10_000)));
         });

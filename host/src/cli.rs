@@ -1,4 +1,4 @@
-//! The command line. Values are taken as they are typed; [`crate::config`] checks them, so that a bad number
+//! The command line. Values are taken as they are typed; [`kiln::config`] checks them, so that a bad number
 //! gets the same kind of sentence from a flag, a file and `--set`.
 
 use clap::{Args, Parser, Subcommand};

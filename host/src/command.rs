@@ -12,11 +12,11 @@ pub mod targets;
 pub mod train;
 
 use crate::cli::{Cli, Command};
-use crate::engine::Engine;
-use crate::error::{Error, nearest};
-use crate::source::Source;
-use crate::target_api::Target;
-use crate::threads;
+use kiln::engine::Engine;
+use kiln::error::{Error, nearest};
+use kiln::source::Source;
+use kiln::target_api::Target;
+use kiln::threads;
 
 /// Does what the command line says.
 pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 //! stderr is never a reason to stop: where it is closed, full or a terminal that went away, what would have been said is
 //! lost and the work goes on. The standard `eprintln!` panics there, so it is not used in this crate.
 
-use crate::error::Error;
+use kiln::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write};
 

@@ -8,12 +8,12 @@ mod distributions;
 mod style;
 mod table;
 
-use crate::config::{Config, run_text};
-use crate::engine::Samples;
-use crate::error::Error;
-use crate::metric::{Comparison, Report};
-use crate::run::{Metrics, Run, write_whole};
-use crate::target_api::Target;
+use kiln::config::{Config, run_text};
+use kiln::engine::Samples;
+use kiln::error::Error;
+use kiln::metric::{Comparison, Report};
+use kiln::run::{Metrics, Run, write_whole};
+use kiln::target_api::Target;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::Write as _;
 use std::path::Path;
@@ -170,17 +170,19 @@ fn settings(training: &Training) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::Origin;
-    use crate::metric::suite::{Effort, judge};
-    use crate::target::builtin;
+    use kiln::metric::Origin;
+    use kiln::metric::suite::{Effort, judge};
+    use kiln::progress::Silent;
+    use kiln::target::builtin;
 
     fn page(source: &str, training: Option<&Training>) -> String {
         let target = builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
         let target = target.as_ref();
         let samples = Samples { dim: 32, data: target.exact_samples(1, 300).unwrap() };
         let comparison = Comparison::of(target, 300).unwrap();
-        let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true, progress: false };
-        let report = judge(target, &samples, &Origin::draws(source, 1), Some(&comparison), None, effort).unwrap();
+        let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true };
+        let report =
+            judge(target, &samples, &Origin::draws(source, 1), Some(&comparison), None, effort, &Silent).unwrap();
         Page { target, samples: &samples, comparison: Some(&comparison), report: &report, run: training }.render()
     }
 

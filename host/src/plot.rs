@@ -9,10 +9,10 @@ mod density;
 mod marginals;
 mod style;
 
-use crate::engine::Samples;
-use crate::error::Error;
-use crate::metric::suite::energies;
-use crate::target_api::{Structure, Target};
+use kiln::engine::Samples;
+use kiln::error::Error;
+use kiln::metric::suite::energies;
+use kiln::target_api::{Structure, Target};
 
 /// What stands above a picture.
 #[derive(Debug, Clone, Default)]

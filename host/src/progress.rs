@@ -1,8 +1,10 @@
-//! The progress of a training on stderr: a bar on a terminal, otherwise a plain line every tenth of the way.
+//! Progress on stderr: a bar on a terminal, otherwise a plain line every tenth of the way.
 
 use crate::console::say;
-use crate::error::Error;
+use crate::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use kiln::error::Error;
+use kiln::progress::{Part, Progress, Tick, Weight};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,8 +12,50 @@ use std::time::{Duration, Instant};
 /// What matters most comes first: a narrow terminal cuts the rest off.
 const TEMPLATE: &str = "{prefix:.bold} {bar:20.cyan/blue.dim} {percent:>3} %  {left} left  {msg:.green}  {pos}/{len}  {rate}  {elapsed} elapsed";
 
-/// What the person watches.
-pub struct Progress {
+/// What the person watches of the library's work: a bar for each of its parts.
+pub struct Bars {
+    quiet: bool,
+    /// The bar that was begun last: notes go above it.
+    latest: Mutex<Option<ProgressBar>>,
+}
+
+impl Bars {
+    /// None where `quiet`.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, latest: Mutex::new(None) }
+    }
+}
+
+impl Progress for Bars {
+    fn part<'a>(&'a self, part: Part<'a>) -> Box<dyn Tick + 'a> {
+        let quiet = match part.weight {
+            Weight::Brief => return Box::new(Watch::new(part.name, part.total, !self.quiet)),
+            Weight::Preparation => self.quiet || !std::io::stderr().is_terminal(),
+            Weight::Main => self.quiet,
+        };
+        let bar = Bar::within(part.name, part.total, part.budget, quiet);
+        if !part.doing.is_empty() {
+            bar.quality(part.doing);
+        }
+        if let (Mode::Bar(bar), Ok(mut latest)) = (&bar.mode, self.latest.lock()) {
+            *latest = Some(bar.clone());
+        }
+        Box::new(bar)
+    }
+
+    fn note(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match self.latest.lock().as_deref() {
+            Ok(Some(bar)) => bar.suspend(|| say(text)),
+            _ => say(text),
+        }
+    }
+}
+
+/// The bar of one part; it is left as it stands in the end.
+pub struct Bar {
     mode: Mode,
     pace: Pace,
     state: Mutex<State>,
@@ -39,7 +83,7 @@ struct State {
     quality: String,
 }
 
-impl Progress {
+impl Bar {
     /// A bar over `total` steps, `done` of them behind us where that is known. `quiet` shows nothing.
     pub fn new(label: &str, total: u64, done: u64, quiet: bool) -> Self {
         let progress = Self::within(label, total, None, quiet);
@@ -73,13 +117,20 @@ impl Progress {
         Self { mode, pace, state: Mutex::new(State::default()) }
     }
 
-    /// One that shows nothing.
-    pub fn hidden() -> Self {
-        Self::new("", 0, 0, true)
+    fn line(&self, done: u64, state: &State) -> String {
+        let elapsed = self.pace.start.elapsed();
+        let rate = done.saturating_sub(state.before.unwrap_or(0)) as f64 / elapsed.as_secs_f64().max(1e-9);
+        let (total, left) = (self.pace.total, self.pace.left(done, rate));
+        let percent = 100 * done / total.max(1);
+        let (rate, elapsed, left) = (rate_text(rate), short(elapsed), short(left));
+        let line =
+            format!("{percent:>3} %  step {done}/{total}  {rate}  {elapsed} elapsed, {left} left  {}", state.quality);
+        line.trim_end().to_string()
     }
+}
 
-    /// `done` of the steps are behind us.
-    pub fn step(&self, done: u64) {
+impl Tick for Bar {
+    fn step(&self, done: u64) {
         let Ok(mut state) = self.state.lock() else { return };
         let first = state.before.is_none();
         let before = *state.before.get_or_insert(done.saturating_sub(1));
@@ -100,8 +151,7 @@ impl Progress {
         }
     }
 
-    /// The live quality figure, such as "log p -6.87, 40/40 modes".
-    pub fn quality(&self, text: &str) {
+    fn quality(&self, text: &str) {
         if let Mode::Bar(bar) = &self.mode {
             bar.set_message(text.to_string());
         }
@@ -109,32 +159,14 @@ impl Progress {
             state.quality = text.to_string();
         }
     }
+}
 
-    /// A line of log, above the bar.
-    pub fn note(&self, text: &str) {
-        match &self.mode {
-            Mode::Bar(bar) => bar.suspend(|| say(text)),
-            Mode::Lines => say(text),
-            Mode::Quiet => {}
-        }
-    }
-
+impl Drop for Bar {
     /// Leaves the bar as it stands and goes to the next line.
-    pub fn finish(&self) {
+    fn drop(&mut self) {
         if let Mode::Bar(bar) = &self.mode {
             bar.abandon();
         }
-    }
-
-    fn line(&self, done: u64, state: &State) -> String {
-        let elapsed = self.pace.start.elapsed();
-        let rate = done.saturating_sub(state.before.unwrap_or(0)) as f64 / elapsed.as_secs_f64().max(1e-9);
-        let (total, left) = (self.pace.total, self.pace.left(done, rate));
-        let percent = 100 * done / total.max(1);
-        let (rate, elapsed, left) = (rate_text(rate), short(elapsed), short(left));
-        let line =
-            format!("{percent:>3} %  step {done}/{total}  {rate}  {elapsed} elapsed, {left} left  {}", state.quality);
-        line.trim_end().to_string()
     }
 }
 
@@ -213,7 +245,7 @@ mod tests {
 
     #[test]
     fn plain_lines_tell_rate_time_and_quality() {
-        let progress = Progress::new("", 200, 0, true);
+        let progress = Bar::new("", 200, 0, true);
         progress.quality("log p -7");
         progress.step(50);
         let line = progress.line(50, &progress.state.lock().unwrap());
@@ -222,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_resumed_run_counts_its_own_steps_only() {
-        let progress = Progress::new("", 200, 0, true);
+        let progress = Bar::new("", 200, 0, true);
         progress.step(150);
         assert_eq!(progress.state.lock().unwrap().before, Some(149));
         assert_eq!(progress.state.lock().unwrap().next_tenth, 8);

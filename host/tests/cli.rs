@@ -185,9 +185,9 @@ fn a_reference_that_has_not_converged_is_kept_only_when_asked_for() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"x.npy\n");
     let manifest = fs::read(place.path().join("x.json")).unwrap();
-    let manifest: host::reference::Manifest = serde_json::from_slice(&manifest).unwrap();
+    let manifest: kiln::reference::Manifest = serde_json::from_slice(&manifest).unwrap();
     assert!(!manifest.converged && manifest.command.ends_with("--accept-unconverged -o x.npy"), "{}", manifest.command);
-    assert_eq!(host::reference::hash(&fs::read(place.path().join("x.npy")).unwrap()), manifest.sha256);
+    assert_eq!(kiln::reference::hash(&fs::read(place.path().join("x.npy")).unwrap()), manifest.sha256);
 }
 
 #[test]
@@ -240,10 +240,10 @@ fn a_printed_preset_is_a_configuration() {
         let output = kiln(place.path(), &["presets", target, "--preset", preset]);
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
-        host::config::from_run_text(&text, "preset.toml").unwrap();
+        kiln::config::from_run_text(&text, "preset.toml").unwrap();
     }
     let table = String::from_utf8(kiln(place.path(), &["presets"]).stdout).unwrap();
-    for key in host::config::KEYS.iter().filter(|key| key.section() != "run") {
+    for key in kiln::config::KEYS.iter().filter(|key| key.section() != "run") {
         assert!(table.contains(key.name), "{}", key.name);
     }
     let targets = String::from_utf8(kiln(place.path(), &["targets"]).stdout).unwrap();

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{done, refused};
-use host::target_api::Target;
-use host::{preset, target, train};
+use kiln::target_api::Target;
+use kiln::{preset, target, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
 use std::sync::atomic::AtomicBool;

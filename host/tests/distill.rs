@@ -3,7 +3,7 @@
 mod common;
 
 use common::{as_of, done, refused, untrained_run};
-use host::{format, pretrained};
+use kiln::{format, pretrained};
 use std::path::Path;
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{done, kiln, refused};
-use host::format;
+use kiln::format;
 use std::path::Path;
 
 /// The source forms are what compilers take; in the place of `kiln-core` stands the one type that the Rust form names.
@@ -119,7 +119,7 @@ fn runs_that_are_not_whole_are_refused() {
     let refused = |sentence: &str, hint: &str| {
         refused(place, &["export", "run", "--no-quality", "-o", "m.kiln"], sentence, hint);
     };
-    let find = |name: &str| host::pretrained::find(name).unwrap();
+    let find = |name: &str| kiln::pretrained::find(name).unwrap();
     refused("'run' is not a run: it has no config.toml", "`kiln train` wrote");
     let run = common::untrained_run(place);
     let write = |bytes: &[u8]| run.write("generator.safetensors", bytes).unwrap();

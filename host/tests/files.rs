@@ -3,7 +3,7 @@
 mod common;
 
 use common::{as_of, done, kiln, refused, untrained_run};
-use host::pretrained;
+use kiln::pretrained;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -53,9 +53,9 @@ fn a_manifest_counts_only_for_the_samples_it_was_made_of() {
     let [_, told] = done(place, &["-q", "evaluate", "x.npy", "--target", "mw32"]);
     assert_eq!(told, "");
     // The same numbers in another format are the same samples.
-    let samples = host::format::read(&place.join("x.npy")).unwrap();
-    let target = host::target::builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
-    host::format::write(&place.join("x.csv"), &samples, target.as_ref(), false).unwrap();
+    let samples = kiln::format::read(&place.join("x.npy")).unwrap();
+    let target = kiln::target::builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
+    kiln::format::write(&place.join("x.csv"), &samples, target.as_ref(), false).unwrap();
     let [by_manifest, told] = done(place, &["evaluate", "x.csv"]);
     assert!(by_manifest.contains("Many-Well-32") && !told.contains("note"), "{by_manifest}{told}");
 
@@ -111,7 +111,7 @@ fn samples_that_are_not_finite_are_not_written() {
     }
     let [_, told] = done(place, &["sample", "run", "-n", "500", "-o", "x.npy", "--gate", "inf"]);
     assert!(told.contains("left out") && !told.contains(" 0 left out"), "{told}");
-    let samples = host::format::read(&place.join("x.npy")).unwrap();
+    let samples = kiln::format::read(&place.join("x.npy")).unwrap();
     assert!(samples.len() == 500 && samples.data.iter().all(|x| x.is_finite()));
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{done, kiln, refused};
-use host::run::{CHECKPOINT, GENERATOR, METRICS, Metrics, PREVIOUS, Run};
+use kiln::run::{CHECKPOINT, GENERATOR, METRICS, Metrics, PREVIOUS, Run};
 use std::fs;
 use std::path::Path;
 
@@ -41,8 +41,8 @@ fn metrics(run: &Path) -> Metrics {
 }
 
 /// What the metrics say but for the time.
-fn timeless(metrics: &Metrics) -> Vec<host::run::Record> {
-    metrics.records.iter().map(|record| host::run::Record { seconds: 0.0, ..record.clone() }).collect()
+fn timeless(metrics: &Metrics) -> Vec<kiln::run::Record> {
+    metrics.records.iter().map(|record| kiln::run::Record { seconds: 0.0, ..record.clone() }).collect()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_resumed_run_has_every_step_once_and_all_of_its_evaluations() {
     assert!(whole.all_energy_evaluations() == whole.records.iter().map(|record| record.energy_evaluations).sum());
     for (ours, theirs) in timeless(&cut).iter().zip(timeless(&whole)) {
         // Posterior sampling by noise level is of the rows since the checkpoint.
-        assert_eq!(*ours, host::run::Record { posterior: ours.posterior.clone(), ..theirs });
+        assert_eq!(*ours, kiln::run::Record { posterior: ours.posterior.clone(), ..theirs });
     }
     for file in [GENERATOR, CHECKPOINT] {
         assert!(fs::read(place.join("whole").join(file)).unwrap() == fs::read(place.join("cut").join(file)).unwrap());

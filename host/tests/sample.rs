@@ -3,7 +3,7 @@
 mod common;
 
 use common::{done, kiln};
-use host::format;
+use kiln::format;
 use std::path::Path;
 
 fn trained(place: &Path, target: &str) {
@@ -33,10 +33,10 @@ fn polished_samples_of_a_seed_are_a_sequence_and_a_gate_takes_from_it() {
     assert_eq!(read("same.npy"), read("plain.npy"));
 
     // The gate at the median: twice the draws, the same sequence with gaps.
-    let targets = host::target::builtin();
+    let targets = kiln::target::builtin();
     let energy = |row: &[f32]| targets[0].energy(&[f64::from(row[0]), f64::from(row[1])]);
     let energies: Vec<f64> = read("polished.npy").chunks(2).map(energy).collect();
-    let gate = host::metric::statistic::median(&energies);
+    let gate = kiln::metric::statistic::median(&energies);
     let told = sample("500", "gated.npy", &["--polish", "8", "--gate", &gate.to_string()]);
     let gated = read("gated.npy");
     assert_eq!(gated.len(), 1000);

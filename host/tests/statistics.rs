@@ -3,11 +3,11 @@
 mod common;
 
 use common::{done, refused};
-use host::engine::Samples;
-use host::metric::{Comparison, Report};
-use host::reference::{Manifest, shipped};
-use host::target::builtin;
-use host::target_api::{Structure, Target};
+use kiln::engine::Samples;
+use kiln::metric::{Comparison, Report};
+use kiln::reference::{Manifest, shipped};
+use kiln::target::builtin;
+use kiln::target_api::{Structure, Target};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -184,7 +184,7 @@ fn four_chains_that_never_leave_four_modes_of_equal_shape_do_not_agree() {
 fn particles_that_never_leave_their_shape_do_not_agree() {
     // Two frames of DW-4 with energies alike and distances apart, each shaken a little.
     let frames = shipped("dw4").unwrap().samples;
-    let energies = host::metric::suite::energies(target("dw4").as_ref(), &frames.data);
+    let energies = kiln::metric::suite::energies(target("dw4").as_ref(), &frames.data);
     let size = |row: usize| frames.data[8 * row..][..8].iter().map(|x| x * x).sum::<f32>();
     let near = |row: &usize| (energies[*row] + 23.0).abs() < 0.05;
     let like: Vec<usize> = (0..frames.len()).filter(near).collect();

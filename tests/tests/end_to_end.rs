@@ -1,11 +1,11 @@
 //! A short training on MoG-40 must reach a stated quality; broken twins of it must not; and one seed gives one result.
 
-use host::config::{Config, Objective};
-use host::metric::mixture::{Coverage, coverage};
-use host::metric::suite::energies;
-use host::target::builtin;
-use host::target_api::{Structure, Target};
-use host::{preset, train};
+use kiln::config::{Config, Objective};
+use kiln::metric::mixture::{Coverage, coverage};
+use kiln::metric::suite::energies;
+use kiln::target::builtin;
+use kiln::target_api::{Structure, Target};
+use kiln::{preset, train};
 use kiln_core::posterior::Params;
 use kiln_core::random::Purpose;
 use kiln_core::symmetry::Symmetry;

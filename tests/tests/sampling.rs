@@ -1,19 +1,20 @@
 //! What is delivered is what was trained: the core's inference of a generator's file against the network that wrote it.
 
-use host::run::{GENERATOR, Run};
-use host::target::builtin;
-use host::{preset, train};
+use kiln::progress::Silent;
+use kiln::run::{GENERATOR, Run};
+use kiln::target::builtin;
+use kiln::{preset, train};
 use kiln_core::random::Purpose;
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::{Body, Checkpoint, Cpu, Generator};
 
 /// A run of a few steps, with short posterior chains.
-fn run(target: &dyn host::target_api::Target, out: &std::path::Path) -> Run {
+fn run(target: &dyn kiln::target_api::Target, out: &std::path::Path) -> Run {
     let mut settings = preset::settings(target.name(), "kiln", target.dim());
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
     (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
-    train::fit(target, settings, Some(out)).unwrap()
+    train::fit(target, settings, Some(out), &Silent).unwrap()
 }
 
 /// How many of `n` samples may lie on the other side of a step. Thresholds see the latent itself, the same number in

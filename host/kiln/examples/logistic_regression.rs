@@ -1,16 +1,18 @@
 //! Your own energy: the posterior of a Bayesian logistic regression, trained, sampled, and checked against a long
 //! Hamiltonian Monte Carlo chain.
 //!
-//! `cargo run -p host --example logistic_regression [OUT [KEY=VALUE]...]`
+//! `cargo run -p kiln --example logistic_regression [OUT [KEY=VALUE]...]`
 
-use host::config::Layers;
-use host::error::Error;
-use host::target::Problem;
-use host::{preset, train};
+use kiln::config::Layers;
+use kiln::error::Error;
+use kiln::progress::{Part, Progress, Tick};
+use kiln::target::Problem;
+use kiln::{preset, train};
 use kiln_core::dynamics::hmc;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::{Energy, Scalar};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// Four coefficients and an intercept.
 const N: usize = 5;
@@ -57,6 +59,41 @@ fn moments(rows: &[[f64; N]]) -> [(f64, f64); N] {
     })
 }
 
+/// Tells on stderr how far the training is, every tenth of the way.
+struct Lines;
+
+struct Told {
+    total: u64,
+    tenth: Mutex<u64>,
+    quality: Mutex<String>,
+}
+
+impl Progress for Lines {
+    fn part<'a>(&'a self, part: Part<'a>) -> Box<dyn Tick + 'a> {
+        Box::new(Told { total: part.total.max(1), tenth: Mutex::new(0), quality: Mutex::new(String::new()) })
+    }
+
+    fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}
+
+impl Tick for Told {
+    fn step(&self, done: u64) {
+        let (Ok(mut tenth), Ok(quality)) = (self.tenth.lock(), self.quality.lock()) else { return };
+        if 10 * done / self.total > *tenth {
+            *tenth = 10 * done / self.total;
+            eprintln!("{:>3} %  {quality}", 10 * *tenth);
+        }
+    }
+
+    fn quality(&self, text: &str) {
+        if let Ok(mut quality) = self.quality.lock() {
+            *quality = text.into();
+        }
+    }
+}
+
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let out = arguments.next().map(PathBuf::from);
@@ -66,7 +103,7 @@ fn main() -> Result<(), Error> {
     }
     let problem = Problem::new("logistic-regression", LogisticRegression(data()));
     let config = layers.resolve(preset::settings("logistic-regression", "kiln", N))?;
-    let run = train::fit(&problem, config.into_settings(), out.as_deref())?;
+    let run = train::fit(&problem, config.into_settings(), out.as_deref(), &Lines)?;
     let samples = train::sample(&run, 0, 10_000)?;
     let ours: Vec<[f64; N]> = samples.data.chunks_exact(N).map(|x| std::array::from_fn(|k| f64::from(x[k]))).collect();
 

@@ -14,7 +14,7 @@ use crate::engine::Outcome;
 use crate::error::Error;
 use crate::metric::report::figure;
 use crate::metric::suite;
-use crate::progress::Progress;
+use crate::progress::{Part, Progress, Tick};
 use crate::run::{GENERATOR, Phase, Record, Run};
 use crate::target_api::{Structure, Target};
 use judge::Deviation;
@@ -121,7 +121,7 @@ pub struct Job<'a> {
     /// Where to write.
     pub run: &'a Run,
     /// What the person watches.
-    pub progress: &'a Progress,
+    pub progress: &'a dyn Progress,
     /// Set when the person pressed Ctrl-C.
     pub stop: &'a AtomicBool,
 }
@@ -132,7 +132,8 @@ pub struct Job<'a> {
 /// If numbers leave the finite range, or the run directory cannot be written.
 pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
     let device = Cpu::default();
-    let watch = Watch { job, start: Instant::now() };
+    let tick = job.progress.part(Part::new(job.target.name(), job.plan.steps + job.plan.fine_tune));
+    let watch = Watch { job, tick, start: Instant::now() };
     let spec = DistillSpec {
         seed: job.plan.seed,
         steps: job.plan.steps,
@@ -176,13 +177,14 @@ fn diverged(step: u64) -> Error {
 /// What looks at the student now and then.
 struct Watch<'a> {
     job: &'a Job<'a>,
+    tick: Box<dyn Tick + 'a>,
     start: Instant,
 }
 
 impl Watch<'_> {
     /// Shows how far it is, and tells whether to stop.
     fn ended(&self, done: u64, steps: u64) -> Option<Outcome> {
-        self.job.progress.step(done);
+        self.tick.step(done);
         match () {
             () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
             () if done >= steps => Some(Outcome::Finished),
@@ -202,11 +204,11 @@ impl Watch<'_> {
         student: &Generator<Cpu>,
         learnt: impl FnOnce(&mut Record),
     ) -> Result<(), Error> {
-        let Job { target, run, teacher, probes, plan, progress, .. } = self.job;
+        let Job { target, run, teacher, probes, plan, .. } = self.job;
         let x = student.sample(&probes.z);
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
         let quality = suite::headline(*target, &x).text;
-        progress.quality(&format!("error {}, {quality}", figure(error.rms)));
+        self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
             ("target", target.name().to_string()),
             ("convention", target.convention()),

@@ -31,7 +31,7 @@ pub struct Job<'a> {
     /// The wall-clock time after which training must have ended, checkpointed and usable.
     pub budget: Option<Duration>,
     /// What the person watches.
-    pub progress: &'a Progress,
+    pub progress: &'a dyn Progress,
     /// Set when the person pressed Ctrl-C: write a checkpoint and return [`Outcome::Interrupted`].
     pub stop: &'a AtomicBool,
 }

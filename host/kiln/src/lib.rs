@@ -1,22 +1,42 @@
-//! Kiln on the host: the command line, configurations, run directories, metrics, pictures, sample files.
+//! Kiln as a library: it trains one-step samplers of Boltzmann distributions, draws from them and judges what they draw.
+//!
+//! A trained sampler is a generator g(z): every sample is one evaluation of a small network. [`target`] says what can be
+//! sampled, [`train`] trains, [`source`] opens what was trained, [`metric`] judges it, [`reference`] makes the truth to judge
+//! by, [`export`] and [`distill`] make it small. The binary `kiln` is this library with a command line.
+//!
+//! ```no_run
+//! use kiln::progress::Silent;
+//! use kiln::{preset, source, target, train};
+//! use std::path::Path;
+//!
+//! # fn main() -> Result<(), kiln::error::Error> {
+//! // A generator that comes with Kiln.
+//! let samples = source::resolve(Path::new("mog40"))?.open()?.rows(0, 0, 1000)?;
+//! // One of one's own.
+//! let wells = target::builtin().remove(1);
+//! let run = train::fit(wells.as_ref(), preset::settings(wells.name(), "kiln", wells.dim()), None, &Silent)?;
+//! let samples = train::sample(&run, 0, 1000)?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Guarantees
 //! - Only a checked [`config::Config`] can run; a bad value is refused with its place, its range and a hint.
 //! - Nothing that exists is overwritten unasked, and files are written whole or not at all.
-//! - stdout is data, stderr is log. Bad input ends with exit code 2, one sentence and a hint.
+//! - Nothing is written on stdout or stderr, and no signal is caught: who watches hands over a [`progress::Progress`], who may
+//!   interrupt a flag.
+//! - Bad input is an [`error::Error`]: one sentence and a hint.
 //! - Every metric comes with its floor or its truth, its n, and the energies it cost.
+//! - No `unsafe` code.
 //!
-//! Non-goals: a plotting library, a general TOML editor, a job scheduler.
+//! Features: `embedded` (by default) has the trained generators and reference samples inside; `cuda` trains on an NVIDIA GPU.
+//!
+//! Non-goals: a command line, pictures and reports (the package `host` has them), a general TOML editor, a job scheduler.
 #![forbid(unsafe_code)]
-// A closed or full stderr must not end a training: see `console`.
-#![deny(clippy::print_stderr, clippy::print_stdout)]
+// Whoever links a library decides what its terminal shows.
+#![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
-mod binning;
-pub mod cli;
-pub mod command;
 pub mod config;
-pub mod console;
-pub mod defect;
 pub mod distill;
 pub mod dynamics;
 pub mod engine;
@@ -24,21 +44,18 @@ pub mod error;
 pub mod export;
 pub mod format;
 mod guard;
-pub mod html;
-pub mod interrupt;
 pub mod memory;
 pub mod metric;
-pub mod plot;
 pub mod polish;
 pub mod preset;
 pub mod pretrained;
 pub mod progress;
 pub mod reference;
 pub mod run;
-mod sample;
+pub mod sample;
 pub mod source;
-mod spec;
-mod start;
+pub mod spec;
+pub mod start;
 pub mod target;
 pub mod target_api;
 pub mod threads;

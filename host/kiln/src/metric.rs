@@ -27,7 +27,6 @@ pub mod statistic;
 pub mod suite;
 pub mod transport;
 mod trial;
-pub mod watch;
 pub mod wells;
 
 pub use comparison::Comparison;

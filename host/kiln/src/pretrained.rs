@@ -1,4 +1,4 @@
-//! The trained generators that come with Kiln, inside the binary: `kiln sample lj13 -n 10000 -o lj13.npy` works right
+//! The trained generators that come with Kiln, inside the library (feature `embedded`): `kiln sample lj13 -n 10000 -o lj13.npy` works right
 //! after a build. `pretrained/README.md` says which command made each; its measured quality lies beside it.
 
 use crate::error::Error;
@@ -17,13 +17,14 @@ pub struct Pretrained {
     pub quality: &'static str,
 }
 
+#[cfg(feature = "embedded")]
 macro_rules! pretrained {
     ($($name:literal),*) => {
         &[$(Pretrained {
             name: $name,
-            generator: include_bytes!(concat!("../../pretrained/", $name, "/generator.safetensors")),
-            config: include_str!(concat!("../../pretrained/", $name, "/config.toml")),
-            quality: include_str!(concat!("../../pretrained/", $name, "/quality.json")),
+            generator: include_bytes!(concat!("../../../pretrained/", $name, "/generator.safetensors")),
+            config: include_str!(concat!("../../../pretrained/", $name, "/config.toml")),
+            quality: include_str!(concat!("../../../pretrained/", $name, "/quality.json")),
         }),*]
     };
 }
@@ -40,7 +41,11 @@ impl Pretrained {
 }
 
 /// All of them.
+#[cfg(feature = "embedded")]
 pub const PRETRAINED: &[Pretrained] = pretrained!["mog40", "mw32", "dw4", "lj13"];
+/// None: feature `embedded` is off.
+#[cfg(not(feature = "embedded"))]
+pub const PRETRAINED: &[Pretrained] = &[];
 
 /// The one of that name.
 pub fn find(name: &str) -> Option<&'static Pretrained> {

@@ -16,13 +16,12 @@ use crate::engine::Samples;
 use crate::error::Error;
 use crate::format::npy;
 use crate::memory;
-use crate::progress::Progress;
+use crate::progress::{Counted, Part, Progress, Weight};
 use crate::target_api::Target;
 use kiln_core::random::{Purpose, Stream};
 use kiln_gpu::posterior::LANES;
 use rayon::prelude::*;
-use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tempering::{Counts, Exchange};
 
@@ -77,16 +76,21 @@ const LEAST_FRAMES: usize = 100;
 /// Exact samples that are judged at least.
 const LEAST_JUDGED: usize = 1000;
 /// The part of the work that frames come from.
-const FRAMES: &str = "frames";
+pub const FRAMES: &str = "frames";
 /// Streams of frames' symmetries and of their order; see [`tempering::LADDER_STREAMS`].
 const SYMMETRY_STREAMS: u64 = 2 << 40;
 const ORDER_STREAM: u64 = 3 << 40;
 
-/// Makes a reference, with progress on stderr unless `quiet`. It is not judged: see [`Manifest::verdict`].
+/// Makes a reference; burn-in, pilots and frames are parts of `progress`. It is not judged: see [`Manifest::verdict`].
 ///
 /// # Errors
 /// If the target has neither an exact sampler nor dynamics, or `stop` was set before it was done.
-pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) -> Result<Reference, Error> {
+pub fn generate(
+    target: &dyn Target,
+    order: &Order,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Reference, Error> {
     let start = Instant::now();
     let dim = target.dim();
     let judged = order.n.max(LEAST_JUDGED);
@@ -96,7 +100,7 @@ pub fn generate(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBo
     // Exact samples are judged as four chains.
     let (frames, length, method, counts) = match exact {
         Some(frames) => (frames, judged / 4, Method::Exact, Counts::default()),
-        None => exchange(target, order, quiet, stop)?,
+        None => exchange(target, order, progress, stop)?,
     };
     let chains = frames.len() / (dim * length);
     let traces = judge::observe(target, &frames[..chains * length * dim])?;
@@ -140,25 +144,29 @@ fn go_on(stop: &AtomicBool) -> Result<(), Error> {
     }
 }
 
-/// The reference that Kiln ships for a target.
+/// The reference that Kiln ships for a target; none without feature `embedded`.
 pub fn shipped(target_name: &str) -> Option<Reference> {
     let (_, npy, json) = SHIPPED.iter().find(|(name, ..)| *name == target_name)?;
     Some(Reference { samples: npy::read(npy).ok()?, manifest: serde_json::from_slice(json).ok()? })
 }
 
 /// Name, array and manifest of every shipped reference; `references/README.md` says how they were made.
-pub const SHIPPED: [(&str, &[u8], &[u8]); 6] = [
-    ("mog40", include_bytes!("../../references/mog40.npy"), include_bytes!("../../references/mog40.json")),
-    ("mw32", include_bytes!("../../references/mw32.npy"), include_bytes!("../../references/mw32.json")),
-    ("dw4", include_bytes!("../../references/dw4.npy"), include_bytes!("../../references/dw4.json")),
-    ("lj13", include_bytes!("../../references/lj13.npy"), include_bytes!("../../references/lj13.json")),
+#[cfg(feature = "embedded")]
+pub const SHIPPED: &[(&str, &[u8], &[u8])] = &[
+    ("mog40", include_bytes!("../../../references/mog40.npy"), include_bytes!("../../../references/mog40.json")),
+    ("mw32", include_bytes!("../../../references/mw32.npy"), include_bytes!("../../../references/mw32.json")),
+    ("dw4", include_bytes!("../../../references/dw4.npy"), include_bytes!("../../../references/dw4.json")),
+    ("lj13", include_bytes!("../../../references/lj13.npy"), include_bytes!("../../../references/lj13.json")),
     (
         "lj13-pairs-once",
-        include_bytes!("../../references/lj13-pairs-once.npy"),
-        include_bytes!("../../references/lj13-pairs-once.json"),
+        include_bytes!("../../../references/lj13-pairs-once.npy"),
+        include_bytes!("../../../references/lj13-pairs-once.json"),
     ),
-    ("lj55", include_bytes!("../../references/lj55.npy"), include_bytes!("../../references/lj55.json")),
+    ("lj55", include_bytes!("../../../references/lj55.npy"), include_bytes!("../../../references/lj55.json")),
 ];
+/// None: feature `embedded` is off.
+#[cfg(not(feature = "embedded"))]
+pub const SHIPPED: &[(&str, &[u8], &[u8])] = &[];
 
 /// Bytes that judging a frame takes beside its coordinates.
 const JUDGING: usize = 152;
@@ -189,7 +197,7 @@ fn check_pilot(target: &dyn Target, order: &Order, rounds: usize) -> Result<(), 
 type Made = (Vec<f32>, usize, Method, Counts);
 
 /// Frames by replica exchange, ladder by ladder, the number a ladder has, and what it took.
-fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) -> Result<Made, Error> {
+fn exchange(target: &dyn Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Made, Error> {
     let dynamics = target.dynamics().ok_or_else(|| {
         let message = format!("{} has neither an exact sampler nor an energy that chains can move on", target.title());
         Error::input(message, "choose one of `kiln targets`")
@@ -206,13 +214,11 @@ fn exchange(target: &dyn Target, order: &Order, quiet: bool, stop: &AtomicBool) 
     let packs = order.ladders.div_ceil(LANES) as u64;
     let go_on = || go_on(stop);
     let watched = |label: &str, rounds: usize, work: &mut dyn FnMut(&(dyn Fn() + Sync))| {
-        // Where there is no bar, only the last and longest part is worth its lines.
-        let quiet = quiet || (label != FRAMES && !std::io::stderr().is_terminal());
-        let progress = Progress::new(target.name(), packs * rounds as u64, 0, quiet);
-        progress.quality(label);
-        let done = AtomicU64::new(0);
-        work(&|| progress.step(done.fetch_add(1, Ordering::Relaxed) + 1));
-        progress.finish();
+        // The last part is the longest.
+        let weight = if label == FRAMES { Weight::Main } else { Weight::Preparation };
+        let part = Part { doing: label, weight, ..Part::new(target.name(), packs * rounds as u64) };
+        let counted = Counted::new(progress, part);
+        work(&|| counted.tick());
     };
 
     let mut walk = dynamics.exchange(&settings, stop);
@@ -293,6 +299,7 @@ fn shuffled(frames: &[f32], dim: usize, order: &Order) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Silent;
     use crate::target::{Problem, builtin};
     use kiln_core::energy::ManyWell;
     use kiln_core::symmetry::Symmetry;
@@ -303,7 +310,7 @@ mod tests {
 
     #[test]
     fn shipped_references_are_what_their_manifests_say() {
-        for (name, npy, _) in SHIPPED {
+        for &(name, npy, _) in SHIPPED {
             let Reference { samples, manifest } = shipped(name).unwrap();
             let target = named(name);
             assert_eq!(hash(npy), manifest.sha256, "{name}: the file is not the one that was judged");
@@ -370,7 +377,7 @@ mod tests {
 
     #[test]
     fn replica_exchange_crosses_barriers_and_meets_known_weights() {
-        let made = generate(&wells(), &SMALL, true, &NEVER).unwrap();
+        let made = generate(&wells(), &SMALL, &Silent, &NEVER).unwrap();
         assert!(made.manifest.verdict().is_ok(), "{}", made.manifest.table());
         let right = made.samples.data.chunks_exact(4).filter(|x| x[0] > 0.0).count() as f64 / 3000.0;
         assert!((right - ManyWell::<4>::RIGHT_WELL).abs() < 4.0 * (0.15 * 0.85 / 3000.0_f64).sqrt(), "{right}");
@@ -384,7 +391,7 @@ mod tests {
         let with = |threads: usize, seed: u64| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let order = Order { n: 200, seed, effort: 0.1, ..SMALL };
-            pool.install(|| generate(named("dw4").as_ref(), &order, true, &NEVER).unwrap())
+            pool.install(|| generate(named("dw4").as_ref(), &order, &Silent, &NEVER).unwrap())
         };
         let (one, three, other) = (with(1, 5), with(3, 5), with(1, 6));
         assert_eq!(one.samples, three.samples);
@@ -398,13 +405,13 @@ mod tests {
     #[test]
     fn an_interrupted_reference_ends_at_once_with_nothing() {
         let order = Order { n: 1_000_000, effort: 1000.0, ..SMALL };
-        let error = generate(named("lj55").as_ref(), &order, true, &AtomicBool::new(true)).unwrap_err();
+        let error = generate(named("lj55").as_ref(), &order, &Silent, &AtomicBool::new(true)).unwrap_err();
         assert_eq!((error.exit_code(), error.to_string().as_str()), (130, "interrupted"));
     }
 
     #[test]
     fn exact_samples_are_taken_where_there_are_any() {
-        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, true, &NEVER).unwrap();
+        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, &Silent, &NEVER).unwrap();
         assert_eq!(made.manifest.method, Method::Exact);
         assert_eq!(Some(made.samples.data), named("mw32").exact_samples(5, 5));
         assert!(made.manifest.frames_judged >= 1000 && made.manifest.n == 5);

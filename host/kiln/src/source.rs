@@ -132,9 +132,12 @@ fn what_there_is(place: &Path, runs: &Path) -> String {
     let mut names: Vec<String> =
         entries.map(|entry| entry.path()).filter(trained).map(|path| path.display().to_string()).collect();
     names.sort();
-    let shipped = PRETRAINED.iter().map(|pretrained| pretrained.name).collect::<Vec<_>>().join(", ");
+    let shipped = match PRETRAINED {
+        [] => "no generator comes with this build of Kiln".to_string(),
+        some => some.iter().map(|pretrained| pretrained.name).collect::<Vec<_>>().join(", ") + " come with Kiln",
+    };
     if names.is_empty() {
-        return format!("{shipped} come with Kiln; `kiln train` makes others and prints the run's directory");
+        return format!("{shipped}; `kiln train` makes others and prints the run's directory");
     }
     let word = place.display().to_string();
     let inside = runs.join(place).display().to_string();
@@ -143,7 +146,7 @@ fn what_there_is(place: &Path, runs: &Path) -> String {
         .map_or(String::new(), |near| format!("did you mean '{near}'? "));
     let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
     names.truncate(NAMED);
-    format!("{near}`kiln train` left {}{more}; {shipped} come with Kiln", names.join(", "))
+    format!("{near}`kiln train` left {}{more}; {shipped}", names.join(", "))
 }
 
 #[cfg(test)]

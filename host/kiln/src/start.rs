@@ -113,7 +113,7 @@ mod tests {
             let ratio = spec.memory(LIVE_SAMPLES) as f64 / 1e6 / peak;
             assert!((0.7..2.0).contains(&ratio), "{name} {settings:?}: {ratio:.2} of {peak} MB");
             // Shown with --nocapture.
-            crate::console::say(format_args!("{name} {preset} {settings:?}: {ratio:.2} of {peak} MB"));
+            println!("{name} {preset} {settings:?}: {ratio:.2} of {peak} MB");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::guard::Guard;
 use crate::metric::suite::Headline;
 use crate::metric::{selection, suite};
-use crate::progress::Progress;
+use crate::progress::{Part, Progress, Tick};
 use crate::run::{BEST, GENERATOR, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
@@ -52,21 +52,17 @@ impl Engine for Kiln {
     }
 }
 
-/// Trains a target of one's own into a new run directory (`out`, or the first free one below `runs`), with progress
-/// on stderr.
+/// Trains a target of one's own into a new run directory: `out`, or the first free one below `runs`.
 ///
 /// # Errors
 /// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
-pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>) -> Result<Run, Error> {
+pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>, progress: &dyn Progress) -> Result<Run, Error> {
     let config = settings.check()?;
     start::check(&config, target)?;
     let run = Run::create(out, &config, &About::training(&target.convention()))?;
-    let progress = Progress::new(target.name(), config.train.steps as u64, 0, false);
     let stop = AtomicBool::new(false);
-    let job = Job { config: &config, target, run: &run, from: None, budget: None, progress: &progress, stop: &stop };
-    let outcome = train(&job);
-    progress.finish();
-    outcome.map(|_| run)
+    let job = Job { config: &config, target, run: &run, from: None, budget: None, progress, stop: &stop };
+    train(&job).map(|_| run)
 }
 
 /// Trains one job on the device that its configuration names.
@@ -91,7 +87,7 @@ type Ordinal = std::convert::Infallible;
 ///
 /// # Errors
 /// If this build or this machine has no such device.
-pub(crate) fn find_device(device: &str) -> Result<Option<Ordinal>, Error> {
+pub fn find_device(device: &str) -> Result<Option<Ordinal>, Error> {
     if device == "cpu" {
         return Ok(None);
     }
@@ -138,9 +134,11 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
     if damaged > 0 {
         job.progress.note(&format!("note: damaged lines of {METRICS} are taken out: {damaged}"));
     }
+    let part = Part { budget: job.budget, ..Part::new(job.target.name(), job.config.train.steps as u64) };
     let halt = AtomicBool::new(false);
     let session = Session {
         job,
+        tick: job.progress.part(part),
         halt: &halt,
         target,
         trainer: &mut trainer,
@@ -214,6 +212,8 @@ fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option
 /// One sitting of a training.
 struct Session<'a, D: Backend> {
     job: &'a Job<'a>,
+    /// How far it is.
+    tick: Box<dyn Tick + 'a>,
     /// Set to end the step under way.
     halt: &'a AtomicBool,
     target: &'a dyn posterior::Target,
@@ -250,7 +250,7 @@ impl<D: Backend> Session<'_, D> {
         let mut guard = Guard::new(steps, settings.batch);
         loop {
             let done = self.trainer.steps_done();
-            self.job.progress.step(done);
+            self.tick.step(done);
             // With a budget the schedules follow the clock where that is ahead of the steps.
             let spent = self.job.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
             let progress = (done as f64 / steps as f64).max(behind + (1.0 - behind) * spent);
@@ -331,7 +331,7 @@ impl<D: Backend> Session<'_, D> {
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
         let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(self.job.target, &x);
-        self.job.progress.quality(&text);
+        self.tick.quality(&text);
         let stein = (self.job.config.train.select == Select::Stein)
             .then(|| selection::judge(self.job.target, &x))
             .flatten()

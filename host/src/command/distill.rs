@@ -3,19 +3,19 @@
 use super::train::show;
 use super::{check_dim, find_target, whole};
 use crate::cli::Distill;
-use crate::config::Layers;
 use crate::console::{print, say};
-use crate::distill::{
+use crate::interrupt::stop_on_signals;
+use crate::progress::Bars;
+use kiln::config::Layers;
+use kiln::distill::{
     Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy,
 };
-use crate::engine::{Engine, Outcome};
-use crate::error::Error;
-use crate::interrupt::stop_on_signals;
-use crate::progress::Progress;
-use crate::run::{JUDGEMENT, Run};
-use crate::source::resolve;
-use crate::spec::trainer_spec;
-use crate::{memory, start, threads};
+use kiln::engine::{Engine, Outcome};
+use kiln::error::Error;
+use kiln::run::{JUDGEMENT, Run};
+use kiln::source::resolve;
+use kiln::spec::trainer_spec;
+use kiln::{memory, start, threads};
 
 /// Distils. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
@@ -70,13 +70,11 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Optio
             teacher.name
         ));
     }
-    let progress = Progress::new(target.name(), plan.steps + plan.fine_tune, 0, quiet);
+    let progress = Bars::new(quiet);
     let target = target.as_ref();
     let (plan, config, probes) = (&plan, &config, &probes);
     let job = Job { teacher: &teacher, probes, plan, config, target, run: &run, progress: &progress, stop: &stop };
-    let outcome = distil(&job);
-    progress.finish();
-    if outcome? == Outcome::Interrupted {
+    if distil(&job)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds the student as it was, not yet done"),
             format!("`kiln evaluate {place}` judges it; start anew for a finished one"),

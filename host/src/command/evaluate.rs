@@ -5,21 +5,22 @@ use super::given::Given;
 use super::{check_dim, find_target, whole};
 use crate::cli::Evaluate;
 use crate::console::{print, say};
-use crate::engine::{Engine, Samples};
-use crate::error::Error;
-use crate::export::bytes::is_model;
-use crate::format::Format;
 use crate::html::{self, Page, Training};
 use crate::interrupt::end_on_signals;
-use crate::memory;
-use crate::metric::comparison::{Comparison, manifest_mixing};
-use crate::metric::origin::Origin;
-use crate::metric::suite::{Effort, judge, mixing};
-use crate::metric::watch::Watch;
-use crate::polish::{PILOT_ROWS, polish_in_parts};
-use crate::run::{REPORT, Run};
-use crate::source::{Source, resolve};
-use crate::target_api::Target;
+use crate::progress::Bars;
+use kiln::engine::{Engine, Samples};
+use kiln::error::Error;
+use kiln::export::bytes::is_model;
+use kiln::format::Format;
+use kiln::memory;
+use kiln::metric::comparison::{Comparison, manifest_mixing};
+use kiln::metric::origin::Origin;
+use kiln::metric::suite::{Effort, judge, mixing};
+use kiln::polish::{PILOT_ROWS, polish_in_parts};
+use kiln::progress::{Counted, Part, Weight};
+use kiln::run::{REPORT, Run};
+use kiln::source::{Source, resolve};
+use kiln::target_api::Target;
 use std::path::Path;
 
 /// Prints the table or JSON, and writes the report.
@@ -30,7 +31,7 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     if arguments.gate.is_some_and(|gate| !gate.is_finite()) {
         return Err(Error::input("--gate is not a finite number", "give an energy, for example --gate 0"));
     }
-    let effort = Effort { progress: !quiet, ..Effort::default() };
+    let (effort, bars) = (Effort::default(), Bars::new(quiet));
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
@@ -45,10 +46,12 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
         None => Comparison::of(target, samples.len()),
     };
     if steps > 0 {
-        let watch = Watch::new("polishing", samples.len().div_ceil(PILOT_ROWS), !quiet);
-        origin = origin.polished(&polish_in_parts(target, &mut samples, steps, seed, &|| watch.tick())?);
+        let parts = samples.len().div_ceil(PILOT_ROWS) as u64;
+        let part = Part { weight: Weight::Brief, ..Part::new("polishing", parts) };
+        let counted = Counted::new(&bars, part);
+        origin = origin.polished(&polish_in_parts(target, &mut samples, steps, seed, &|| counted.tick())?);
     }
-    let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort)?;
+    let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort, &bars)?;
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
 
     let place = arguments.report.clone().or_else(|| run.as_ref().map(|(run, _)| run.file(REPORT)));

@@ -3,15 +3,15 @@
 use super::{check_dim, find_target, whole};
 use crate::cli::Export;
 use crate::console::{print, say};
-use crate::engine::Engine;
-use crate::error::{Error, nearest};
-use crate::export::bytes::Bytes;
-use crate::export::quality::{Metadata, compare, table};
-use crate::export::write::{c, check_destination, rust};
-use crate::export::{convert, unfit, with_metadata};
 use crate::interrupt::end_on_signals;
-use crate::run::write_together;
-use crate::source::resolve;
+use kiln::engine::Engine;
+use kiln::error::{Error, nearest};
+use kiln::export::bytes::Bytes;
+use kiln::export::quality::{Metadata, compare, table};
+use kiln::export::write::{c, check_destination, rust};
+use kiln::export::{convert, unfit, with_metadata};
+use kiln::run::write_together;
+use kiln::source::resolve;
 use kiln_core::artifact::{Artifact, Format, Model};
 use std::path::{Path, PathBuf};
 

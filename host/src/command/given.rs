@@ -2,11 +2,11 @@
 
 use super::find_target;
 use crate::console::say;
-use crate::engine::{Engine, Samples};
-use crate::error::Error;
-use crate::format::{self, Contents, label::one_line, npy};
-use crate::reference::Manifest;
-use crate::target_api::Target;
+use kiln::engine::{Engine, Samples};
+use kiln::error::Error;
+use kiln::format::{self, Contents, label::one_line, npy};
+use kiln::reference::Manifest;
+use kiln::target_api::Target;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a manifest at most: one of 100,000 coordinates has less.

@@ -2,13 +2,13 @@
 
 use crate::cli::Inspect;
 use crate::console::print;
-use crate::error::Error;
-use crate::export::bytes::ModelFile;
-use crate::export::parts::{Part, parts};
-use crate::export::quality::{Metadata, columns, table};
-use crate::metric::report::figure;
-use crate::pretrained;
-use crate::run::CONFIG;
+use kiln::error::Error;
+use kiln::export::bytes::ModelFile;
+use kiln::export::parts::{Part, parts};
+use kiln::export::quality::{Metadata, columns, table};
+use kiln::metric::report::figure;
+use kiln::pretrained;
+use kiln::run::CONFIG;
 use kiln_core::artifact::{Model, Network, VERSION};
 use std::fmt::Write as _;
 

@@ -2,11 +2,11 @@
 
 use super::find_target;
 use crate::cli::Presets;
-use crate::config::{KEYS, settings_text};
 use crate::console::print;
-use crate::engine::Engine;
-use crate::error::{Error, nearest};
-use crate::preset::{PRESETS, settings};
+use kiln::config::{KEYS, settings_text};
+use kiln::engine::Engine;
+use kiln::error::{Error, nearest};
+use kiln::preset::{PRESETS, settings};
 use std::fmt::Write as _;
 
 /// Prints the table, or one preset.

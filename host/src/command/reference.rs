@@ -3,13 +3,14 @@
 use super::{find_target, whole};
 use crate::cli::Reference;
 use crate::console::{print, say};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::format;
 use crate::interrupt::stop_on_signals;
-use crate::reference::{self, Order};
-use crate::run::write_whole;
-use crate::target_api::Target;
+use crate::progress::Bars;
+use kiln::engine::Engine;
+use kiln::error::Error;
+use kiln::format;
+use kiln::reference::{self, Order};
+use kiln::run::write_whole;
+use kiln::target_api::Target;
 use kiln_gpu::posterior::LANES;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<()
     if !quiet {
         say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
-    let mut made = reference::generate(target.as_ref(), &order, quiet, &stop_on_signals())?;
+    let mut made = reference::generate(target.as_ref(), &order, &Bars::new(quiet), &stop_on_signals())?;
     made.manifest.command = command(target.as_ref(), &order, arguments, &output);
     if !quiet {
         say(made.manifest.table().trim_end());

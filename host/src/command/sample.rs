@@ -6,16 +6,17 @@
 use super::{check_dim, find_target, whole};
 use crate::cli::Sample;
 use crate::console::say;
-use crate::engine::{Engine, Samples};
-use crate::error::Error;
-use crate::format;
 use crate::interrupt::stop_on_signals;
-use crate::metric::statistic::median;
-use crate::metric::suite::energies;
-use crate::polish::{PILOT_ROWS, PolishReport, Polisher};
-use crate::progress::Progress;
-use crate::source::{Draws, resolve};
-use crate::target_api::Target;
+use crate::progress::Bar;
+use kiln::engine::{Engine, Samples};
+use kiln::error::Error;
+use kiln::format;
+use kiln::metric::statistic::median;
+use kiln::metric::suite::energies;
+use kiln::polish::{PILOT_ROWS, PolishReport, Polisher};
+use kiln::progress::Tick;
+use kiln::source::{Draws, resolve};
+use kiln::target_api::Target;
 use kiln_core::symmetry::Symmetry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -245,7 +246,7 @@ struct Watch {
     n: u64,
     quiet: bool,
     start: Instant,
-    progress: Option<Progress>,
+    progress: Option<Bar>,
 }
 
 impl Watch {
@@ -256,7 +257,7 @@ impl Watch {
     fn see(&mut self, written: u64) {
         let whole = self.start.elapsed().mul_f64(self.n as f64 / written.max(1) as f64);
         if self.progress.is_none() && self.start.elapsed() > LONG / 10 && whole > LONG {
-            let progress = Progress::new(&self.name, self.n, written, self.quiet);
+            let progress = Bar::new(&self.name, self.n, written, self.quiet);
             progress.quality("samples");
             self.progress = Some(progress);
         } else if let Some(progress) = &self.progress {
@@ -265,18 +266,10 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if let Some(progress) = &self.progress {
-            progress.finish();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::builtin;
+    use kiln::target::builtin;
 
     #[test]
     fn draws_follow_the_rate() {

@@ -1,8 +1,8 @@
 //! `kiln targets`: what can be sampled.
 
 use crate::console::print;
-use crate::engine::Engine;
-use crate::error::Error;
+use kiln::engine::Engine;
+use kiln::error::Error;
 use std::fmt::Write as _;
 
 /// Lists the targets.

@@ -3,19 +3,20 @@
 use super::find_target;
 use super::sample::check_finite;
 use crate::cli::Train;
-use crate::config::{About, Config, Layers, find_key};
 use crate::console::{print, say};
-use crate::engine::{Engine, Job, Outcome, Samples};
-use crate::error::Error;
 use crate::interrupt::stop_on_signals;
-use crate::metric::suite;
+use crate::plot;
 use crate::plot::Caption;
-use crate::progress::{Progress, parse_budget};
-use crate::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
-use crate::sample::Sampler;
-use crate::target_api::Target;
-use crate::train::{find_device, trainer_spec};
-use crate::{format, plot, preset, start, threads};
+use crate::progress::{Bars, parse_budget};
+use kiln::config::{About, Config, Layers, find_key};
+use kiln::engine::{Engine, Job, Outcome, Samples};
+use kiln::error::Error;
+use kiln::metric::suite;
+use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
+use kiln::sample::Sampler;
+use kiln::target_api::Target;
+use kiln::train::{find_device, trainer_spec};
+use kiln::{format, preset, start, threads};
 use kiln_gpu::Checkpoint;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,12 +44,10 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<
             config.run.seed
         ));
     }
-    let progress = Progress::within(target.name(), config.train.steps as u64, budget, quiet);
+    let progress = Bars::new(quiet);
     let (from, target) = (from.as_ref(), target.as_ref());
     let job = Job { config: &config, target, run: &run, from, budget, progress: &progress, stop: &stop };
-    let outcome = engine.train(&job);
-    progress.finish();
-    if outcome? == Outcome::Interrupted {
+    if engine.train(&job)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds a checkpoint"),
             format!("go on with `kiln train --resume {place}`"),

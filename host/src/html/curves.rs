@@ -2,7 +2,7 @@
 
 use super::Training;
 use super::chart::Frame;
-use crate::run::{Level, Record};
+use kiln::run::{Level, Record};
 use maud::{Markup, html};
 
 /// A curve: its figure and its title.
@@ -79,9 +79,9 @@ fn curve(title: &str, points: &[(f64, f64)]) -> Option<Markup> {
     let label = format!("{title} over {} steps, from {:.4} to {:.4}", last.0, first.1, last.1);
     Some(html! {
         figure {
-            h3 { (title) small { (super::table::minus(&crate::metric::report::figure(last.1))) " at the end" } }
+            h3 { (title) small { (super::table::minus(&kiln::metric::report::figure(last.1))) " at the end" } }
             (frame.draw(&label, 5, &body))
-            @if beyond { figcaption { "Begins beyond this range: " (super::table::minus(&crate::metric::report::figure(first.1))) } }
+            @if beyond { figcaption { "Begins beyond this range: " (super::table::minus(&kiln::metric::report::figure(first.1))) } }
         }
     })
 }

@@ -3,14 +3,14 @@
 use super::Page;
 use super::chart::Frame;
 use crate::binning::{densities, range};
-use crate::metric::number::digits;
-use crate::metric::particles::distances;
-use crate::metric::report::percent;
-use crate::metric::wells::right_fractions;
 use crate::plot::{self, Caption};
-use crate::target_api::Structure;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kiln::metric::number::digits;
+use kiln::metric::particles::distances;
+use kiln::metric::report::percent;
+use kiln::metric::wells::right_fractions;
+use kiln::target_api::Structure;
 use maud::{Markup, html};
 
 /// Most marginals shown.
@@ -27,7 +27,7 @@ pub fn section(page: &Page<'_>) -> Markup {
     let cut = |data: &[f32]| data[..data.len().min(DRAWN * dim)].to_vec();
     let samples = cut(&page.samples.data);
     let exact = reference.map(|set| cut(&set.data));
-    let energies = crate::metric::suite::energies(target, &samples);
+    let energies = kiln::metric::suite::energies(target, &samples);
     let exact_energies = reference.map(|set| &set.energies[..set.len().min(DRAWN)]);
     let column = |set: &[f32], at: usize| set.chunks_exact(dim).map(|x| f64::from(x[at])).collect::<Vec<f64>>();
     html! {
@@ -79,7 +79,7 @@ fn between([least, most]: [f64; 2]) -> String {
 fn picture(page: &Page<'_>) -> Markup {
     let caption = Caption {
         title: page.report.target.clone(),
-        figures: crate::metric::suite::headline(page.target, &page.samples.data).text,
+        figures: kiln::metric::suite::headline(page.target, &page.samples.data).text,
     };
     let Ok(png) = plot::picture(page.target, page.samples, &caption) else { return html! {} };
     let label = format!(

@@ -1,7 +1,7 @@
 //! The figures as cards and as a table.
 
-use crate::metric::number::digits;
-use crate::metric::report::{Report, Row, effective, figure, percent};
+use kiln::metric::number::digits;
+use kiln::metric::report::{Report, Row, effective, figure, percent};
 use maud::{Markup, html};
 
 /// Rows that come first, where a report has them: what a reader looks for.

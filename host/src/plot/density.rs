@@ -3,7 +3,7 @@
 use super::Caption;
 use super::canvas::{Drawn, Legend, Mark, axis_number, render, words};
 use super::style::{BANDS, EXACT_EDGE, FAINT_INK, GRID, INK, MODEL, px, text};
-use crate::target_api::Target;
+use kiln::target_api::Target;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use rayon::prelude::*;

@@ -4,10 +4,10 @@
 #![allow(dead_code)]
 
 use assert_cmd::Command;
-use host::config::{About, from_run_text};
-use host::pretrained::find;
-use host::run::Run;
-use host::target::builtin;
+use kiln::config::{About, from_run_text};
+use kiln::pretrained::find;
+use kiln::run::Run;
+use kiln::target::builtin;
 use kiln_gpu::Checkpoint;
 use std::fs;
 use std::path::Path;

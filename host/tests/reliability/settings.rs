@@ -4,7 +4,7 @@
 use super::lives::{LIMIT, SAMPLES, small, with};
 use super::readers::numbers;
 use super::trial::{DONE, Ended, Findings, INPUT, INTERRUPTED, NUMERICS, is_long, run, seed, size, start_within};
-use host::config::{Domain, KEYS, Key};
+use kiln::config::{Domain, KEYS, Key};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::distill::{Plan, Probes, Teacher, about, distil};
     use crate::pretrained::PRETRAINED;
-    use crate::progress::Progress;
+    use crate::progress::Silent;
     use crate::run::{METRICS, Run};
     use crate::source::Source;
     use crate::target::builtin;
@@ -165,7 +165,7 @@ mod tests {
         (settings.train.batch, settings.score.hidden, settings.score.depth) = (4, 4, 1);
         let config = settings.check().unwrap();
         let probes = Probes::of(&teacher, 0).unwrap();
-        let (progress, stop) = (Progress::new("broken", 1, 0, true), AtomicBool::new(false));
+        let stop = AtomicBool::new(false);
         let place = tempfile::tempdir().unwrap();
         let distilled = |name: &str, fine_tune: u64| {
             let student = teacher.student(4, 1).unwrap();
@@ -173,7 +173,7 @@ mod tests {
             let about = about(&target, &teacher, &plan);
             let run = Run::create_as(Some(&place.path().join(name)), name, &config, &about).unwrap();
             let (teacher, probes, target, config) = (&teacher, &probes, &target, &config);
-            let job = Job { teacher, probes, plan: &plan, config, target, run: &run, progress: &progress, stop: &stop };
+            let job = Job { teacher, probes, plan: &plan, config, target, run: &run, progress: &Silent, stop: &stop };
             (distil(&job).map_err(|error| [error.to_string(), error.hint().to_string()]), run)
         };
         let (outcome, plain) = distilled("plain", 0);

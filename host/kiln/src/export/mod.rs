@@ -168,7 +168,7 @@ mod tests {
             let model = Artifact::check(bytes.as_slice()).unwrap();
             assert_eq!(model.format(), format);
             let difference = difference(&sample(&model, 0, 2000).unwrap(), &images(&float, 0, 2000).unwrap());
-            crate::console::say(format_args!("{name} {}: {difference:?}", format.name()));
+            println!("{name} {}: {difference:?}", format.name());
             assert!(difference.rms < bound, "{name} {}: {difference:?}", format.name());
             assert!(convert(&model, Format::F32).unwrap_err().to_string().contains("only one in f32"));
         }

@@ -10,13 +10,14 @@ use crate::metric::number;
 use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Origin, Report};
+use crate::progress::Silent;
 use crate::target_api::Target;
 use kiln_core::artifact::{Format, Model};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What an export spends on figures: `kiln evaluate` is more thorough.
-pub const EFFORT: Effort = Effort { n: 10_000, distance_n: 1000, repeats: 5, geometric: false, progress: false };
+pub const EFFORT: Effort = Effort { n: 10_000, distance_n: 1000, repeats: 5, geometric: false };
 
 /// What a model says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,7 +152,7 @@ pub fn report(
     seed: u64,
     comparison: Option<&Comparison>,
 ) -> Result<Report, Error> {
-    judge(target, samples, &Origin::draws("a model", seed), comparison, None, EFFORT)
+    judge(target, samples, &Origin::draws("a model", seed), comparison, None, EFFORT, &Silent)
 }
 
 /// The figures of both generators side by side.

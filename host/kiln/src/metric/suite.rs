@@ -8,6 +8,7 @@ use super::report::{Cost, Report};
 use super::trial::Trial;
 use crate::engine::Samples;
 use crate::error::Error;
+use crate::progress::{Progress, Silent};
 use crate::target_api::Target;
 
 pub use super::headline::{Headline, headline};
@@ -24,13 +25,11 @@ pub struct Effort {
     pub repeats: usize,
     /// Whether the geometric W2, the dearest figure, is among them.
     pub geometric: bool,
-    /// Whether figures that take long show their progress on stderr.
-    pub progress: bool,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { n: 10_000, distance_n: 2000, repeats: 10, geometric: true, progress: false }
+        Self { n: 10_000, distance_n: 2000, repeats: 10, geometric: true }
     }
 }
 
@@ -64,7 +63,7 @@ pub fn evaluate(
     effort: Effort,
 ) -> Result<Report, Error> {
     let comparison = Comparison::of(target, samples.len());
-    judge(target, samples, &Origin::draws(source, seed), comparison.as_ref(), None, effort)
+    judge(target, samples, &Origin::draws(source, seed), comparison.as_ref(), None, effort, &Silent)
 }
 
 /// How independent samples in a file's order are, as so many chains of equal length one after another.
@@ -75,7 +74,8 @@ pub fn mixing(target: &dyn Target, samples: &Samples, chains: usize) -> Mixing {
 
 /// Evaluates samples of a target. The first `effort.n` give means, coverage and weights; all are cut into up to
 /// `effort.repeats` draws for the distances. Fewer samples mean fewer draws. Energies above `gate` are counted, and
-/// left out of the figures that say so; by default the gate is [`Comparison::gate`].
+/// left out of the figures that say so; by default the gate is [`Comparison::gate`]. Figures that take long are parts of
+/// `progress`.
 ///
 /// # Errors
 /// If the samples have other coordinates than the target, or there are none.
@@ -86,6 +86,7 @@ pub fn judge(
     comparison: Option<&Comparison>,
     gate: Option<f64>,
     effort: Effort,
+    progress: &dyn Progress,
 ) -> Result<Report, Error> {
     let dim = target.dim();
     if samples.dim != dim {
@@ -97,7 +98,8 @@ pub fn judge(
     }
     let set = Set::of(target, samples.data.clone());
     let gate = gate.or_else(|| comparison.and_then(|comparison| comparison.gate(target)));
-    let mut trial = Trial { target, origin, set: &set, comparison, gate, effort, rows: Vec::new(), notes: Vec::new() };
+    let mut trial =
+        Trial { target, origin, set: &set, comparison, gate, effort, progress, rows: Vec::new(), notes: Vec::new() };
     trial.plain();
     if let Some(comparison) = comparison {
         trial.compared(comparison);
@@ -181,7 +183,7 @@ mod tests {
             .collect()
     }
 
-    const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true, progress: false };
+    const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true };
 
     fn report(data: Vec<f32>) -> Report {
         evaluate(&Pair, &Samples { dim: 1, data }, 0, "a test", EFFORT).unwrap()
@@ -224,8 +226,8 @@ mod tests {
 
     fn judged(target: &dyn Target, samples: &Samples, reference: &Samples) -> Report {
         let comparison = Comparison::given(target, reference.clone(), "chains", None).unwrap();
-        let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true, progress: false };
-        judge(target, samples, &Origin::draws("a test", 1), Some(&comparison), None, effort).unwrap()
+        let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true };
+        judge(target, samples, &Origin::draws("a test", 1), Some(&comparison), None, effort, &Silent).unwrap()
     }
 
     #[test]
@@ -263,8 +265,8 @@ mod tests {
     fn polishing_is_counted_on_every_row() {
         let (target, samples) = double_wells(6, 400);
         let origin = Origin { polishing: 4000, ..Origin::draws("a test", 1) };
-        let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true, progress: false };
-        let report = judge(target.as_ref(), &samples, &origin, None, Some(0.0), effort).unwrap();
+        let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true };
+        let report = judge(target.as_ref(), &samples, &origin, None, Some(0.0), effort, &Silent).unwrap();
         assert_eq!(report.rows[0].energy_evaluations, 4400);
         assert!(report.rows.iter().all(|row| row.floor.is_none() && row.energy_evaluations >= 4000));
         assert_eq!(report.cost.judging, 400);
@@ -287,7 +289,7 @@ mod tests {
         Stream::new(3, Purpose::Test, 0).fill_normal(&mut noise);
         let samples = Samples { dim: 100, data: noise.iter().map(|xi| (50.0 + xi) as f32).collect() };
         let origin = Origin::draws("a test", 1);
-        let report = judge(&target, &samples, &origin, None, None, Effort::default()).unwrap();
+        let report = judge(&target, &samples, &origin, None, None, Effort::default(), &Silent).unwrap();
         let row = report.rows.iter().find(|row| row.metric.starts_with("virial")).unwrap();
         let error = row.sd.unwrap();
         assert!((0.12..0.16).contains(&error) && (row.value - 100.0).abs() < 5.0 * error, "{} ± {error}", row.value);
@@ -312,8 +314,8 @@ mod tests {
             let origin = Origin { mixing, ..Origin::draws("a chain", 1) };
             let mut comparison = Comparison::given(target.as_ref(), cut(2000..4000), "chains", None).unwrap();
             comparison.facts.mixing.effective_fraction = theirs;
-            let effort = Effort { n: 1000, distance_n: 100, repeats: 1, geometric: false, progress: false };
-            let report = judge(target.as_ref(), &samples, &origin, Some(&comparison), None, effort).unwrap();
+            let effort = Effort { n: 1000, distance_n: 100, repeats: 1, geometric: false };
+            let report = judge(target.as_ref(), &samples, &origin, Some(&comparison), None, effort, &Silent).unwrap();
             let sd = |metric: &str| {
                 let row = report.rows.iter().find(|row| row.metric == metric).unwrap();
                 (row.sd.unwrap(), row.floor_sd)

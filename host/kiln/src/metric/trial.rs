@@ -9,8 +9,8 @@ use super::report::{Row, percent};
 use super::statistic::{Mean, median, share_error};
 use super::suite::Effort;
 use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
-use super::watch::Watch;
 use super::{mixture, wells};
+use crate::progress::{Counted, Part, Progress, Weight};
 use crate::target_api::{Structure, Target};
 use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
@@ -29,6 +29,8 @@ pub struct Trial<'a> {
     pub gate: Option<f64>,
     /// How much is spent.
     pub effort: Effort,
+    /// What is shown of figures that take long.
+    pub progress: &'a dyn Progress,
     /// The figures so far.
     pub rows: Vec<Row>,
     /// What has to be said of them.
@@ -240,10 +242,11 @@ impl Trial<'_> {
                 Mean::of(&pairs.iter().map(|(a, _)| share_above(a.energies, gate)).collect::<Vec<_>>()).mean;
             self.rows.iter_mut().last().into_iter().for_each(|row| row.discarded = Some(discarded));
         }
-        let set = self.set;
+        let (set, progress) = (self.set, self.progress);
         let watch = |figure, (n, repeats): (usize, usize)| {
             let pairs = comparison.pairs(set, n, repeats);
-            Watch::new(figure, (pairs.values.len() + pairs.floors.len()) * pairs.size, effort.progress)
+            let rows = (pairs.values.len() + pairs.floors.len()) * pairs.size;
+            Counted::new(progress, Part { weight: Weight::Brief, ..Part::new(figure, rows as u64) })
         };
         let watched = watch("W2", (n, repeats));
         self.repeated(comparison, "W2", (n, repeats), false, &|a, b| {
