@@ -37,7 +37,7 @@ fn samples(c: &mut Criterion) {
         let mut settings = preset::settings(target.name(), "kiln", target.dim());
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
         let place = place.join(target.name());
-        let run: Run = train::fit(target.as_ref(), settings, Some(&place), &Silent).expect("a run");
+        let run: Run = train::fit(&target, settings, Some(&place), &Silent).expect("a run");
         c.bench_function(&format!("{} 10,000 samples, 1 thread", target.name()), |b| {
             b.iter(|| black_box(train::sample(&run, 0, 10_000)));
         });

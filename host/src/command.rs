@@ -12,35 +12,35 @@ pub mod targets;
 pub mod train;
 
 use crate::cli::{Cli, Command};
-use kiln::engine::Engine;
 use kiln::error::{Error, nearest};
 use kiln::source::Source;
-use kiln::target_api::Target;
+use kiln::target::Target;
+use kiln::targets::builtin;
 use kiln::threads;
 
 /// Does what the command line says.
-pub fn run(cli: &Cli, engine: &dyn Engine) -> Result<(), Error> {
+pub fn run(cli: &Cli) -> Result<(), Error> {
     let threads = threads::asked(cli.threads)?;
     // A training and a distillation have settings, which say how many where the flag does not.
     if let (Some(asked), false) = (threads, matches!(cli.command, Command::Train(_) | Command::Distill(_))) {
         threads::start(asked)?;
     }
     match &cli.command {
-        Command::Train(arguments) => train::run(arguments, engine, cli.quiet, threads),
-        Command::Sample(arguments) => sample::run(arguments, engine, cli.quiet),
-        Command::Reference(arguments) => reference::run(arguments, engine, cli.quiet),
-        Command::Evaluate(arguments) => evaluate::run(arguments, engine, cli.quiet),
-        Command::Export(arguments) => export::run(arguments, engine, cli.quiet),
-        Command::Distill(arguments) => distill::run(arguments, engine, cli.quiet, threads),
+        Command::Train(arguments) => train::run(arguments, cli.quiet, threads),
+        Command::Sample(arguments) => sample::run(arguments, cli.quiet),
+        Command::Reference(arguments) => reference::run(arguments, cli.quiet),
+        Command::Evaluate(arguments) => evaluate::run(arguments, cli.quiet),
+        Command::Export(arguments) => export::run(arguments, cli.quiet),
+        Command::Distill(arguments) => distill::run(arguments, cli.quiet, threads),
         Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Targets => targets::run(engine),
-        Command::Presets(arguments) => presets::run(arguments, engine),
+        Command::Targets => targets::run(),
+        Command::Presets(arguments) => presets::run(arguments),
     }
 }
 
 /// The target of that name; `place` ("--set: ", or nothing) says where the name came from.
-fn find_target(engine: &dyn Engine, name: &str, place: &str) -> Result<Box<dyn Target>, Error> {
-    let targets = engine.targets();
+fn find_target(name: &str, place: &str) -> Result<Target, Error> {
+    let targets = builtin();
     let names: Vec<String> = targets.iter().map(|target| target.name().to_string()).collect();
     targets.into_iter().find(|target| target.name() == name).ok_or_else(|| {
         let all = names.join(", ");
@@ -53,7 +53,7 @@ fn find_target(engine: &dyn Engine, name: &str, place: &str) -> Result<Box<dyn T
 }
 
 /// Refuses a generator that has other coordinates than its target.
-fn check_dim(source: &Source, dim: usize, target: &dyn Target) -> Result<(), Error> {
+fn check_dim(source: &Source, dim: usize, target: &Target) -> Result<(), Error> {
     if dim == target.dim() {
         return Ok(());
     }

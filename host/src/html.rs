@@ -9,11 +9,11 @@ mod style;
 mod table;
 
 use kiln::config::{Config, run_text};
-use kiln::engine::Samples;
 use kiln::error::Error;
 use kiln::metric::{Comparison, Report};
 use kiln::run::{Metrics, Run, write_whole};
-use kiln::target_api::Target;
+use kiln::samples::Samples;
+use kiln::target::Target;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::Write as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"kiln";
 /// What a report shows.
 pub struct Page<'a> {
     /// What was judged.
-    pub target: &'a dyn Target,
+    pub target: &'a Target,
     /// The samples.
     pub samples: &'a Samples,
     /// What they were compared with.
@@ -173,11 +173,11 @@ mod tests {
     use kiln::metric::Origin;
     use kiln::metric::suite::{Effort, judge};
     use kiln::progress::Silent;
-    use kiln::target::builtin;
+    use kiln::targets::builtin;
 
     fn page(source: &str, training: Option<&Training>) -> String {
         let target = builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
-        let target = target.as_ref();
+        let target = &target;
         let samples = Samples { dim: 32, data: target.exact_samples(1, 300).unwrap() };
         let comparison = Comparison::of(target, 300).unwrap();
         let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true };

@@ -24,12 +24,11 @@ mod watch;
 use clap::Parser;
 use cli::Cli;
 use console::say;
-use kiln::train::Kiln;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match defect::guard(|| command::run(&cli, &Kiln)) {
+    match defect::guard(|| command::run(&cli)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             say(format_args!("error: {error}"));

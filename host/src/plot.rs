@@ -9,10 +9,10 @@ mod density;
 mod marginals;
 mod style;
 
-use kiln::engine::Samples;
 use kiln::error::Error;
 use kiln::metric::suite::energies;
-use kiln::target_api::{Structure, Target};
+use kiln::samples::Samples;
+use kiln::target::{Structure, Target};
 
 /// What stands above a picture.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ const MOST_MARGINALS: usize = 16;
 const EXACT_SEED: u64 = 0x6b69_6c6e_0003;
 
 /// The picture as PNG.
-pub fn picture(target: &dyn Target, samples: &Samples, caption: &Caption) -> Result<Vec<u8>, Error> {
+pub fn picture(target: &Target, samples: &Samples, caption: &Caption) -> Result<Vec<u8>, Error> {
     let dim = target.dim();
     if samples.dim != dim || samples.is_empty() {
         return Err(Error::input("there are no samples to draw", "sample the run first"));
@@ -47,7 +47,7 @@ pub fn picture(target: &dyn Target, samples: &Samples, caption: &Caption) -> Res
 }
 
 /// The marginals, and the energies last.
-fn panels(target: &dyn Target, samples: &Samples, exact: Option<&[f32]>) -> Vec<marginals::Panel> {
+fn panels(target: &Target, samples: &Samples, exact: Option<&[f32]>) -> Vec<marginals::Panel> {
     let dim = target.dim();
     let wells = match target.structure() {
         Structure::Wells { right } => Some(right),
@@ -82,28 +82,26 @@ fn panels(target: &dyn Target, samples: &Samples, exact: Option<&[f32]>) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kiln_core::tensor::squared_norm;
+    use kiln_core::{Energy, Scalar};
 
     struct Flat(usize);
 
-    impl Target for Flat {
-        fn name(&self) -> &str {
-            "flat"
-        }
-        fn summary(&self) -> String {
-            String::new()
-        }
-        fn convention(&self) -> String {
-            String::new()
-        }
+    impl<S: Scalar> Energy<S> for Flat {
         fn dim(&self) -> usize {
             self.0
         }
-        fn energy(&self, x: &[f64]) -> f64 {
-            0.5 * x.iter().map(|x| x * x).sum::<f64>()
+        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+            gradient.copy_from_slice(x);
+            self.energy(x)
         }
-        fn exact_samples(&self, _: u64, _: usize) -> Option<Vec<f32>> {
-            None
+        fn energy(&self, x: &[S]) -> S {
+            S::constant(0.5) * squared_norm(x)
         }
+    }
+
+    fn flat(dim: usize) -> Target {
+        Target::new("flat", Flat(dim))
     }
 
     /// The picture's size and how many of its pixels are saturated in colour.
@@ -118,7 +116,7 @@ mod tests {
         for dim in [2, 5] {
             let data: Vec<f32> = (0..dim * 400).map(|i| ((i * 7919) % 1000) as f32 / 300.0 - 1.6).collect();
             let png =
-                picture(&Flat(dim), &Samples { dim, data }, &Caption { title: "flat".into(), figures: "none".into() })
+                picture(&flat(dim), &Samples { dim, data }, &Caption { title: "flat".into(), figures: "none".into() })
                     .unwrap();
             let (width, height, coloured) = look(&png);
             assert!(width > 800 && height > 800 && coloured > 1000, "{width} {height} {coloured}");
@@ -129,10 +127,10 @@ mod tests {
     fn samples_that_are_not_numbers_do_not_stop_the_picture() {
         for dim in [2, 3] {
             let samples = Samples { dim, data: vec![f32::NAN; dim * 3] };
-            assert!(picture(&Flat(dim), &samples, &Caption::default()).is_ok());
+            assert!(picture(&flat(dim), &samples, &Caption::default()).is_ok());
             let samples = Samples { dim, data: vec![1.0; dim] };
-            assert!(picture(&Flat(dim), &samples, &Caption::default()).is_ok());
+            assert!(picture(&flat(dim), &samples, &Caption::default()).is_ok());
         }
-        assert!(picture(&Flat(2), &Samples { dim: 3, data: vec![0.0; 3] }, &Caption::default()).is_err());
+        assert!(picture(&flat(2), &Samples { dim: 3, data: vec![0.0; 3] }, &Caption::default()).is_err());
     }
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{done, refused};
-use kiln::target_api::Target;
+use kiln::target::Target;
 use kiln::{preset, target, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
@@ -21,7 +21,7 @@ const FACTOR: f64 = 3.0;
 const STEPS: usize = 4;
 
 /// A shipped recipe, cut down in effort but not in the networks' kind.
-fn recipe(name: &str) -> (Box<dyn Target>, TrainerSpec) {
+fn recipe(name: &str) -> (Target, TrainerSpec) {
     let target = target::builtin().into_iter().find(|target| target.name() == name).unwrap();
     let mut settings = preset::settings(name, "kiln", target.dim());
     settings.train.batch = 32;

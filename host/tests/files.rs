@@ -54,8 +54,8 @@ fn a_manifest_counts_only_for_the_samples_it_was_made_of() {
     assert_eq!(told, "");
     // The same numbers in another format are the same samples.
     let samples = kiln::format::read(&place.join("x.npy")).unwrap();
-    let target = kiln::target::builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
-    kiln::format::write(&place.join("x.csv"), &samples, target.as_ref(), false).unwrap();
+    let target = kiln::targets::builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
+    kiln::format::write(&place.join("x.csv"), &samples, &target, false).unwrap();
     let [by_manifest, told] = done(place, &["evaluate", "x.csv"]);
     assert!(by_manifest.contains("Many-Well-32") && !told.contains("note"), "{by_manifest}{told}");
 

@@ -33,7 +33,7 @@ fn polished_samples_of_a_seed_are_a_sequence_and_a_gate_takes_from_it() {
     assert_eq!(read("same.npy"), read("plain.npy"));
 
     // The gate at the median: twice the draws, the same sequence with gaps.
-    let targets = kiln::target::builtin();
+    let targets = kiln::targets::builtin();
     let energy = |row: &[f32]| targets[0].energy(&[f64::from(row[0]), f64::from(row[1])]);
     let energies: Vec<f64> = read("polished.npy").chunks(2).map(energy).collect();
     let gate = kiln::metric::statistic::median(&energies);

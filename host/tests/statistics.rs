@@ -3,11 +3,11 @@
 mod common;
 
 use common::{done, refused};
-use kiln::engine::Samples;
 use kiln::metric::{Comparison, Report};
 use kiln::reference::{Manifest, shipped};
-use kiln::target::builtin;
-use kiln::target_api::{Structure, Target};
+use kiln::samples::Samples;
+use kiln::target::{Structure, Target};
+use kiln::targets::builtin;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
-fn target(name: &str) -> Box<dyn Target> {
+fn target(name: &str) -> Target {
     builtin().into_iter().find(|target| target.name() == name).unwrap()
 }
 
@@ -184,7 +184,7 @@ fn four_chains_that_never_leave_four_modes_of_equal_shape_do_not_agree() {
 fn particles_that_never_leave_their_shape_do_not_agree() {
     // Two frames of DW-4 with energies alike and distances apart, each shaken a little.
     let frames = shipped("dw4").unwrap().samples;
-    let energies = kiln::metric::suite::energies(target("dw4").as_ref(), &frames.data);
+    let energies = kiln::metric::suite::energies(&target("dw4"), &frames.data);
     let size = |row: usize| frames.data[8 * row..][..8].iter().map(|x| x * x).sum::<f32>();
     let near = |row: &usize| (energies[*row] + 23.0).abs() < 0.05;
     let like: Vec<usize> = (0..frames.len()).filter(near).collect();
@@ -296,7 +296,7 @@ fn the_judge_of_references_watches_every_coordinate() {
 #[test]
 fn shares_and_virials_have_errors_and_counts_have_none() {
     let target = target("mog40");
-    let comparison = Comparison::of(target.as_ref(), 1000).unwrap();
+    let comparison = Comparison::of(&target, 1000).unwrap();
     let (report, _, _) = evaluated(file(2, &comparison.reference.data).path(), "mog40", &[]);
     let share = row(&report, "fraction within 4 sd of a mode");
     let (p, n) = (share["value"].as_f64().unwrap(), share["effective_sample_size"].as_f64().unwrap());

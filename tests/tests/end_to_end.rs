@@ -3,8 +3,8 @@
 use kiln::config::{Config, Objective};
 use kiln::metric::mixture::{Coverage, coverage};
 use kiln::metric::suite::energies;
-use kiln::target::builtin;
-use kiln::target_api::{Structure, Target};
+use kiln::target::{Structure, Target};
+use kiln::targets::builtin;
 use kiln::{preset, train};
 use kiln_core::posterior::Params;
 use kiln_core::random::Purpose;
@@ -46,7 +46,7 @@ fn trained(config: &Config, target: &dyn posterior::Target) -> Vec<f32> {
     trainer.generator().sample(&z)
 }
 
-fn judged(target: &dyn Target, samples: &[f32]) -> (f64, Coverage) {
+fn judged(target: &Target, samples: &[f32]) -> (f64, Coverage) {
     let Structure::Mixture { means, sd } = target.structure() else { panic!("MoG-40 is a mixture") };
     let energies = energies(target, samples);
     let log_p = -energies.iter().sum::<f64>() / energies.len() as f64;
@@ -58,7 +58,7 @@ fn good_enough(log_p: f64, found: &Coverage) -> bool {
     log_p > -8.5 && found.covered >= 28 && found.mass_variation < 0.3
 }
 
-fn mog40() -> Box<dyn Target> {
+fn mog40() -> Target {
     builtin().into_iter().find(|target| target.name() == "mog40").unwrap()
 }
 
@@ -93,7 +93,7 @@ impl posterior::Target for Flipped<'_> {
 fn a_short_training_reaches_its_quality() {
     let target = mog40();
     let samples = trained(&config(STEPS, Objective::Dikl), target.training().unwrap());
-    let (log_p, found) = judged(target.as_ref(), &samples);
+    let (log_p, found) = judged(&target, &samples);
     assert!(good_enough(log_p, &found), "log p {log_p}, {found:?}");
 }
 
@@ -101,7 +101,7 @@ fn a_short_training_reaches_its_quality() {
 fn with_the_sign_of_the_score_flipped_it_does_not() {
     let target = mog40();
     let samples = trained(&config(STEPS, Objective::Dikl), &Flipped(target.training().unwrap()));
-    let (log_p, found) = judged(target.as_ref(), &samples);
+    let (log_p, found) = judged(&target, &samples);
     assert!(!good_enough(log_p, &found), "log p {log_p}, {found:?}");
 }
 
@@ -117,7 +117,7 @@ fn reverse_kl_without_noise_collapses() {
         // The baseline knows one noise level, a narrow one; both see the same range.
         settings.noise.anneal = 0.0;
         let samples = trained(&settings.check().unwrap(), target.training().unwrap());
-        judged(target.as_ref(), &samples).1.covered
+        judged(&target, &samples).1.covered
     };
     let (collapsed, diffusive) = (covered(Objective::ReverseKl), covered(Objective::Dikl));
     assert!(diffusive >= collapsed + 6, "{collapsed} modes without noise, {diffusive} with");

@@ -2,7 +2,7 @@
 
 use kiln::progress::Silent;
 use kiln::run::{GENERATOR, Run};
-use kiln::target::builtin;
+use kiln::targets::builtin;
 use kiln::{preset, train};
 use kiln_core::random::Purpose;
 use kiln_core::symmetry::Symmetry;
@@ -10,7 +10,7 @@ use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::{Body, Checkpoint, Cpu, Generator};
 
 /// A run of a few steps, with short posterior chains.
-fn run(target: &dyn kiln::target_api::Target, out: &std::path::Path) -> Run {
+fn run(target: &kiln::target::Target, out: &std::path::Path) -> Run {
     let mut settings = preset::settings(target.name(), "kiln", target.dim());
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
     (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
@@ -31,7 +31,7 @@ fn steps_crossed(symmetry: Symmetry, body: &Body, n: usize) -> usize {
 fn the_core_samples_what_the_trained_network_does() {
     let place = tempfile::tempdir().unwrap();
     for target in builtin() {
-        let run = run(target.as_ref(), &place.path().join(target.name()));
+        let run = run(&target, &place.path().join(target.name()));
         let file = Checkpoint::from_bytes(&std::fs::read(run.file(GENERATOR)).unwrap()).unwrap();
         let generator = Generator::from_checkpoint(&Cpu::default(), &file).unwrap();
         // Not a multiple of the lanes, so that the last pack is not full.
@@ -53,7 +53,7 @@ fn the_core_samples_what_the_trained_network_does() {
 fn a_sample_does_not_depend_on_how_many_are_drawn() {
     let place = tempfile::tempdir().unwrap();
     let target = &builtin()[0];
-    let run = run(target.as_ref(), &place.path().join("run"));
+    let run = run(&target, &place.path().join("run"));
     let (few, many) = (train::sample(&run, 3, 10).unwrap(), train::sample(&run, 3, 1000).unwrap());
     assert_eq!(few.data, many.data[..few.data.len()]);
     assert_ne!(few.data, train::sample(&run, 4, 10).unwrap().data);

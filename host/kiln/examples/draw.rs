@@ -4,7 +4,7 @@
 
 use kiln::error::Error;
 use kiln::metric::suite;
-use kiln::{source, target};
+use kiln::{source, targets};
 use std::path::Path;
 
 fn main() -> Result<(), Error> {
@@ -18,8 +18,8 @@ fn main() -> Result<(), Error> {
     let generator = source::resolve(Path::new(&name))?;
     let samples = generator.open()?.rows(0, 0, n)?;
     println!("{n} samples of {}, {} coordinates each", generator.target(), samples.dim);
-    if let Some(target) = target::builtin().into_iter().find(|target| target.name() == generator.target()) {
-        println!("{}", suite::headline(target.as_ref(), &samples.data).text);
+    if let Some(target) = targets::builtin().into_iter().find(|target| target.name() == generator.target()) {
+        println!("{}", suite::headline(&target, &samples.data).text);
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
 use kiln::config::Layers;
 use kiln::error::Error;
 use kiln::progress::{Part, Progress, Tick};
-use kiln::target::Problem;
+use kiln::target::Target;
 use kiln::{preset, train};
-use kiln_core::dynamics::hmc;
+use kiln_core::dynamics::{State, Workspace, hmc};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::{Energy, Scalar};
 use std::path::PathBuf;
@@ -20,10 +20,18 @@ const N: usize = 5;
 /// Rows of features times the label, ±1; coefficients have the prior N(0, 2²).
 struct LogisticRegression(Vec<[f64; N]>);
 
-impl<S: Scalar> Energy<S, N> for LogisticRegression {
-    fn energy_and_gradient(&self, w: &[S; N], gradient: &mut [S; N]) -> S {
+impl<S: Scalar> Energy<S> for LogisticRegression {
+    fn dim(&self) -> usize {
+        N
+    }
+
+    fn energy(&self, w: &[S]) -> S {
+        self.energy_and_gradient(w, &mut [S::zero(); N])
+    }
+
+    fn energy_and_gradient(&self, w: &[S], gradient: &mut [S]) -> S {
         let (quarter, eighth) = (S::constant(0.25), S::constant(0.125));
-        *gradient = w.map(|w| quarter * w);
+        gradient.iter_mut().zip(w).for_each(|(gradient, w)| *gradient = quarter * *w);
         let mut energy = w.iter().fold(S::zero(), |sum, w| sum + eighth * *w * *w);
         for row in &self.0 {
             let margin = (0..N).fold(S::zero(), |sum, k| sum + S::constant(row[k]) * w[k]);
@@ -101,7 +109,7 @@ fn main() -> Result<(), Error> {
     for assignment in arguments {
         layers.set(&assignment)?;
     }
-    let problem = Problem::new("logistic-regression", LogisticRegression(data()));
+    let problem = Target::new("logistic-regression", LogisticRegression(data()));
     let config = layers.resolve(preset::settings("logistic-regression", "kiln", N))?;
     let run = train::fit(&problem, config.into_settings(), out.as_deref(), &Lines)?;
     let samples = train::sample(&run, 0, 10_000)?;
@@ -109,11 +117,12 @@ fn main() -> Result<(), Error> {
 
     let energy = LogisticRegression(data());
     let mut stream = Stream::new(0, Purpose::Reference, 0);
-    let mut state = hmc::init(&energy, [0.0_f64; N]);
+    let mut state = State::new(&energy, [0.0_f64; N]);
+    let mut workspace = Workspace::new(&state.position);
     let params = hmc::Params { step_size: 0.25, steps: 8 };
     let mut chain = Vec::new();
     for step in 0..60_000 {
-        hmc::step(&mut stream, &mut state, &params, &energy);
+        hmc::step(&mut stream, &mut state, &params, &energy, &mut workspace);
         if step >= 1000 {
             chain.push(state.position);
         }

@@ -6,17 +6,17 @@ mod fine_tune;
 pub mod judge;
 mod teacher;
 
-pub use fine_tune::{fine_tuning, no_energy};
+pub use fine_tune::fine_tuning;
 pub use teacher::Teacher;
 
 use crate::config::{About, Config};
-use crate::engine::Outcome;
 use crate::error::Error;
 use crate::metric::report::figure;
 use crate::metric::suite;
 use crate::progress::{Part, Progress, Tick};
 use crate::run::{GENERATOR, Phase, Record, Run};
-use crate::target_api::{Structure, Target};
+use crate::target::{Structure, Target};
+use crate::train::Outcome;
 use judge::Deviation;
 use kiln_core::random::Purpose;
 use kiln_gpu::distill::DistillReport;
@@ -74,7 +74,7 @@ impl Plan {
 }
 
 /// How a student came to be.
-pub fn about(target: &dyn Target, teacher: &Teacher, plan: &Plan) -> About {
+pub fn about(target: &Target, teacher: &Teacher, plan: &Plan) -> About {
     About { student: Some([teacher.name.clone(), plan.describe()]), ..About::training(&target.convention()) }
 }
 
@@ -117,7 +117,7 @@ pub struct Job<'a> {
     /// The student's settings.
     pub config: &'a Config,
     /// The target, for figures and fine-tuning.
-    pub target: &'a dyn Target,
+    pub target: &'a Target,
     /// Where to write.
     pub run: &'a Run,
     /// What the person watches.
@@ -211,7 +211,7 @@ impl Watch<'_> {
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
             ("target", target.name().to_string()),
-            ("convention", target.convention()),
+            ("convention", target.convention().to_string()),
             ("step", done.to_string()),
             ("kiln", env!("CARGO_PKG_VERSION").to_string()),
             ("distilled_from", teacher.name.clone()),
@@ -246,7 +246,7 @@ mod tests {
     use crate::run::CONFIG;
     use crate::source::Source;
     use crate::spec::trainer_spec;
-    use crate::target::builtin;
+    use crate::targets::builtin;
     use kiln_gpu::trainer::Trainer;
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
             assert_eq!(begun.spec().generator, *teacher.spec());
 
             let plan = Plan { seed: 3, steps: 20, batch: 4, fine_tune: 0, student };
-            let about = about(target.as_ref(), &teacher, &plan);
+            let about = about(&target, &teacher, &plan);
             assert_eq!(read_run_text(&run_text(&config, &about), CONFIG).unwrap(), (config, about.clone()));
             assert!(about.told().contains("20 steps of 4 latents, seed 3"));
         }

@@ -12,11 +12,11 @@ mod space;
 
 pub use label::{Contents, Label};
 
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::memory;
 use crate::run::write_whole;
-use crate::target_api::{Structure, Target};
+use crate::samples::Samples;
+use crate::target::{Structure, Target};
 use rayon::prelude::*;
 use space::bytes;
 use std::io::{self, BufReader, Seek, Write};
@@ -63,7 +63,7 @@ impl Format {
     ///
     /// # Errors
     /// If it is for particles and the target has none.
-    pub fn suits(self, target: &dyn Target) -> Result<(), Error> {
+    pub fn suits(self, target: &Target) -> Result<(), Error> {
         if self != Self::Extxyz || matches!(target.structure(), Structure::Particles { .. }) {
             return Ok(());
         }
@@ -81,12 +81,7 @@ impl Format {
         }
     }
 
-    fn writer<'a, W: Write + Seek + 'a>(
-        self,
-        target: &'a dyn Target,
-        n: u64,
-        out: W,
-    ) -> io::Result<Box<dyn Writer + 'a>> {
+    fn writer<'a, W: Write + Seek + 'a>(self, target: &'a Target, n: u64, out: W) -> io::Result<Box<dyn Writer + 'a>> {
         let dim = target.dim();
         Ok(match self {
             Self::Npy => Box::new(npy::Writer::new(n, dim, out)?),
@@ -139,7 +134,7 @@ pub fn check_destination(path: &Path, force: bool) -> Result<Format, Error> {
 }
 
 /// Whether `n` samples of a target have room at `path`, as far as that is known before they are drawn.
-pub fn check_space(path: &Path, n: u64, target: &dyn Target) -> Result<(), Error> {
+pub fn check_space(path: &Path, n: u64, target: &Target) -> Result<(), Error> {
     let format = Format::of(path)?;
     let least = format.least_bytes(n, target.dim());
     let place = path.display();
@@ -165,7 +160,7 @@ pub fn check_space(path: &Path, n: u64, target: &dyn Target) -> Result<(), Error
 pub fn write_in_parts<T>(
     path: &Path,
     n: u64,
-    target: &dyn Target,
+    target: &Target,
     force: bool,
     fill: impl FnOnce(&mut dyn FnMut(&Samples) -> Result<(), Error>) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -207,7 +202,7 @@ pub fn write_in_parts<T>(
 }
 
 /// Writes samples of a target in the format that the extension names, whole or not at all.
-pub fn write(path: &Path, samples: &Samples, target: &dyn Target, force: bool) -> Result<(), Error> {
+pub fn write(path: &Path, samples: &Samples, target: &Target, force: bool) -> Result<(), Error> {
     write_in_parts(path, samples.len() as u64, target, force, |put| put(samples))
 }
 

@@ -1,7 +1,7 @@
 //! When training gives up: batch after batch teaches nothing. It watches a training and the fine-tuning of a student.
 
 use crate::error::Error;
-use crate::target_api::Target;
+use crate::target::Target;
 use kiln_gpu::trainer::StepReport;
 
 /// Batches in a row with more than half of their samples lost, after which training gives up.
@@ -25,7 +25,7 @@ impl Guard {
     ///
     /// # Errors
     /// If it is time to give up; `hint` says what to do about it.
-    pub fn see(&mut self, report: &StepReport, target: &dyn Target, hint: &str) -> Result<(), Error> {
+    pub fn see(&mut self, report: &StepReport, target: &Target, hint: &str) -> Result<(), Error> {
         self.lost = if report.skipped || 2 * report.dropped > self.batch { self.lost + 1 } else { 0 };
         if self.lost < self.most {
             return Ok(());
@@ -41,14 +41,14 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
     /// The step at which training gives up, of `steps` with these batches: (samples dropped, update skipped).
     fn given_up(steps: u64, batches: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
         let target = builtin().remove(0);
         let mut guard = Guard::new(steps, 8);
         let mut see = |(dropped, skipped)| {
-            guard.see(&StepReport { dropped, skipped, ..StepReport::default() }, target.as_ref(), "mend it")
+            guard.see(&StepReport { dropped, skipped, ..StepReport::default() }, &target, "mend it")
         };
         batches.map(&mut see).position(|seen| seen.is_err())
     }
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(given_up(3, [(8, false), (0, false), (8, false)].into_iter()), None);
         let target = builtin().remove(0);
         let report = StepReport { skipped: true, ..StepReport::default() };
-        let error = Guard::new(1, 8).see(&report, target.as_ref(), "mend it").unwrap_err();
+        let error = Guard::new(1, 8).see(&report, &target, "mend it").unwrap_err();
         assert_eq!(error.to_string(), "the energy of MoG-40 is not finite for most samples of the last step");
         assert_eq!((error.hint(), error.exit_code()), ("mend it", 3));
     }

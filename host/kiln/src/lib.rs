@@ -13,8 +13,8 @@
 //! // A generator that comes with Kiln.
 //! let samples = source::resolve(Path::new("mog40"))?.open()?.rows(0, 0, 1000)?;
 //! // One of one's own.
-//! let wells = target::builtin().remove(1);
-//! let run = train::fit(wells.as_ref(), preset::settings(wells.name(), "kiln", wells.dim()), None, &Silent)?;
+//! let wells = targets::builtin().remove(1);
+//! let run = train::fit(&wells, preset::settings(wells.name(), "kiln", wells.dim()), None, &Silent)?;
 //! let samples = train::sample(&run, 0, 1000)?;
 //! # Ok(())
 //! # }
@@ -38,8 +38,6 @@
 
 pub mod config;
 pub mod distill;
-pub mod dynamics;
-pub mod engine;
 pub mod error;
 pub mod export;
 pub mod format;
@@ -53,10 +51,11 @@ pub mod progress;
 pub mod reference;
 pub mod run;
 pub mod sample;
+pub mod samples;
 pub mod source;
 pub mod spec;
 pub mod start;
 pub mod target;
-pub mod target_api;
+pub mod targets;
 pub mod threads;
 pub mod train;

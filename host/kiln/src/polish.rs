@@ -6,11 +6,11 @@
 //! acceptance of 0.574. Row r of seed s draws from the stream (s, polish, r), so that a polished sample does not depend
 //! on how many are drawn.
 
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::metric::number::{digits, text};
 use crate::metric::statistic::median;
-use crate::target_api::Target;
+use crate::samples::Samples;
+use crate::target::Target;
 use kiln_core::dynamics::{State, Workspace, langevin, step_size};
 use kiln_core::random::{Purpose, Streams};
 use kiln_core::symmetry::{MeanFree, remove_mean};
@@ -123,7 +123,7 @@ impl std::fmt::Display for PolishReport {
 ///
 /// # Errors
 /// If the target has other coordinates than the samples.
-pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u64) -> Result<PolishReport, Error> {
+pub fn polish(target: &Target, samples: &mut Samples, steps: usize, seed: u64) -> Result<PolishReport, Error> {
     let mut polisher = Polisher::tuned(target, samples, steps, seed, &NEVER)?;
     polisher.polish(samples, 0)?;
     Ok(polisher.report())
@@ -134,7 +134,7 @@ pub fn polish(target: &dyn Target, samples: &mut Samples, steps: usize, seed: u6
 /// # Errors
 /// As [`polish`].
 pub fn polish_in_parts(
-    target: &dyn Target,
+    target: &Target,
     samples: &mut Samples,
     steps: usize,
     seed: u64,
@@ -153,7 +153,7 @@ pub fn polish_in_parts(
 
 /// Polishing of one set of samples in several parts, in constant memory.
 pub struct Polisher<'a> {
-    target: &'a dyn Target,
+    target: &'a Target,
     stop: &'a AtomicBool,
     settings: Settings,
     so_far: PolishReport,
@@ -172,7 +172,7 @@ impl<'a> Polisher<'a> {
     /// # Errors
     /// If the target has other coordinates than the samples.
     pub fn tuned(
-        target: &'a dyn Target,
+        target: &'a Target,
         samples: &Samples,
         steps: usize,
         seed: u64,
@@ -298,10 +298,10 @@ mod tests {
     use super::*;
     use crate::metric::statistic::Mean;
     use crate::reference::{judge, shipped};
-    use crate::target::builtin;
+    use crate::targets::builtin;
     use kiln_gpu::posterior::normal_batch;
 
-    fn named(name: &str) -> Box<dyn Target> {
+    fn named(name: &str) -> Target {
         builtin().into_iter().find(|target| target.name() == name).unwrap()
     }
 
@@ -314,7 +314,7 @@ mod tests {
         Samples { dim, data }
     }
 
-    fn energies(target: &dyn Target, samples: &Samples) -> Vec<f64> {
+    fn energies(target: &Target, samples: &Samples) -> Vec<f64> {
         let wide = |row: &[f32]| target.energy(&row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>());
         samples.data.chunks_exact(samples.dim).map(wide).collect()
     }
@@ -323,13 +323,13 @@ mod tests {
     fn equilibrium_stays_equilibrium() {
         for name in ["lj13", "dw4", "mw32", "mog40"] {
             let (target, mut samples) = (named(name), strained(name, 4000, 0.0));
-            let before = Mean::of(&energies(target.as_ref(), &samples));
+            let before = Mean::of(&energies(&target, &samples));
             let old = samples.clone();
-            let report = polish(target.as_ref(), &mut samples, 40, 3).unwrap();
-            let after = Mean::of(&energies(target.as_ref(), &samples));
+            let report = polish(&target, &mut samples, 40, 3).unwrap();
+            let after = Mean::of(&energies(&target, &samples));
             let z = (after.mean - before.mean) / before.standard_error().hypot(after.standard_error());
             assert!(z.abs() < 4.0, "{name}: {before:?} {after:?}");
-            assert!(judge::virial(target.as_ref(), &samples.data).unwrap().holds(), "{name}");
+            assert!(judge::virial(&target, &samples.data).holds(), "{name}");
             assert!((0.4..0.75).contains(&report.acceptance), "{name}: {report:?}");
             // Chains moved, each evaluated once at the start and once a step; the pilot of 256 rows, 100 steps.
             assert_ne!(old, samples);
@@ -341,9 +341,9 @@ mod tests {
     fn strain_goes_and_the_mean_stays_at_the_origin() {
         for (name, noise, gain) in [("lj13", 0.05, 10.0), ("dw4", 0.3, 1.0)] {
             let (target, mut samples) = (named(name), strained(name, 500, noise));
-            let report = polish(target.as_ref(), &mut samples, 50, 3).unwrap();
+            let report = polish(&target, &mut samples, 50, 3).unwrap();
             assert!(report.energy_after < report.energy_before - gain, "{name}: {report:?}");
-            let found = median(&energies(target.as_ref(), &samples));
+            let found = median(&energies(&target, &samples));
             assert!((found - report.energy_after).abs() < 1e-3, "{name}: the reported energy is the samples'");
             let d = if name == "dw4" { 2 } else { 3 };
             for row in samples.data.chunks_exact(samples.dim) {
@@ -360,7 +360,7 @@ mod tests {
         let with = |threads: usize, parts: &[usize]| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut polisher = Polisher::tuned(target.as_ref(), &all, 6, 9, &NEVER).unwrap();
+                let mut polisher = Polisher::tuned(&target, &all, 6, 9, &NEVER).unwrap();
                 let (mut out, mut first) = (Vec::new(), 0);
                 for rows in parts {
                     let mut part = Samples { dim: 39, data: all.data[first * 39..][..rows * 39].to_vec() };
@@ -381,15 +381,12 @@ mod tests {
     fn what_cannot_move_stays_and_is_counted() {
         let (target, mut samples) = (named("dw4"), strained("dw4", 20, 0.0));
         samples.data[8] = f32::INFINITY;
-        let report = polish(target.as_ref(), &mut samples, 10, 0).unwrap();
+        let report = polish(&target, &mut samples, 10, 0).unwrap();
         assert_eq!(report.immovable, 1);
         assert!(report.divergences >= 10 && report.to_string().contains("1 samples have no finite energy"), "{report}");
         let mut other = Samples { dim: 3, data: vec![0.0; 6] };
-        assert!(polish(target.as_ref(), &mut other, 10, 0).unwrap_err().to_string().contains("3 coordinates"));
-        assert_eq!(
-            polish(target.as_ref(), &mut Samples { dim: 8, data: vec![] }, 10, 0).unwrap().energy_evaluations,
-            0
-        );
+        assert!(polish(&target, &mut other, 10, 0).unwrap_err().to_string().contains("3 coordinates"));
+        assert_eq!(polish(&target, &mut Samples { dim: 8, data: vec![] }, 10, 0).unwrap().energy_evaluations, 0);
     }
 
     #[test]
@@ -398,7 +395,7 @@ mod tests {
             let dim = target.dim();
             let mut samples = Samples { dim, data: normal_batch(1, Purpose::Test, 0, 40, dim) };
             samples.data.iter_mut().for_each(|x| *x *= 2.0);
-            let report = polish(target.as_ref(), &mut samples, 200, 1).unwrap();
+            let report = polish(&target, &mut samples, 200, 1).unwrap();
             assert!(report.energy_after < report.energy_before, "{}: {report}", target.name());
             assert!(report.acceptance > 0.2, "{}: {report}", target.name());
         }

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::config::from_run_text;
     use crate::sample::Sampler;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
     #[test]
     fn every_one_draws_samples_of_its_target_and_says_how_good_they_are() {

@@ -12,18 +12,18 @@ pub mod tempering;
 
 pub use manifest::{Manifest, Method, Observable, Virial, hash};
 
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::format::npy;
 use crate::memory;
 use crate::progress::{Counted, Part, Progress, Weight};
-use crate::target_api::Target;
+use crate::samples::Samples;
+use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
-use kiln_gpu::posterior::LANES;
+use kiln_gpu::pack::LANES;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tempering::{Counts, Exchange};
+use tempering::{Counts, Exchange, Ladders};
 
 /// Samples with their manifest.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,9 +84,9 @@ const ORDER_STREAM: u64 = 3 << 40;
 /// Makes a reference; burn-in, pilots and frames are parts of `progress`. It is not judged: see [`Manifest::verdict`].
 ///
 /// # Errors
-/// If the target has neither an exact sampler nor dynamics, or `stop` was set before it was done.
+/// If `stop` was set before it was done, or chains do not move.
 pub fn generate(
-    target: &dyn Target,
+    target: &Target,
     order: &Order,
     progress: &dyn Progress,
     stop: &AtomicBool,
@@ -103,7 +103,7 @@ pub fn generate(
         None => exchange(target, order, progress, stop)?,
     };
     let chains = frames.len() / (dim * length);
-    let traces = judge::observe(target, &frames[..chains * length * dim])?;
+    let traces = judge::observe(target, &frames[..chains * length * dim]);
     go_on(stop)?;
     let data = match method {
         Method::Exact => frames[..order.n * dim].to_vec(),
@@ -117,8 +117,8 @@ pub fn generate(
         kiln: env!("CARGO_PKG_VERSION").into(),
         command: String::new(),
         target: target.name().into(),
-        title: target.title(),
-        convention: target.convention(),
+        title: target.title().into(),
+        convention: target.convention().into(),
         seed: order.seed,
         n: samples.len(),
         dim,
@@ -175,20 +175,20 @@ const JUDGING: usize = 152;
 ///
 /// # Errors
 /// If it does.
-pub fn check_memory(target: &dyn Target, order: &Order) -> Result<(), Error> {
+pub fn check_memory(target: &Target, order: &Order) -> Result<(), Error> {
     let (n, frame) = (order.n.max(LEAST_JUDGED), 4 * target.dim());
     let frames = (order.n.div_ceil(order.ladders).max(LEAST_FRAMES) * order.ladders).max(n);
     let bytes = frames * (frame + JUDGING) + 2 * order.n * frame;
     memory::check(bytes as u64, &format!("a reference of {} frames", order.n), "lower -n")?;
     // Exact samplers need no pilot.
-    if order.exact && target.exact_samples(order.seed, 1).is_some() {
+    if order.exact && target.is_exact() {
         return Ok(());
     }
     check_pilot(target, order, (PILOT * order.effort).ceil() as usize)
 }
 
 /// Refuses a pilot of so many rounds that needs more memory than there is.
-fn check_pilot(target: &dyn Target, order: &Order, rounds: usize) -> Result<(), Error> {
+fn check_pilot(target: &Target, order: &Order, rounds: usize) -> Result<(), Error> {
     let bytes = rounds * order.ladders * (4 * target.dim() + JUDGING);
     let what = format!("a pilot of {rounds} rounds on {} ladders", order.ladders);
     memory::check(bytes as u64, &what, "lower --ladders or --effort")
@@ -197,11 +197,7 @@ fn check_pilot(target: &dyn Target, order: &Order, rounds: usize) -> Result<(), 
 type Made = (Vec<f32>, usize, Method, Counts);
 
 /// Frames by replica exchange, ladder by ladder, the number a ladder has, and what it took.
-fn exchange(target: &dyn Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Made, Error> {
-    let dynamics = target.dynamics().ok_or_else(|| {
-        let message = format!("{} has neither an exact sampler nor an energy that chains can move on", target.title());
-        Error::input(message, "choose one of `kiln targets`")
-    })?;
+fn exchange(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Made, Error> {
     let free = target.symmetry().free_coordinates(target.dim());
     let (leapfrog_steps, trajectories) = TRAJECTORY;
     let settings = Exchange {
@@ -221,7 +217,7 @@ fn exchange(target: &dyn Target, order: &Order, progress: &dyn Progress, stop: &
         work(&|| counted.tick());
     };
 
-    let mut walk = dynamics.exchange(&settings, stop);
+    let mut walk = Ladders::start(target.packs(), &settings, stop);
     let warmup = (WARMUP * order.effort).ceil() as usize;
     watched("burn-in", warmup, &mut |tick| walk.adapt(warmup, tick));
     go_on()?;
@@ -236,7 +232,7 @@ fn exchange(target: &dyn Target, order: &Order, progress: &dyn Progress, stop: &
         watched("pilot", pilot, &mut |tick| frames = walk.record(pilot, 1, tick));
         go_on()?;
         discarded += pilot;
-        let memory = judge::observe(target, &frames)?.memory(pilot);
+        let memory = judge::observe(target, &frames).memory(pilot);
         doublings += 1;
         if memory * PILOT_TIMES <= pilot as f64 || doublings > DOUBLINGS {
             break memory;
@@ -300,11 +296,12 @@ fn shuffled(frames: &[f32], dim: usize, order: &Order) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::progress::Silent;
-    use crate::target::{Problem, builtin};
+    use crate::target::Target;
+    use crate::targets::builtin;
     use kiln_core::energy::ManyWell;
     use kiln_core::symmetry::Symmetry;
 
-    fn named(name: &str) -> Box<dyn Target> {
+    fn named(name: &str) -> Target {
         builtin().into_iter().find(|target| target.name() == name).unwrap()
     }
 
@@ -315,11 +312,11 @@ mod tests {
             let target = named(name);
             assert_eq!(hash(npy), manifest.sha256, "{name}: the file is not the one that was judged");
             let described = (manifest.target.as_str(), manifest.convention.clone(), manifest.n, manifest.dim);
-            assert_eq!(described, (name, target.convention(), 10_000, target.dim()));
+            assert_eq!(described, (name, target.convention().into(), 10_000, target.dim()));
             assert_eq!((samples.len(), samples.dim), (10_000, target.dim()), "{name}");
             assert!(manifest.converged && manifest.verdict().is_ok(), "{name}");
             // The frames of the file, not only those behind the diagnostics.
-            let traces = judge::observe(target.as_ref(), &samples.data).unwrap();
+            let traces = judge::observe(&target, &samples.data);
             for (ours, theirs) in traces.observables(samples.len() / 4).iter().zip(&manifest.observables) {
                 let error = ours.sd / 100.0;
                 assert!((ours.mean - theirs.mean).abs() < error, "{name}, {}: {}", ours.name, ours.mean);
@@ -331,9 +328,7 @@ mod tests {
 
     #[test]
     fn the_virial_tells_the_pair_conventions_apart() {
-        let z = |judge: &str, frames: &str| {
-            judge::virial(named(judge).as_ref(), &shipped(frames).unwrap().samples.data).unwrap()
-        };
+        let z = |judge: &str, frames: &str| judge::virial(&named(judge), &shipped(frames).unwrap().samples.data);
         for name in ["dw4", "lj13", "lj13-pairs-once", "lj55"] {
             assert!(z(name, name).holds(), "{name}: {:?}", z(name, name));
         }
@@ -368,8 +363,8 @@ mod tests {
     }
 
     /// Two wells: 4 coordinates, exact weights known, barrier 9.
-    fn wells() -> Problem<ManyWell<4>, 4> {
-        Problem::new("wells", ManyWell)
+    fn wells() -> Target {
+        Target::new("wells", ManyWell::<4>)
     }
 
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -391,7 +386,7 @@ mod tests {
         let with = |threads: usize, seed: u64| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let order = Order { n: 200, seed, effort: 0.1, ..SMALL };
-            pool.install(|| generate(named("dw4").as_ref(), &order, &Silent, &NEVER).unwrap())
+            pool.install(|| generate(&named("dw4"), &order, &Silent, &NEVER).unwrap())
         };
         let (one, three, other) = (with(1, 5), with(3, 5), with(1, 6));
         assert_eq!(one.samples, three.samples);
@@ -405,13 +400,13 @@ mod tests {
     #[test]
     fn an_interrupted_reference_ends_at_once_with_nothing() {
         let order = Order { n: 1_000_000, effort: 1000.0, ..SMALL };
-        let error = generate(named("lj55").as_ref(), &order, &Silent, &AtomicBool::new(true)).unwrap_err();
+        let error = generate(&named("lj55"), &order, &Silent, &AtomicBool::new(true)).unwrap_err();
         assert_eq!((error.exit_code(), error.to_string().as_str()), (130, "interrupted"));
     }
 
     #[test]
     fn exact_samples_are_taken_where_there_are_any() {
-        let made = generate(named("mw32").as_ref(), &Order { n: 5, ..SMALL }, &Silent, &NEVER).unwrap();
+        let made = generate(&named("mw32"), &Order { n: 5, ..SMALL }, &Silent, &NEVER).unwrap();
         assert_eq!(made.manifest.method, Method::Exact);
         assert_eq!(Some(made.samples.data), named("mw32").exact_samples(5, 5));
         assert!(made.manifest.frames_judged >= 1000 && made.manifest.n == 5);

@@ -1,17 +1,18 @@
 //! Sampling from a trained generator with the deployed network of `kiln-core`: a generator file gives the same samples
 //! on every machine, and sample r of seed s is the generator's image of one latent, whatever n is.
 
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::unfit;
 use crate::run::{GENERATOR, Run};
+use crate::samples::Samples;
 use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
 use kiln_core::network::{Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator};
 use kiln_core::random::Purpose;
 use kiln_core::{Lanes, Scalar};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
-use kiln_gpu::posterior::{LANES, normal_rows};
+use kiln_gpu::pack::LANES;
+use kiln_gpu::posterior::normal_rows;
 use kiln_gpu::{Body, Checkpoint, CheckpointError, Cpu, GeneratorSpec};
 use rayon::prelude::*;
 

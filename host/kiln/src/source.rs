@@ -2,13 +2,13 @@
 //! wrote. The one place that says what `RUN|NAME|MODEL` can be.
 
 use crate::config::Config;
-use crate::engine::Samples;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
 use crate::export::draw;
 use crate::pretrained::{self, PRETRAINED, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
 use crate::sample::{Sampler, float_model};
+use crate::samples::Samples;
 use kiln_core::artifact::Model;
 use std::path::{Path, PathBuf};
 

@@ -5,10 +5,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::memory;
 use crate::spec::trainer_spec;
-use crate::target_api::Target;
+use crate::target::Target;
 use crate::train::LIVE_SAMPLES;
 use kiln_core::random::Purpose;
-use kiln_gpu::posterior::normal_batch;
+use kiln_gpu::posterior::{energies, normal_batch};
 use kiln_gpu::trainer::{Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Cpu};
 
@@ -19,11 +19,8 @@ const PROBES: usize = 1024;
 ///
 /// # Errors
 /// If no network has this shape, there is too little memory, or the energy is not finite.
-pub fn check(config: &Config, target: &dyn Target) -> Result<(), Error> {
-    let energies = target.training().ok_or_else(|| {
-        Error::input(format!("{} has no energy to train on", target.title()), "train one of `kiln targets`")
-    })?;
-    check_energy(target, &built(config, trainer_spec(config, target.dim(), energies.symmetry())?)?)
+pub fn check(config: &Config, target: &Target) -> Result<(), Error> {
+    check_energy(target, &built(config, trainer_spec(config, target.dim(), target.symmetry())?)?)
 }
 
 /// The networks of a training at its start.
@@ -50,13 +47,12 @@ pub fn check_memory(config: &Config, spec: &TrainerSpec) -> Result<(), Error> {
 ///
 /// # Errors
 /// If it is not at half of the generator's first samples.
-pub fn check_energy<D: Backend>(target: &dyn Target, trainer: &Trainer<D>) -> Result<(), Error> {
-    let Some(energies) = target.training() else { return Ok(()) };
+pub fn check_energy<D: Backend>(target: &Target, trainer: &Trainer<D>) -> Result<(), Error> {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
     let x = trainer.generator().sample(&z);
     let mut gradient = vec![0.0; x.len()];
-    let found = energies.energies(&x, &mut gradient);
+    let found = energies(target.training(), &x, &mut gradient);
     let rows = gradient.chunks_exact(target.dim());
     let lost = found.iter().zip(rows).filter(|(e, g)| !(e.is_finite() && g.iter().all(|g| g.is_finite()))).count();
     if 2 * lost > PROBES {
@@ -76,7 +72,7 @@ mod tests {
     use super::*;
     use crate::config::Layers;
     use crate::preset;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
     /// Peaks of trainings of three steps as the system measured them, in MB.
     const PEAKS: [(&str, &str, &[&str], f64); 18] = [
@@ -123,7 +119,7 @@ mod tests {
         let largest = ["generator.hidden=8192", "score.hidden=8192", "generator.depth=64", "train.batch=1048576"];
         largest.iter().for_each(|setting| layers.set(setting).unwrap());
         let config = layers.resolve(preset::settings("mog40", "kiln", 2)).unwrap();
-        let error = check(&config, builtin()[0].as_ref()).unwrap_err();
+        let error = check(&config, &builtin()[0]).unwrap_err();
         assert!(error.to_string().contains("this training needs about ") && error.exit_code() == 2, "{error}");
         assert!(error.hint().contains("train.batch"));
     }

@@ -158,8 +158,8 @@ impl Target {
     }
 
     /// What is known of its structure, which decides the metrics.
-    pub fn structure(&self) -> &Structure {
-        &self.structure
+    pub fn structure(&self) -> Structure {
+        self.structure.clone()
     }
 
     /// What leaves the energy unchanged.

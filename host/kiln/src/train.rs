@@ -1,9 +1,8 @@
-//! The engine: trains as a configuration says, and samples from what was trained.
+//! Training as a configuration says, into a run directory: metrics, checkpoints and the generator.
 
 mod window;
 
-use crate::config::{About, Select, Settings};
-use crate::engine::{Engine, Job, Outcome};
+use crate::config::{About, Config, Select, Settings};
 use crate::error::{Error, Kind};
 use crate::guard::Guard;
 use crate::metric::suite::Headline;
@@ -13,10 +12,10 @@ use crate::run::{BEST, GENERATOR, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start;
-use crate::target;
-use crate::target_api::Target;
+use crate::target::Target;
 use kiln_core::random::Purpose;
-use kiln_gpu::posterior::{self, normal_batch};
+use kiln_gpu::pack::PackEnergy;
+use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::trainer::{StepError, Trainer};
 use kiln_gpu::{Backend, Checkpoint};
 use std::path::Path;
@@ -39,39 +38,55 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Key of the best score so far.
 const STEIN: &str = "stein";
 
-/// Trains and samples the targets that Kiln brings.
-pub struct Kiln;
+/// One training.
+pub struct Training<'a> {
+    /// What to do.
+    pub config: &'a Config,
+    /// What to train on.
+    pub target: &'a Target,
+    /// Where to write.
+    pub run: &'a Run,
+    /// The state to go on from; none starts anew.
+    pub from: Option<&'a Checkpoint>,
+    /// The wall-clock time after which training must have ended, checkpointed and usable.
+    pub budget: Option<Duration>,
+    /// What the person watches.
+    pub progress: &'a dyn Progress,
+    /// Set when the person wants it to stop: a checkpoint is written, and [`Outcome::Interrupted`] returned.
+    pub stop: &'a AtomicBool,
+}
 
-impl Engine for Kiln {
-    fn targets(&self) -> Vec<Box<dyn Target>> {
-        target::builtin()
-    }
-
-    fn train(&self, job: &Job<'_>) -> Result<Outcome, Error> {
-        train(job)
-    }
+/// How a training ended. The generator and a checkpoint are written in every case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps were done.
+    Finished,
+    /// The budget was spent first.
+    BudgetSpent,
+    /// The person stopped it.
+    Interrupted,
 }
 
 /// Trains a target of one's own into a new run directory: `out`, or the first free one below `runs`.
 ///
 /// # Errors
 /// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
-pub fn fit(target: &dyn Target, settings: Settings, out: Option<&Path>, progress: &dyn Progress) -> Result<Run, Error> {
+pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, progress: &dyn Progress) -> Result<Run, Error> {
     let config = settings.check()?;
     start::check(&config, target)?;
     let run = Run::create(out, &config, &About::training(&target.convention()))?;
     let stop = AtomicBool::new(false);
-    let job = Job { config: &config, target, run: &run, from: None, budget: None, progress, stop: &stop };
-    train(&job).map(|_| run)
+    let training = Training { config: &config, target, run: &run, from: None, budget: None, progress, stop: &stop };
+    train(&training).map(|_| run)
 }
 
-/// Trains one job on the device that its configuration names.
-pub fn train(job: &Job<'_>) -> Result<Outcome, Error> {
-    let device = &job.config.run.device;
+/// Trains on the device that its configuration names.
+pub fn train(training: &Training<'_>) -> Result<Outcome, Error> {
+    let device = &training.config.run.device;
     match find_device(device)? {
-        None => train_on(&kiln_gpu::Cpu::default(), job),
+        None => train_on(&kiln_gpu::Cpu::default(), training),
         #[cfg(feature = "cuda")]
-        Some(ordinal) => train_on(&kiln_gpu::cuda::open(ordinal).map_err(|error| no_cuda(device, error))?, job),
+        Some(ordinal) => train_on(&kiln_gpu::cuda::open(ordinal).map_err(|error| no_cuda(device, error))?, training),
         #[cfg(not(feature = "cuda"))]
         Some(never) => match never {},
     }
@@ -110,43 +125,42 @@ fn no_cuda(device: &str, why: impl std::fmt::Display) -> Error {
     Error::input(format!("cannot train on {device}: {why}"), "train with --device cpu")
 }
 
-fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
-    let target = job.target.training().ok_or_else(|| {
-        Error::input(format!("{} has no energy to train on", job.target.title()), "train one of `kiln targets`")
-    })?;
-    let spec = trainer_spec(job.config, job.target.dim(), target.symmetry())?;
+fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, Error> {
+    let energy = training.target.training();
+    let spec = trainer_spec(training.config, energy.dim(), energy.symmetry())?;
     let mut trainer = Trainer::new(device, spec)
         .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
     let mut window = Window::default();
-    if let Some(state) = job.from {
+    if let Some(state) = training.from {
         let unfit = |error| {
             let message =
-                format!("the checkpoint of '{}' does not fit its settings: {error}", job.run.path().display());
+                format!("the checkpoint of '{}' does not fit its settings: {error}", training.run.path().display());
             Error::input(message, "train anew with another --out")
         };
         trainer.load(state).map_err(unfit)?;
         window = Window::read(state).map_err(unfit)?;
     }
     let done = trainer.steps_done();
-    start::check_energy(job.target, &trainer)?;
-    let best = Best::of(job.run)?;
-    let (last, damaged) = job.run.rewind_metrics(done)?;
+    start::check_energy(training.target, &trainer)?;
+    let best = Best::of(training.run)?;
+    let (last, damaged) = training.run.rewind_metrics(done)?;
     if damaged > 0 {
-        job.progress.note(&format!("note: damaged lines of {METRICS} are taken out: {damaged}"));
+        training.progress.note(&format!("note: damaged lines of {METRICS} are taken out: {damaged}"));
     }
-    let part = Part { budget: job.budget, ..Part::new(job.target.name(), job.config.train.steps as u64) };
+    let part =
+        Part { budget: training.budget, ..Part::new(training.target.name(), training.config.train.steps as u64) };
     let halt = AtomicBool::new(false);
     let session = Session {
-        job,
-        tick: job.progress.part(part),
+        training,
+        tick: training.progress.part(part),
         halt: &halt,
-        target,
+        energy,
         trainer: &mut trainer,
         window,
         best,
         recorded: last.as_ref().map(|record| record.step),
         before: last.map_or(0.0, |record| record.seconds),
-        saved: job.from.map(|_| done),
+        saved: training.from.map(|_| done),
         changed: false,
         start: Instant::now(),
     };
@@ -156,7 +170,9 @@ fn train_on<D: Backend>(device: &D, job: &Job<'_>) -> Result<Outcome, Error> {
         // Ends a step that would outlast the budget, or the person's patience.
         scope.spawn(move || {
             while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if job.stop.load(Ordering::Relaxed) || job.budget.is_some_and(|budget| start.elapsed() >= budget) {
+                if training.stop.load(Ordering::Relaxed)
+                    || training.budget.is_some_and(|budget| start.elapsed() >= budget)
+                {
                     halt.store(true, Ordering::Relaxed);
                 }
             }
@@ -198,25 +214,25 @@ fn kept(best: f64, stein: f64, progress: f64) -> Option<f64> {
 }
 
 /// The generator as a file.
-fn generator_file<D: Backend>(job: &Job<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Checkpoint {
+fn generator_file<D: Backend>(training: &Training<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Checkpoint {
     let texts = [
-        ("target", job.target.name().to_string()),
-        ("convention", job.target.convention()),
+        ("target", training.target.name().to_string()),
+        ("convention", training.target.convention().to_string()),
         ("step", trainer.steps_done().to_string()),
         ("kiln", env!("CARGO_PKG_VERSION").to_string()),
     ];
     let stein = stein.map(|stein| (STEIN, stein.to_string()));
-    trainer.generator().to_checkpoint(texts.into_iter().chain(stein).chain(job.run.identity().texts()))
+    trainer.generator().to_checkpoint(texts.into_iter().chain(stein).chain(training.run.identity().texts()))
 }
 
 /// One sitting of a training.
 struct Session<'a, D: Backend> {
-    job: &'a Job<'a>,
+    training: &'a Training<'a>,
     /// How far it is.
     tick: Box<dyn Tick + 'a>,
     /// Set to end the step under way.
     halt: &'a AtomicBool,
-    target: &'a dyn posterior::Target,
+    energy: &'a PackEnergy,
     trainer: &'a mut Trainer<D>,
     window: Window,
     best: Best,
@@ -244,7 +260,7 @@ impl<D: Backend> Session<'_, D> {
     }
 
     fn train(&mut self) -> Result<Outcome, Error> {
-        let settings = &self.job.config.train;
+        let settings = &self.training.config.train;
         let steps = settings.steps as u64;
         let behind = self.trainer.steps_done() as f64 / steps as f64;
         let mut guard = Guard::new(steps, settings.batch);
@@ -252,12 +268,12 @@ impl<D: Backend> Session<'_, D> {
             let done = self.trainer.steps_done();
             self.tick.step(done);
             // With a budget the schedules follow the clock where that is ahead of the steps.
-            let spent = self.job.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
+            let spent = self.training.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
             let progress = (done as f64 / steps as f64).max(behind + (1.0 - behind) * spent);
             let ended = match () {
                 () if done >= steps => Some(Outcome::Finished),
                 () if spent >= 1.0 => Some(Outcome::BudgetSpent),
-                () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
+                () if self.training.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
                 () => None,
             };
             let due = done > 0 && done.is_multiple_of(settings.evaluate_every as u64);
@@ -276,10 +292,10 @@ impl<D: Backend> Session<'_, D> {
                 self.save()?;
             }
             self.changed = true;
-            match self.trainer.step(self.target, progress, self.halt) {
+            match self.trainer.step(self.energy, progress, self.halt) {
                 Ok(report) => {
                     let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
-                    guard.see(&report, self.job.target, &hint)?;
+                    guard.see(&report, self.training.target, &hint)?;
                     self.window.add(&report);
                 }
                 // Told apart above, and taken up again where it was left.
@@ -304,9 +320,9 @@ impl<D: Backend> Session<'_, D> {
 
     /// Writes generator and checkpoint, the best generator where there is one; never numbers that could not be read again.
     fn save(&mut self) -> Result<(), Error> {
-        let (job, done) = (self.job, self.trainer.steps_done());
+        let (training, done) = (self.training, self.trainer.steps_done());
         let mut checkpoint = self.trainer.to_checkpoint();
-        job.run.identity().texts().into_iter().for_each(|(key, text)| checkpoint.insert_text(key, text));
+        training.run.identity().texts().into_iter().for_each(|(key, text)| checkpoint.insert_text(key, text));
         self.window.write(&mut checkpoint);
         checkpoint.check_finite().map_err(|error| {
             Error::numerics(
@@ -315,11 +331,11 @@ impl<D: Backend> Session<'_, D> {
             )
         })?;
         match &self.best.file {
-            Some(best) if job.config.train.select == Select::Stein => job.run.write(GENERATOR, best)?,
-            _ => job.run.write(GENERATOR, &generator_file(job, self.trainer, None).to_bytes())?,
+            Some(best) if training.config.train.select == Select::Stein => training.run.write(GENERATOR, best)?,
+            _ => training.run.write(GENERATOR, &generator_file(training, self.trainer, None).to_bytes())?,
         }
         if self.changed {
-            job.run.write_checkpoint(&checkpoint.to_bytes())?;
+            training.run.write_checkpoint(&checkpoint.to_bytes())?;
             (self.saved, self.changed) = (Some(done), false);
         }
         Ok(())
@@ -330,15 +346,14 @@ impl<D: Backend> Session<'_, D> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
-        let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(self.job.target, &x);
+        let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(self.training.target, &x);
         self.tick.quality(&text);
-        let stein = (self.job.config.train.select == Select::Stein)
-            .then(|| selection::judge(self.job.target, &x))
-            .flatten()
+        let stein = (self.training.config.train.select == Select::Stein)
+            .then(|| selection::judge(self.training.target, &x))
             .map(|stein| stein.score());
         if let Some(score) = stein.and_then(|stein| kept(self.best.score, stein, progress)) {
-            let file = generator_file(self.job, self.trainer, Some(score)).to_bytes();
-            self.job.run.write(BEST, &file)?;
+            let file = generator_file(self.training, self.trainer, Some(score)).to_bytes();
+            self.training.run.write(BEST, &file)?;
             self.best = Best { score, file: Some(file) };
         }
         let seconds = self.before + self.start.elapsed().as_secs_f64();
@@ -350,7 +365,7 @@ impl<D: Backend> Session<'_, D> {
             ..Record::new(done, seconds, Phase::Training, text)
         };
         self.window.tell(&mut record);
-        self.job.run.append_metrics(&record)?;
+        self.training.run.append_metrics(&record)?;
         // The counts of the last checkpoint now stand in the record.
         self.changed = true;
         self.recorded = Some(done);

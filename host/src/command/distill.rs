@@ -7,22 +7,20 @@ use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
 use crate::progress::Bars;
 use kiln::config::Layers;
-use kiln::distill::{
-    Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge, no_energy,
-};
-use kiln::engine::{Engine, Outcome};
+use kiln::distill::{Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge};
 use kiln::error::Error;
 use kiln::run::{JUDGEMENT, Run};
 use kiln::source::resolve;
 use kiln::spec::trainer_spec;
+use kiln::train::Outcome;
 use kiln::{memory, start, threads};
 
 /// Distils. Everything that can be refused is refused before anything is written.
-pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
+pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
-    let target = find_target(engine, source.target(), "")?;
+    let target = find_target(source.target(), "")?;
     let teacher = Teacher::of(&source)?;
-    check_dim(&source, teacher.spec().dim, target.as_ref())?;
+    check_dim(&source, teacher.spec().dim, &target)?;
     let mut layers = Layers::new();
     layers.flag("generator.hidden", arguments.hidden, "--hidden")?;
     if let Some(depth) = arguments.depth {
@@ -43,7 +41,6 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Optio
     let student = teacher.student(config.generator.hidden, config.generator.depth)?;
     if fine_tune > 0 {
         ranges.flag("train.steps", fine, "--fine-tune")?;
-        target.training().ok_or_else(|| no_energy(target.as_ref()))?;
         let fine = fine_tuning(&config, fine_tune)?;
         start::built(&fine, trainer_spec(&fine, target.dim(), target.symmetry())?)?;
     }
@@ -59,7 +56,7 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Optio
     let probes = Probes::of(&teacher, seed)?;
     // What could not be judged in the end is refused now.
     source.float_model()?;
-    let run = Run::create_as(arguments.out.as_deref(), &name, &config, &about(target.as_ref(), &teacher, &plan))?;
+    let run = Run::create_as(arguments.out.as_deref(), &name, &config, &about(&target, &teacher, &plan))?;
     let stop = stop_on_signals();
     let place = run.path().display().to_string();
     let (hidden, depth) = plan.student.body.size();
@@ -71,7 +68,7 @@ pub fn run(arguments: &Distill, engine: &dyn Engine, quiet: bool, threads: Optio
         ));
     }
     let progress = Bars::new(quiet);
-    let target = target.as_ref();
+    let target = &target;
     let (plan, config, probes) = (&plan, &config, &probes);
     let job = Job { teacher: &teacher, probes, plan, config, target, run: &run, progress: &progress, stop: &stop };
     if distil(&job)? == Outcome::Interrupted {

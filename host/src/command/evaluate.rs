@@ -8,7 +8,6 @@ use crate::console::{print, say};
 use crate::html::{self, Page, Training};
 use crate::interrupt::end_on_signals;
 use crate::progress::Bars;
-use kiln::engine::{Engine, Samples};
 use kiln::error::Error;
 use kiln::export::bytes::is_model;
 use kiln::format::Format;
@@ -19,12 +18,13 @@ use kiln::metric::suite::{Effort, judge, mixing};
 use kiln::polish::{PILOT_ROWS, polish_in_parts};
 use kiln::progress::{Counted, Part, Weight};
 use kiln::run::{REPORT, Run};
+use kiln::samples::Samples;
 use kiln::source::{Source, resolve};
-use kiln::target_api::Target;
+use kiln::target::Target;
 use std::path::Path;
 
 /// Prints the table or JSON, and writes the report.
-pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
     let steps = super::sample::steps(arguments.polish)?;
@@ -35,8 +35,8 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
-    let Judged { target, mut samples, mut origin, run } = judged(arguments, engine, seed, effort, quiet)?;
-    let target = target.as_ref();
+    let Judged { target, mut samples, mut origin, run } = judged(arguments, seed, effort, quiet)?;
+    let target = &target;
     let comparison = match &arguments.reference {
         Some(path) => {
             check_memory(path, target)?;
@@ -79,28 +79,28 @@ pub fn run(arguments: &Evaluate, engine: &dyn Engine, quiet: bool) -> Result<(),
 
 /// What is to be judged.
 struct Judged {
-    target: Box<dyn Target>,
+    target: Target,
     samples: Samples,
     origin: Origin,
     run: Option<(Run, Training)>,
 }
 
-fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort, quiet: bool) -> Result<Judged, Error> {
+fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Result<Judged, Error> {
     let path = &arguments.what;
     let source = path.display().to_string();
     if path.is_file() && !is_model(path) {
-        let named = arguments.target.as_deref().map(|name| find_target(engine, name, "--target: ")).transpose()?;
+        let named = arguments.target.as_deref().map(|name| find_target(name, "--target: ")).transpose()?;
         if let Some(target) = &named {
-            check_memory(path, target.as_ref())?;
+            check_memory(path, &target)?;
         }
         let given = Given::read(path)?;
-        let target = named.map_or_else(|| given.target(engine), Ok)?;
-        let (mut samples, manifest) = given.of(target.as_ref(), quiet)?;
+        let target = named.map_or_else(|| given.target(), Ok)?;
+        let (mut samples, manifest) = given.of(&target, quiet)?;
         check_judging(path, &samples)?;
         let chains = chains(arguments, &source, &samples)?;
         let mixing = match (&manifest, chains) {
             (Some(manifest), None) => manifest_mixing(manifest),
-            (_, chains) => mixing(target.as_ref(), &samples, chains.unwrap_or(1)),
+            (_, chains) => mixing(&target, &samples, chains.unwrap_or(1)),
         };
         // Figures look at the first rows: let these be of all chains.
         if let Some(chains) = chains {
@@ -120,10 +120,10 @@ fn judged(arguments: &Evaluate, engine: &dyn Engine, seed: u64, effort: Effort, 
         let message = format!("--target is {name}, but '{source}' is of {}", generator.target());
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
-    let target = find_target(engine, generator.target(), "")?;
+    let target = find_target(generator.target(), "")?;
     let samples = {
         let draws = generator.open()?;
-        check_dim(&generator, draws.dim(), target.as_ref())?;
+        check_dim(&generator, draws.dim(), &target)?;
         draws.rows(seed, 0, effort.samples())?
     };
     let draws = Origin::draws(&source, seed);
@@ -163,7 +163,7 @@ fn interleaved(samples: &Samples, chains: usize) -> Samples {
 
 /// Refuses a file that needs more memory than there is before it is read: its samples are read, kept and measured, and as
 /// many exact ones drawn beside them where the target has a sampler.
-fn check_memory(path: &Path, target: &dyn Target) -> Result<(), Error> {
+fn check_memory(path: &Path, target: &Target) -> Result<(), Error> {
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
     // A number takes up to eight bytes; in text, about ten.
     let text = matches!(Format::of(path)?, Format::Csv | Format::Extxyz);

@@ -4,7 +4,6 @@ use super::{check_dim, find_target, whole};
 use crate::cli::Export;
 use crate::console::{print, say};
 use crate::interrupt::end_on_signals;
-use kiln::engine::Engine;
 use kiln::error::{Error, nearest};
 use kiln::export::bytes::Bytes;
 use kiln::export::quality::{Metadata, compare, table};
@@ -19,7 +18,7 @@ use std::path::{Path, PathBuf};
 type Text = fn(&Path, &[u8], &str) -> String;
 
 /// Converts, judges and writes. Everything that can be refused is refused before anything is computed.
-pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
     end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
     let format = format(&arguments.format)?;
@@ -28,15 +27,15 @@ pub fn run(arguments: &Export, engine: &dyn Engine, quiet: bool) -> Result<(), E
         path.as_ref().map_or(Ok(()), |path| check_destination(path, extension, arguments.force))?;
     }
     let source = resolve(&arguments.run)?;
-    let target = find_target(engine, source.target(), "")?;
+    let target = find_target(source.target(), "")?;
     let float = source.float_model()?;
     let float = checked(&float)?;
-    check_dim(&source, float.dim(), target.as_ref())?;
+    check_dim(&source, float.dim(), &target)?;
     let bare = convert(&float, format)?;
     let bare = checked(&bare)?;
-    let mut metadata = Metadata::new(target.as_ref(), format, source.name());
+    let mut metadata = Metadata::new(&target, format, source.name());
     if !arguments.no_quality {
-        metadata.quality = Some(compare(target.as_ref(), &float, &bare, seed)?);
+        metadata.quality = Some(compare(&target, &float, &bare, seed)?);
     }
     let bytes = with_metadata(&bare, &metadata.json())?;
 

@@ -2,11 +2,12 @@
 
 use super::find_target;
 use crate::console::say;
-use kiln::engine::{Engine, Samples};
 use kiln::error::Error;
 use kiln::format::{self, Contents, label::one_line, npy};
 use kiln::reference::Manifest;
-use kiln::target_api::Target;
+use kiln::samples::Samples;
+use kiln::target::Target;
+use kiln::targets::builtin;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a manifest at most: one of 100,000 coordinates has less.
@@ -48,15 +49,15 @@ impl Given {
     ///
     /// # Errors
     /// If they do not say, or there is no such target.
-    pub fn target(&self, engine: &dyn Engine) -> Result<Box<dyn Target>, Error> {
+    pub fn target(&self) -> Result<Target, Error> {
         let manifest = match &self.manifest {
             Beside::Manifest(manifest) => Some(manifest.target.as_str()),
             _ => None,
         };
         if let Some(name) = self.contents.label.target.as_deref().or(manifest) {
-            return find_target(engine, name, &format!("'{}': ", self.source));
+            return find_target(name, &format!("'{}': ", self.source));
         }
-        let names: Vec<String> = engine.targets().iter().map(|target| target.name().to_string()).collect();
+        let names: Vec<String> = builtin().iter().map(|target| target.name().to_string()).collect();
         let hint = format!("add --target, one of {}", names.join(", "));
         Err(Error::input(format!("'{}' does not say what its samples are of", self.source), hint))
     }
@@ -66,7 +67,7 @@ impl Given {
     ///
     /// # Errors
     /// If they are of something else.
-    pub fn of(self, target: &dyn Target, quiet: bool) -> Result<(Samples, Option<Manifest>), Error> {
+    pub fn of(self, target: &Target, quiet: bool) -> Result<(Samples, Option<Manifest>), Error> {
         let Self { source, contents: Contents { samples, label }, manifest } = self;
         let title = target.title();
         if samples.dim != target.dim() {
@@ -93,7 +94,7 @@ impl Given {
             ));
         }
         if manifest.convention != target.convention() {
-            let [theirs, ours] = [&manifest.convention, &target.convention()].map(|text| one_line(text));
+            let [theirs, ours] = [&manifest.convention, target.convention()].map(one_line);
             return Err(Error::input(
                 format!("by its manifest '{source}' is under another convention than {title}'s: {theirs}"),
                 format!("{title} here is: {ours}; make it anew with `kiln reference`"),

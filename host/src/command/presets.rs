@@ -4,15 +4,15 @@ use super::find_target;
 use crate::cli::Presets;
 use crate::console::print;
 use kiln::config::{KEYS, settings_text};
-use kiln::engine::Engine;
 use kiln::error::{Error, nearest};
 use kiln::preset::{PRESETS, settings};
+use kiln::targets::builtin;
 use std::fmt::Write as _;
 
 /// Prints the table, or one preset.
-pub fn run(arguments: &Presets, engine: &dyn Engine) -> Result<(), Error> {
-    let Some(name) = &arguments.target else { return print(&table(engine)) };
-    let target = find_target(engine, name, "")?;
+pub fn run(arguments: &Presets) -> Result<(), Error> {
+    let Some(name) = &arguments.target else { return print(&table()) };
+    let target = find_target(name, "")?;
     let preset = arguments.preset.as_str();
     if !PRESETS.contains(&preset) {
         let hint = nearest(preset, PRESETS)
@@ -27,8 +27,8 @@ pub fn run(arguments: &Presets, engine: &dyn Engine) -> Result<(), Error> {
     ))
 }
 
-fn table(engine: &dyn Engine) -> String {
-    let targets = engine.targets();
+fn table() -> String {
+    let targets = builtin();
     let columns: Vec<(String, toml::Table)> = targets
         .iter()
         .flat_map(|target| PRESETS.map(|preset| (target.name().to_string(), preset, target.dim())))

@@ -5,13 +5,12 @@ use crate::cli::Reference;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
 use crate::progress::Bars;
-use kiln::engine::Engine;
 use kiln::error::Error;
 use kiln::format;
 use kiln::reference::{self, Order};
 use kiln::run::write_whole;
-use kiln::target_api::Target;
-use kiln_gpu::posterior::LANES;
+use kiln::target::Target;
+use kiln_gpu::pack::LANES;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -21,23 +20,23 @@ const MOST_FRAMES: usize = 10_000_000;
 const MOST_LADDERS: i64 = 4096;
 
 /// Makes, judges and writes. Everything that can be refused is refused before anything is drawn.
-pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
-    let target = find_target(engine, &arguments.target, "")?;
+pub fn run(arguments: &Reference, quiet: bool) -> Result<(), Error> {
+    let target = find_target(&arguments.target, "")?;
     let order = order(arguments)?;
     let output = arguments.output.clone().unwrap_or_else(|| format!("{}-reference.npy", target.name()).into());
     let format = format::check_destination(&output, arguments.force)?;
-    format.suits(target.as_ref())?;
+    format.suits(&target)?;
     let beside = output.with_extension("json");
     if !arguments.force && beside.symlink_metadata().is_ok() {
         let message = format!("'{}', where the manifest goes, already exists", beside.display());
         return Err(Error::input(message, "nothing was overwritten; add --force to replace it"));
     }
-    reference::check_memory(target.as_ref(), &order)?;
+    reference::check_memory(&target, &order)?;
     if !quiet {
         say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
-    let mut made = reference::generate(target.as_ref(), &order, &Bars::new(quiet), &stop_on_signals())?;
-    made.manifest.command = command(target.as_ref(), &order, arguments, &output);
+    let mut made = reference::generate(&target, &order, &Bars::new(quiet), &stop_on_signals())?;
+    made.manifest.command = command(&target, &order, arguments, &output);
     if !quiet {
         say(made.manifest.table().trim_end());
     }
@@ -48,7 +47,7 @@ pub fn run(arguments: &Reference, engine: &dyn Engine, quiet: bool) -> Result<()
             format!("nothing was written; try --effort {more}, or keep it with --accept-unconverged"),
         ));
     }
-    format::write(&output, &made.samples, target.as_ref(), arguments.force)?;
+    format::write(&output, &made.samples, &target, arguments.force)?;
     write_whole(&beside, |file| file.write_all(made.manifest.json().as_bytes()))?;
     print(&format!("{}\n", output.display()))
 }
@@ -75,7 +74,7 @@ fn order(arguments: &Reference) -> Result<Order, Error> {
 }
 
 /// The command that makes the same file; of the path, the file's name alone.
-fn command(target: &dyn Target, order: &Order, arguments: &Reference, output: &Path) -> String {
+fn command(target: &Target, order: &Order, arguments: &Reference, output: &Path) -> String {
     let mut text = format!("kiln reference {} -n {} --seed {}", target.name(), order.n, order.seed);
     let default = Order::default();
     if order.effort != default.effort {

@@ -8,15 +8,15 @@ use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
 use crate::progress::Bar;
-use kiln::engine::{Engine, Samples};
 use kiln::error::Error;
 use kiln::format;
 use kiln::metric::statistic::median;
 use kiln::metric::suite::energies;
 use kiln::polish::{PILOT_ROWS, PolishReport, Polisher};
 use kiln::progress::Tick;
+use kiln::samples::Samples;
 use kiln::source::{Draws, resolve};
-use kiln::target_api::Target;
+use kiln::target::Target;
 use kiln_core::symmetry::Symmetry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ const STEPS_OF_A_DRAW: usize = 16;
 const LONG: Duration = Duration::from_secs(10);
 
 /// Draws and writes the samples. Everything that can be refused is refused before anything is drawn.
-pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), Error> {
+pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let n = whole(arguments.n, 1, "-n")?;
     let seed = whole(arguments.seed, 0, "--seed")?;
     let steps = steps(arguments.polish)?;
@@ -50,8 +50,8 @@ pub fn run(arguments: &Sample, engine: &dyn Engine, quiet: bool) -> Result<(), E
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
-    let target = find_target(engine, source.target(), "")?;
-    let target = target.as_ref();
+    let target = find_target(source.target(), "")?;
+    let target = &target;
     format.suits(target)?;
     format::check_space(output, n, target)?;
     let draws = source.open()?;
@@ -106,7 +106,7 @@ struct Drawn {
 /// Hands over the first n samples of the seed's sequence, polished, that pass the gate.
 fn draw(
     draws: &Draws<'_>,
-    target: &dyn Target,
+    target: &Target,
     wanted: &Wanted,
     mut watch: Watch,
     stop: &AtomicBool,
@@ -152,7 +152,7 @@ fn draw(
 }
 
 /// Samples of a part: fewer where one of them takes longer.
-fn part(target: &dyn Target, steps: usize) -> usize {
+fn part(target: &Target, steps: usize) -> usize {
     let pairs = match target.symmetry() {
         Symmetry::Particles { count, .. } => count * count,
         Symmetry::None => 0,
@@ -202,7 +202,7 @@ impl Gate {
     }
 
     /// The first `most` of the rows that pass. Rows that are not finite have no energy.
-    fn passed(&mut self, target: &dyn Target, rows: &Samples, most: u64) -> Result<Samples, Error> {
+    fn passed(&mut self, target: &Target, rows: &Samples, most: u64) -> Result<Samples, Error> {
         let mut passed = Samples { dim: rows.dim, data: Vec::new() };
         for (row, energy) in rows.data.chunks_exact(rows.dim).zip(energies(target, &rows.data)) {
             self.judged += 1;
@@ -250,7 +250,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(target: &dyn Target, n: u64, quiet: bool) -> Self {
+    fn new(target: &Target, n: u64, quiet: bool) -> Self {
         Self { name: target.name().into(), n, quiet, start: Instant::now(), progress: None }
     }
 
@@ -269,7 +269,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kiln::target::builtin;
+    use kiln::targets::builtin;
 
     #[test]
     fn draws_follow_the_rate() {
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_infinite_gate_lets_no_infinite_sample_through() {
-        let target = &*builtin()[0];
+        let target = &builtin()[0];
         let rows = Samples { dim: 2, data: vec![0.0, 1.0, f32::NAN, 0.0, 0.0, f32::INFINITY, 2.0, 3.0] };
         let mut gate = Gate::new(f64::INFINITY);
         assert_eq!(gate.passed(target, &rows, 9).unwrap().data, [0.0, 1.0, 2.0, 3.0]);
@@ -314,9 +314,9 @@ mod tests {
     #[test]
     fn parts_are_smaller_where_a_sample_costs_more() {
         let target = |name: &str| builtin().into_iter().find(|target| target.name() == name).unwrap();
-        let [mog40, dw4, lj13, lj55] = ["mog40", "dw4", "lj13", "lj55"].map(|name| part(target(name).as_ref(), 0));
+        let [mog40, dw4, lj13, lj55] = ["mog40", "dw4", "lj13", "lj55"].map(|name| part(&target(name), 0));
         assert_eq!(mog40, *PART.end());
         assert!(mog40 > dw4 && dw4 > lj13 && lj13 > lj55 && lj55 == *PART.start());
-        assert_eq!(part(target("mog40").as_ref(), 1_000_000), *PART.start());
+        assert_eq!(part(&target("mog40"), 1_000_000), *PART.start());
     }
 }

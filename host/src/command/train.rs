@@ -9,12 +9,14 @@ use crate::plot;
 use crate::plot::Caption;
 use crate::progress::{Bars, parse_budget};
 use kiln::config::{About, Config, Layers, find_key};
-use kiln::engine::{Engine, Job, Outcome, Samples};
 use kiln::error::Error;
 use kiln::metric::suite;
 use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
 use kiln::sample::Sampler;
-use kiln::target_api::Target;
+use kiln::samples::Samples;
+use kiln::target::Target;
+use kiln::targets::builtin;
+use kiln::train::{Outcome, Training, train};
 use kiln::train::{find_device, trainer_spec};
 use kiln::{format, preset, start, threads};
 use kiln_gpu::Checkpoint;
@@ -27,11 +29,11 @@ const SAMPLE_COUNT: usize = 10_000;
 const SAMPLE_PART: usize = 256;
 
 /// Trains. Everything that can be refused is refused before anything is written.
-pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
+pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let Prepared { run, config, target, from, notes } = match &arguments.resume {
-        Some(path) => resumed(arguments, path, engine, threads)?,
-        None => fresh(arguments, engine, threads)?,
+        Some(path) => resumed(arguments, path, threads)?,
+        None => fresh(arguments, threads)?,
     };
     let stop = stop_on_signals();
     let place = run.path().display().to_string();
@@ -45,9 +47,9 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<
         ));
     }
     let progress = Bars::new(quiet);
-    let (from, target) = (from.as_ref(), target.as_ref());
-    let job = Job { config: &config, target, run: &run, from, budget, progress: &progress, stop: &stop };
-    if engine.train(&job)? == Outcome::Interrupted {
+    let (from, target) = (from.as_ref(), &target);
+    let training = Training { config: &config, target, run: &run, from, budget, progress: &progress, stop: &stop };
+    if train(&training)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds a checkpoint"),
             format!("go on with `kiln train --resume {place}`"),
@@ -67,14 +69,14 @@ pub fn run(arguments: &Train, engine: &dyn Engine, quiet: bool, threads: Option<
 struct Prepared {
     run: Run,
     config: Config,
-    target: Box<dyn Target>,
+    target: Target,
     /// The state to go on from.
     from: Option<Checkpoint>,
     /// What the person should know of it.
     notes: Vec<String>,
 }
 
-fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
+fn fresh(arguments: &Train, threads: Option<usize>) -> Result<Prepared, Error> {
     let mut layers = Layers::new();
     if let Some(file) = &arguments.config {
         layers.file(file)?;
@@ -90,12 +92,10 @@ fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Resu
     }
     flags_of_the_machine(arguments, threads, &mut layers)?;
     let target = match &arguments.target {
-        Some(name) => find_target(engine, name, "")?,
+        Some(name) => find_target(name, "")?,
         None => match layers.get("run.target") {
-            Some((name, origin)) => find_target(engine, name, &format!("{origin}: "))?,
-            None => {
-                engine.targets().into_iter().next().ok_or_else(|| Error::input("there is no target", "name one"))?
-            }
+            Some((name, origin)) => find_target(name, &format!("{origin}: "))?,
+            None => builtin().into_iter().next().ok_or_else(|| Error::input("there is no target", "name one"))?,
         },
     };
     layers.flag("run.target", target.name(), "TARGET")?;
@@ -109,12 +109,12 @@ fn fresh(arguments: &Train, engine: &dyn Engine, threads: Option<usize>) -> Resu
         return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
     }
     threads::start(config.run.threads)?;
-    start::check(&config, target.as_ref())?;
+    start::check(&config, &target)?;
     let run = Run::create(arguments.out.as_deref(), &config, &About::training(&target.convention()))?;
     Ok(Prepared { run, config, target, from: None, notes: Vec::new() })
 }
 
-fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<usize>) -> Result<Prepared, Error> {
+fn resumed(arguments: &Train, path: &Path, threads: Option<usize>) -> Result<Prepared, Error> {
     let (run, old) = Run::take(path)?;
     if run.about().student.is_some() {
         let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", path.display());
@@ -132,7 +132,7 @@ fn resumed(arguments: &Train, path: &Path, engine: &dyn Engine, threads: Option<
     flags_of_the_machine(arguments, threads, &mut layers)?;
     let config = layers.resolve(old.clone().into_settings())?;
     find_device(&config.run.device)?;
-    let target = find_target(engine, &config.run.target, "")?;
+    let target = find_target(&config.run.target, "")?;
     threads::start(config.run.threads)?;
     start::check_memory(&config, &trainer_spec(&config, target.dim(), target.symmetry())?)?;
     if target.convention() != run.about().convention {
@@ -173,7 +173,7 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are.
-pub(super) fn show(run: &Run, target: &dyn Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
+pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
     let samples = drawn(run, stop)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
     let figures = suite::headline(target, &samples.data).text;

@@ -10,7 +10,7 @@ use kiln::metric::number::digits;
 use kiln::metric::particles::distances;
 use kiln::metric::report::percent;
 use kiln::metric::wells::right_fractions;
-use kiln::target_api::Structure;
+use kiln::target::Structure;
 use maud::{Markup, html};
 
 /// Most marginals shown.

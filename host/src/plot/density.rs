@@ -3,7 +3,7 @@
 use super::Caption;
 use super::canvas::{Drawn, Legend, Mark, axis_number, render, words};
 use super::style::{BANDS, EXACT_EDGE, FAINT_INK, GRID, INK, MODEL, px, text};
-use kiln::target_api::Target;
+use kiln::target::Target;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ const GRID_POINTS: usize = 500;
 const SIDE: u32 = 1000;
 const HEIGHT: u32 = 1090;
 
-pub fn draw(target: &dyn Target, samples: &[f32], exact: Option<&[f32]>, caption: &Caption) -> Drawn<Vec<u8>> {
+pub fn draw(target: &Target, samples: &[f32], exact: Option<&[f32]>, caption: &Caption) -> Drawn<Vec<u8>> {
     let [x0, x1, y0, y1] = target.window().unwrap_or_else(|| window(exact.unwrap_or(samples)));
     let grid = Grid::new(target, [x0, x1, y0, y1]);
     let inside: Vec<(f64, f64)> = samples
@@ -72,7 +72,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(target: &dyn Target, window: [f64; 4]) -> Self {
+    fn new(target: &Target, window: [f64; 4]) -> Self {
         let [x0, x1, y0, y1] = window;
         let at = |low: f64, high: f64, i: usize| low + (high - low) * i as f64 / (GRID_POINTS - 1) as f64;
         let values: Vec<f64> = (0..GRID_POINTS * GRID_POINTS)

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use kiln::config::{About, from_run_text};
 use kiln::pretrained::find;
 use kiln::run::Run;
-use kiln::target::builtin;
+use kiln::targets::builtin;
 use kiln_gpu::Checkpoint;
 use std::fs;
 use std::path::Path;

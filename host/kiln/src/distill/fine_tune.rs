@@ -2,12 +2,12 @@
 
 use super::{Job, Watch};
 use crate::config::{Config, Decay};
-use crate::engine::Outcome;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::run::{Phase, Record};
 use crate::spec::trainer_spec;
-use crate::target_api::Target;
+use crate::target::Target;
+use crate::train::Outcome;
 use kiln_gpu::trainer::{StepError, StepReport, Trainer};
 use kiln_gpu::{Cpu, Generator};
 
@@ -27,8 +27,8 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
     if plan.fine_tune == 0 {
         return Ok(Outcome::Finished);
     }
-    let energies = target.training().ok_or_else(|| no_energy(*target))?;
-    let spec = trainer_spec(&fine_tuning(config, plan.fine_tune)?, target.dim(), energies.symmetry())?;
+    let energy = target.training();
+    let spec = trainer_spec(&fine_tuning(config, plan.fine_tune)?, target.dim(), energy.symmetry())?;
     let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
         .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
     let mut guard = Guard::new(plan.fine_tune, trainer.spec().batch);
@@ -53,7 +53,7 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
             return Ok(outcome);
         }
         let progress = done as f64 / plan.fine_tune as f64;
-        let report = match trainer.step(energies, progress, stop) {
+        let report = match trainer.step(energy, progress, stop) {
             Ok(report) => report,
             // Told apart above.
             Err(StepError::Interrupted) => continue,
@@ -83,11 +83,6 @@ pub fn fine_tuning(config: &Config, steps: u64) -> Result<Config, Error> {
     settings.check()
 }
 
-/// The sentence for a target without an energy.
-pub fn no_energy(target: &dyn Target) -> Error {
-    Error::input(format!("{} has no energy to fine-tune on", target.title()), "do without, by --fine-tune 0")
-}
-
 fn diverged(step: u64) -> Error {
     Error::numerics(format!("the score network diverged at step {step}: its gradient is not finite"), WAY_OUT)
 }
@@ -100,67 +95,35 @@ mod tests {
     use crate::progress::Silent;
     use crate::run::{METRICS, Run};
     use crate::source::Source;
-    use crate::target::builtin;
-    use kiln_core::posterior::Params;
-    use kiln_gpu::posterior::{self, RowReport};
+    use kiln_core::energy::mog40;
+    use kiln_core::{Energy, Scalar};
     use std::sync::atomic::AtomicBool;
 
-    /// A target whose energy is a number wherever it is evaluated alone, and none where it is trained on.
-    struct Broken(Box<dyn Target>);
+    /// An energy that is a number nowhere.
+    struct Nowhere(usize);
 
-    impl Target for Broken {
-        fn name(&self) -> &str {
-            self.0.name()
-        }
-        fn title(&self) -> String {
-            "Broken".into()
-        }
-        fn summary(&self) -> String {
-            self.0.summary()
-        }
-        fn convention(&self) -> String {
-            self.0.convention()
-        }
+    impl<S: Scalar> Energy<S> for Nowhere {
         fn dim(&self) -> usize {
-            self.0.dim()
+            self.0
         }
-        fn energy(&self, x: &[f64]) -> f64 {
-            self.0.energy(x)
+        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+            gradient.fill(S::constant(f64::NAN));
+            self.energy(x)
         }
-        fn exact_samples(&self, seed: u64, n: usize) -> Option<Vec<f32>> {
-            self.0.exact_samples(seed, n)
-        }
-        fn training(&self) -> Option<&dyn posterior::Target> {
-            Some(self)
+        fn energy(&self, _: &[S]) -> S {
+            S::constant(f64::NAN)
         }
     }
 
-    impl posterior::Target for Broken {
-        fn dim(&self) -> usize {
-            self.0.dim()
-        }
-        fn denoise(
-            &self,
-            _: (u64, u64),
-            _: &[f32],
-            v: &[f32],
-            _: &Params,
-            out: &mut [f32],
-            _: &AtomicBool,
-        ) -> Vec<RowReport> {
-            out.fill(f32::NAN);
-            vec![RowReport::default(); v.len()]
-        }
-        fn energies(&self, x: &[f32], gradient: &mut [f32]) -> Vec<f32> {
-            gradient.fill(f32::NAN);
-            vec![f32::NAN; x.len() / self.0.dim()]
-        }
+    /// A target whose energy is a number wherever it is evaluated alone, and none where it is trained on.
+    fn broken() -> Target {
+        Target::new("mog40", mog40()).described("Broken", "", "E = -log p").trained_on(Nowhere(2))
     }
 
     #[test]
     fn fine_tuning_that_teaches_nothing_is_an_error_and_leaves_the_student_as_it_was_distilled() {
         let teacher = Teacher::of(&Source::Pretrained(&PRETRAINED[0])).unwrap();
-        let target = Broken(builtin().remove(0));
+        let target = broken();
         let mut settings = teacher.config.clone().into_settings();
         (settings.train.batch, settings.score.hidden, settings.score.depth) = (4, 4, 1);
         let config = settings.check().unwrap();

@@ -1,7 +1,6 @@
 //! What a distillation came to: sizes, figures against the target, and distances from the teacher on the same latents.
 
 use crate::config::Config;
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::draw::{images, sample};
@@ -11,8 +10,9 @@ use crate::metric::comparison::Comparison;
 use crate::metric::number;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
+use crate::samples::Samples;
 use crate::source::Source;
-use crate::target_api::Target;
+use crate::target::Target;
 use kiln_core::artifact::{Artifact, Format, Model};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -145,7 +145,7 @@ impl Deviation {
 ///
 /// # Errors
 /// If one of them cannot run.
-pub fn judge(target: &dyn Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
+pub fn judge(target: &Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
     let student = Source::Run(run.clone(), Box::new(config.clone()));
     let comparison = Comparison::of(target, EFFORT.samples());
     let of = |source: &Source| {
@@ -191,12 +191,7 @@ struct Judged {
     small: Result<Samples, Error>,
 }
 
-fn judged(
-    target: &dyn Target,
-    float: &Model<'_>,
-    name: String,
-    comparison: Option<&Comparison>,
-) -> Result<Judged, Error> {
+fn judged(target: &Target, float: &Model<'_>, name: String, comparison: Option<&Comparison>) -> Result<Judged, Error> {
     let samples = EFFORT.samples();
     let f32_bytes = float.encoded_length().map_err(unfit)?;
     let mut size = Size { numbers: numbers(float), f32_bytes, i8w16a_bytes: None };
@@ -269,7 +264,7 @@ impl Judgement {
 mod tests {
     use super::*;
     use crate::pretrained::PRETRAINED;
-    use crate::target::builtin;
+    use crate::targets::builtin;
     use kiln_core::artifact::{FloatMlp, Network};
     use kiln_core::network::Layer;
 
@@ -314,14 +309,14 @@ mod tests {
         // One unit is switched off by a number that is too large for Q16.
         let dead = mog40(|biases| biases[0][0] = -1e6);
         let dead = checked(&dead).unwrap();
-        let found = judged(target.as_ref(), &dead, "dead".into(), None).unwrap();
+        let found = judged(&target, &dead, "dead".into(), None).unwrap();
         let why = found.small.unwrap_err().to_string();
         assert!(why.contains("too large for integers"), "{why}");
         assert_eq!(found.size.i8w16a_bytes, None);
         let same = images(&dead, SEED, EFFORT.samples()).unwrap();
         assert_eq!(found.images, same);
         let figures = |samples: &Samples| {
-            let report = report(target.as_ref(), samples, SEED, None).unwrap();
+            let report = report(&target, samples, SEED, None).unwrap();
             quality::figures(&report, &report)
         };
         assert_eq!(found.figures, figures(&same));

@@ -1,8 +1,8 @@
 //! Samples of models: as deployed, and of the float generator on the same latents.
 
 use super::calibrate::latent;
-use crate::engine::Samples;
 use crate::error::Error;
+use crate::samples::Samples;
 use kiln_core::artifact::{Model, Network};
 use rayon::prelude::*;
 

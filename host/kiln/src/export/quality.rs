@@ -3,7 +3,6 @@
 
 use super::calibrate;
 use super::draw::{images, sample};
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
 use crate::metric::number;
@@ -11,7 +10,8 @@ use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Origin, Report};
 use crate::progress::Silent;
-use crate::target_api::Target;
+use crate::samples::Samples;
+use crate::target::Target;
 use kiln_core::artifact::{Format, Model};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -103,12 +103,12 @@ pub struct Figure {
 
 impl Metadata {
     /// What is known before the model is judged.
-    pub fn new(target: &dyn Target, format: Format, made_of: String) -> Self {
+    pub fn new(target: &Target, format: Format, made_of: String) -> Self {
         let calibration =
             Calibration { seed: calibrate::SEED, samples: calibrate::SAMPLES, head_room: calibrate::HEAD_ROOM };
         Self {
             target: target.name().into(),
-            convention: target.convention(),
+            convention: target.convention().into(),
             format: format.name().into(),
             made_by: format!("kiln {}", env!("CARGO_PKG_VERSION")),
             made_of,
@@ -127,7 +127,7 @@ impl Metadata {
 ///
 /// # Errors
 /// If the model is of another target.
-pub fn compare(target: &dyn Target, float: &Model<'_>, deployed: &Model<'_>, seed: u64) -> Result<Quality, Error> {
+pub fn compare(target: &Target, float: &Model<'_>, deployed: &Model<'_>, seed: u64) -> Result<Quality, Error> {
     let n = EFFORT.samples();
     let ours = sample(deployed, seed, n)?;
     let comparison = Comparison::of(target, n);
@@ -146,12 +146,7 @@ pub fn compare(target: &dyn Target, float: &Model<'_>, deployed: &Model<'_>, see
 ///
 /// # Errors
 /// If the samples have other coordinates than the target.
-pub fn report(
-    target: &dyn Target,
-    samples: &Samples,
-    seed: u64,
-    comparison: Option<&Comparison>,
-) -> Result<Report, Error> {
+pub fn report(target: &Target, samples: &Samples, seed: u64, comparison: Option<&Comparison>) -> Result<Report, Error> {
     judge(target, samples, &Origin::draws("a model", seed), comparison, None, EFFORT, &Silent)
 }
 

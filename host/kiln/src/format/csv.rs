@@ -6,7 +6,7 @@
 
 use super::label::{Contents, Label};
 use super::{check_room, invalid, text};
-use crate::engine::Samples;
+use crate::samples::Samples;
 use ::csv::{ReaderBuilder, StringRecord, Terminator, Trim};
 use std::io::{self, Read, Write};
 

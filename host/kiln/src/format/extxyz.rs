@@ -7,8 +7,8 @@
 
 use super::label::{Contents, Label, one_line};
 use super::{check_room, invalid, text};
-use crate::engine::Samples;
-use crate::target_api::{Structure, Target};
+use crate::samples::Samples;
+use crate::target::{Structure, Target};
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 /// Particles of no element: most programs take X for a dummy atom.
@@ -22,7 +22,7 @@ pub struct Writer<'a, W> {
 
 /// Frames of a target.
 struct Frames<'a> {
-    target: &'a dyn Target,
+    target: &'a Target,
     count: usize,
     dimensions: usize,
     convention: String,
@@ -30,7 +30,7 @@ struct Frames<'a> {
 
 impl<'a, W: Write> Writer<'a, W> {
     /// Of a target of particles in at most three dimensions.
-    pub fn new(target: &'a dyn Target, out: W) -> io::Result<Self> {
+    pub fn new(target: &'a Target, out: W) -> io::Result<Self> {
         let Structure::Particles { count, dimensions } = target.structure() else {
             return Err(invalid("an .extxyz holds particles"));
         };
@@ -290,9 +290,9 @@ fn closed(text: &str, close: char) -> Option<(&str, &str)> {
 mod tests {
     use super::super::Writer as _;
     use super::*;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
-    fn named(name: &str) -> Box<dyn Target> {
+    fn named(name: &str) -> Target {
         builtin().into_iter().find(|target| target.name() == name).unwrap()
     }
 
@@ -318,7 +318,7 @@ mod tests {
         let samples = Samples { dim: 8, data: vec![2.0, 0.5, -2.0, 0.25, 0.0, 2.0, -1e-20, -2.0] };
         let dw4 = named("dw4");
         let mut text = Vec::new();
-        let mut writer = Box::new(Writer::new(dw4.as_ref(), &mut text).unwrap());
+        let mut writer = Box::new(Writer::new(&dw4, &mut text).unwrap());
         writer.put(&samples.data).unwrap();
         writer.finish().unwrap();
         let text = String::from_utf8(text).unwrap();
@@ -404,6 +404,6 @@ mod tests {
 
     #[test]
     fn what_is_not_particles_is_refused() {
-        assert!(Writer::new(named("mog40").as_ref(), Vec::new()).is_err());
+        assert!(Writer::new(&named("mog40"), Vec::new()).is_err());
     }
 }

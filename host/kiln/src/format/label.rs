@@ -1,8 +1,8 @@
 //! What a file says of its samples, and whether that is the target they are to be judged by.
 
-use crate::engine::Samples;
 use crate::error::Error;
-use crate::target_api::{Structure, Target};
+use crate::samples::Samples;
+use crate::target::{Structure, Target};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Label {
     ///
     /// # Errors
     /// If the file says that they are of another one.
-    pub fn check(&self, source: &str, target: &dyn Target) -> Result<(), Error> {
+    pub fn check(&self, source: &str, target: &Target) -> Result<(), Error> {
         let (name, title) = (target.name(), target.title());
         if let Some(other) = self.target.as_deref().filter(|other| *other != name) {
             return Err(Error::input(

@@ -5,7 +5,7 @@
 
 use super::label::{Contents, Label};
 use super::{check_room, invalid};
-use crate::engine::Samples;
+use crate::samples::Samples;
 use npyz::{Deserialize, NpyFile, NpyHeader, Order, WriterBuilder};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};

@@ -1,10 +1,10 @@
 //! What holds for files of every format.
 
 use super::*;
-use crate::target::builtin;
+use crate::targets::builtin;
 use std::cell::Cell;
 
-fn named(name: &str) -> Box<dyn Target> {
+fn named(name: &str) -> Target {
     builtin().into_iter().find(|target| target.name() == name).unwrap()
 }
 
@@ -20,15 +20,15 @@ fn every_format_reads_back_the_same_bits() {
     let samples = Samples { dim: 8, data };
     for name in ["a.npy", "a.npz", "a.csv", "B.CSV", "a.extxyz"] {
         let path = place.path().join(name);
-        write(&path, &samples, target.as_ref(), false).unwrap();
+        write(&path, &samples, &target, false).unwrap();
         let back = read(&path).unwrap();
         assert_eq!(back.dim, 8);
         assert_eq!(bits(&back), bits(&samples), "{name}");
         let before = std::fs::read(&path).unwrap();
         let other = Samples { dim: 8, data: vec![1.0; 8] };
-        assert!(write(&path, &other, target.as_ref(), false).unwrap_err().hint().contains("--force"));
+        assert!(write(&path, &other, &target, false).unwrap_err().hint().contains("--force"));
         assert_eq!(std::fs::read(&path).unwrap(), before);
-        write(&path, &samples, target.as_ref(), true).unwrap();
+        write(&path, &samples, &target, true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), before, "{name}: the same samples give the same bytes");
     }
 }
@@ -41,8 +41,8 @@ fn parts_make_the_same_file_as_the_whole() {
     let whole = Samples { dim: 8, data };
     for name in ["npy", "npz", "csv", "extxyz"] {
         let [one, many] = ["one", "many"].map(|file| place.path().join(format!("{file}.{name}")));
-        write(&one, &whole, target.as_ref(), false).unwrap();
-        write_in_parts(&many, 1000, target.as_ref(), false, |put| {
+        write(&one, &whole, &target, false).unwrap();
+        write_in_parts(&many, 1000, &target, false, |put| {
             whole.data.chunks(8 * 77).try_for_each(|part| put(&Samples { dim: 8, data: part.to_vec() }))
         })
         .unwrap();
@@ -57,14 +57,14 @@ fn a_file_that_was_not_finished_is_not_there() {
     let part = Samples { dim: 8, data: vec![0.5; 8] };
     for name in ["npy", "npz", "csv", "extxyz"] {
         let path = place.path().join(format!("x.{name}"));
-        let stopped = write_in_parts(&path, 2, target.as_ref(), false, |put| {
+        let stopped = write_in_parts(&path, 2, &target, false, |put| {
             put(&part)?;
             Err::<(), _>(Error::interrupted("stopped", "go on"))
         });
         assert_eq!(stopped.unwrap_err().exit_code(), 130);
-        let short = write_in_parts(&path, 2, target.as_ref(), false, |put| put(&part));
+        let short = write_in_parts(&path, 2, &target, false, |put| put(&part));
         assert!(short.unwrap_err().to_string().contains("1 samples came where 2"));
-        let other = write_in_parts(&path, 1, target.as_ref(), false, |put| {
+        let other = write_in_parts(&path, 1, &target, false, |put| {
             // A caller that does not look.
             let _ = put(&Samples { dim: 3, data: vec![0.0; 3] });
             Ok(())
@@ -92,7 +92,7 @@ fn what_has_no_room_is_refused_with_the_estimate() {
     let place = tempfile::tempdir().unwrap();
     let target = named("dw4");
     let refused = |name: &str, n: u64, word: &str| {
-        let error = check_space(&place.path().join(name), n, target.as_ref()).unwrap_err();
+        let error = check_space(&place.path().join(name), n, &target).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
         assert_eq!(error.exit_code(), 2);
     };
@@ -101,7 +101,7 @@ fn what_has_no_room_is_refused_with_the_estimate() {
         refused("a.npy", u64::MAX, "samples of DW-4 take 590295810.4 TB, and the disk of '");
         refused("a.csv", u64::MAX, " free");
     }
-    assert!(check_space(&place.path().join("a.npy"), 1000, target.as_ref()).is_ok());
+    assert!(check_space(&place.path().join("a.npy"), 1000, &target).is_ok());
 }
 
 #[test]
@@ -130,18 +130,18 @@ fn a_label_of_another_target_is_refused() {
         particles: Some(particles),
     };
     let ours = label::one_line(&lj13.convention());
-    assert!(label("lj13", &ours, (13, 3)).check("x", lj13.as_ref()).is_ok());
-    assert!(Label::default().check("x", lj13.as_ref()).is_ok());
+    assert!(label("lj13", &ours, (13, 3)).check("x", &lj13).is_ok());
+    assert!(Label::default().check("x", &lj13).is_ok());
     for (label, word) in [
         (label("lj13-pairs-once", &ours, (13, 3)), "of lj13-pairs-once, not of lj13"),
         (label("lj13", "pairs once", (13, 3)), "another convention than LJ-13's: pairs once"),
         (label("lj13", &ours, (3, 13)), "3 particles in 13 dimensions, LJ-13 has 13 in 3"),
     ] {
-        let error = label.check("x", lj13.as_ref()).unwrap_err();
+        let error = label.check("x", &lj13).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
     let particles = Label { particles: Some((16, 2)), ..Label::default() };
-    let error = particles.check("x", named("mw32").as_ref()).unwrap_err();
+    let error = particles.check("x", &named("mw32")).unwrap_err();
     assert!(error.to_string().contains("Many-Well-32 has no particles"), "{error}");
 }
 
@@ -191,7 +191,7 @@ fn no_bytes_make_a_reader_panic_or_hang() {
         [(Format::Npy, "a.npy"), (Format::Npz, "a.npz"), (Format::Csv, "a.csv"), (Format::Extxyz, "a.extxyz")]
     {
         let path = place.path().join(name);
-        write(&path, &samples, target.as_ref(), false).unwrap();
+        write(&path, &samples, &target, false).unwrap();
         files.push((format, std::fs::read(&path).unwrap()));
     }
     let start = std::time::Instant::now();

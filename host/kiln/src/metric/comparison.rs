@@ -5,10 +5,10 @@ use super::chain::{least_effective, worst_r_hat};
 use super::measure;
 use super::observable::Observables;
 use super::origin::Mixing;
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::reference::{Manifest, Method, Reference, shipped};
-use crate::target_api::{Structure, Target};
+use crate::samples::Samples;
+use crate::target::{Structure, Target};
 use serde::{Deserialize, Serialize};
 
 /// Samples with what was measured on each, once.
@@ -35,10 +35,9 @@ pub struct Block<'a> {
 
 impl Set {
     /// Measures every sample with one evaluation of energy and gradient.
-    pub fn of(target: &dyn Target, data: Vec<f32>) -> Self {
+    pub fn of(target: &Target, data: Vec<f32>) -> Self {
         let dim = target.dim().max(1);
-        let (energies, virials) = measure::energies_and_virials(target, &data)
-            .unwrap_or_else(|| (measure::energies(target, &data), Vec::new()));
+        let (energies, virials) = measure::energies_and_virials(target, &data);
         Self { dim, data, energies, virials }
     }
 
@@ -53,7 +52,7 @@ impl Set {
     }
 
     /// How independent the samples are, as so many chains of equal length one after another.
-    pub fn mixing(&self, target: &dyn Target, chains: usize) -> Mixing {
+    pub fn mixing(&self, target: &Target, chains: usize) -> Mixing {
         Mixing::measured(&Observables::of(target.symmetry(), self.dim, &self.data, &self.energies), chains)
     }
 
@@ -104,7 +103,7 @@ const EXACT_SEEDS: [u64; 2] = [0x6b69_6c6e_0001, 0x6b69_6c6e_0002];
 
 impl Comparison {
     /// The exact sampler, where the target has one, otherwise the reference that Kiln ships.
-    pub fn of(target: &dyn Target, n: usize) -> Option<Self> {
+    pub fn of(target: &Target, n: usize) -> Option<Self> {
         Self::exact(target, n).or_else(|| {
             let Reference { samples, manifest } = shipped(target.name())?;
             Self::given(target, samples, "shipped with Kiln", Some(&manifest)).ok()
@@ -112,7 +111,7 @@ impl Comparison {
     }
 
     /// Two sets of `n` from the target's exact sampler.
-    pub fn exact(target: &dyn Target, n: usize) -> Option<Self> {
+    pub fn exact(target: &Target, n: usize) -> Option<Self> {
         let [reference, independent] = EXACT_SEEDS.map(|seed| target.exact_samples(seed, n));
         let facts = Facts {
             source: "exact sampler".into(),
@@ -128,12 +127,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If it holds other coordinates than the target's, fewer than two samples, or energies that are not finite.
-    pub fn given(
-        target: &dyn Target,
-        samples: Samples,
-        source: &str,
-        manifest: Option<&Manifest>,
-    ) -> Result<Self, Error> {
+    pub fn given(target: &Target, samples: Samples, source: &str, manifest: Option<&Manifest>) -> Result<Self, Error> {
         if samples.dim != target.dim() {
             let message =
                 format!("the reference has {} coordinates, {} has {}", samples.dim, target.title(), target.dim());
@@ -186,7 +180,7 @@ impl Comparison {
 
     /// The energy that particles stay below at equilibrium: 0 if the whole reference does, otherwise its greatest
     /// energy, rounded up. `None` for other targets, whose energies have no such scale.
-    pub fn gate(&self, target: &dyn Target) -> Option<f64> {
+    pub fn gate(&self, target: &Target) -> Option<f64> {
         let Structure::Particles { .. } = target.structure() else { return None };
         let greatest = self.reference.energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Some(greatest.max(0.0).ceil())

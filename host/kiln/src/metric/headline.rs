@@ -8,7 +8,7 @@ use super::report::percent;
 use super::statistic::{Mean, median};
 use super::{mixture, wells};
 use crate::reference::shipped;
-use crate::target_api::{Structure, Target};
+use crate::target::{Structure, Target};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -29,7 +29,7 @@ pub struct Headline {
 }
 
 /// The figures that matter most for the target. For particles a median, since one contact can make any mean.
-pub fn headline(target: &dyn Target, samples: &[f32]) -> Headline {
+pub fn headline(target: &Target, samples: &[f32]) -> Headline {
     let dim = target.dim();
     let energies = energies(target, samples);
     let (mean, middle) = (Mean::of(&energies).mean, median(&energies));
@@ -73,7 +73,7 @@ struct Summary {
 }
 
 /// The summary of a target's shipped reference, made once.
-fn summary(target: &dyn Target, dimensions: usize) -> Option<Arc<Summary>> {
+fn summary(target: &Target, dimensions: usize) -> Option<Arc<Summary>> {
     type Summaries = Mutex<HashMap<String, Option<Arc<Summary>>>>;
     static SUMMARIES: OnceLock<Summaries> = OnceLock::new();
     let mut summaries = SUMMARIES.get_or_init(Mutex::default).lock().ok()?;

@@ -10,7 +10,7 @@
 //! independent of its neighbours; what that lowers the virial by, about d/n, is below its error √(2 d/n).) Particles are taken as they are: their
 //! energy does not change when a frame is moved, so that its forces add up to zero and no centre matters.
 
-use crate::target_api::Target;
+use crate::target::Target;
 use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
 
@@ -20,7 +20,7 @@ pub fn finite(row: &[f32]) -> bool {
 }
 
 /// E of every row; NaN where a coordinate is not finite.
-pub fn energies(target: &dyn Target, samples: &[f32]) -> Vec<f64> {
+pub fn energies(target: &Target, samples: &[f32]) -> Vec<f64> {
     let energy = |x: &mut Vec<f64>, row: &[f32]| {
         x.clear();
         x.extend(row.iter().map(|v| f64::from(*v)));
@@ -29,9 +29,9 @@ pub fn energies(target: &dyn Target, samples: &[f32]) -> Vec<f64> {
     samples.par_chunks_exact(target.dim().max(1)).map_init(Vec::new, energy).collect()
 }
 
-/// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each; `None` without a gradient.
-pub fn energies_and_virials(target: &dyn Target, samples: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
-    let (dynamics, dim) = (target.dynamics()?, target.dim().max(1));
+/// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each.
+pub fn energies_and_virials(target: &Target, samples: &[f32]) -> (Vec<f64>, Vec<f64>) {
+    let dim = target.dim().max(1);
     let (centre, others) = centre(target.symmetry(), samples, dim);
     let scratch = || (vec![0.0; dim], vec![0.0; dim]);
     let measured = |(x, gradient): &mut (Vec<f64>, Vec<f64>), row: &[f32]| {
@@ -39,11 +39,11 @@ pub fn energies_and_virials(target: &dyn Target, samples: &[f32]) -> Option<(Vec
             return (f64::NAN, f64::NAN);
         }
         x.iter_mut().zip(row).for_each(|(x, row)| *x = f64::from(*row));
-        let energy = dynamics.energy_and_gradient(x, gradient);
+        let energy = target.energy_and_gradient(x, gradient);
         let virial: f64 = x.iter().zip(&centre).zip(gradient).map(|((x, c), g)| (x - c) * *g).sum();
         (energy, others * virial)
     };
-    Some(samples.par_chunks_exact(dim).map_init(scratch, measured).unzip())
+    samples.par_chunks_exact(dim).map_init(scratch, measured).unzip()
 }
 
 /// The mean of all finite rows, and how many times as far from the mean of all others a row is: n/(n - 1), unknown for a
@@ -68,7 +68,7 @@ fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> (Vec<f64>, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
     #[test]
     fn a_coordinate_that_is_not_finite_has_no_energy_in_any_target() {
@@ -77,8 +77,8 @@ mod tests {
             for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
                 let mut rows: Vec<f32> = (0..2 * dim).map(|k| 0.1 * (k * k % 17) as f32).collect();
                 rows[dim + dim / 2] = bad;
-                let both = energies_and_virials(target.as_ref(), &rows).unwrap().0;
-                for energies in [energies(target.as_ref(), &rows), both] {
+                let both = energies_and_virials(&target, &rows).0;
+                for energies in [energies(&target, &rows), both] {
                     assert!(energies[0].is_finite() && energies[1].is_nan(), "{}, {bad}", target.name());
                 }
             }

@@ -19,7 +19,7 @@
 
 use super::measure::finite;
 use super::statistic::median;
-use crate::target_api::Target;
+use crate::target::Target;
 use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
 use std::ops::AddAssign;
@@ -57,20 +57,20 @@ pub fn score(symmetry: Symmetry, samples: &[f32], energies: &[f64], gradients: &
     stein(symmetry, samples, energies, gradients).score()
 }
 
-/// The same with energies and gradients from the target's true energy, one evaluation a sample; `None` without gradient.
-pub fn judge(target: &dyn Target, samples: &[f32]) -> Option<Stein> {
-    let (dynamics, dim) = (target.dynamics()?, target.dim().max(1));
+/// The same with energies and gradients from the target's true energy, one evaluation a sample.
+pub fn judge(target: &Target, samples: &[f32]) -> Stein {
+    let dim = target.dim().max(1);
     let mut gradients = vec![0.0; samples.len() / dim * dim];
     let rows = gradients.par_chunks_exact_mut(dim).zip(samples.par_chunks_exact(dim));
     let energies: Vec<f64> = rows
         .map_init(Vec::new, |x, (gradient, row)| {
             x.clear();
             x.extend(row.iter().map(|v| f64::from(*v)));
-            let energy = dynamics.energy_and_gradient(x, gradient);
+            let energy = target.energy_and_gradient(x, gradient);
             if finite(row) { energy } else { f64::NAN }
         })
         .collect();
-    Some(stein(target.symmetry(), samples, &energies, &gradients))
+    stein(target.symmetry(), samples, &energies, &gradients)
 }
 
 /// A sample with what is known of it.
@@ -299,17 +299,17 @@ pub fn free_energy(symmetry: Symmetry, samples: &[f32], energies: &[f64]) -> f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Samples;
     use crate::polish::polish;
-    use crate::target::builtin;
+    use crate::samples::Samples;
+    use crate::targets::builtin;
 
     const N: usize = 2000;
 
-    fn target(name: &str) -> Box<dyn Target> {
+    fn target(name: &str) -> Target {
         builtin().into_iter().find(|target| target.name() == name).unwrap()
     }
 
-    fn exact(of: &dyn Target) -> Vec<f32> {
+    fn exact(of: &Target) -> Vec<f32> {
         of.exact_samples(1, N).unwrap_or_else(|| {
             // Long chains from scattered starts.
             let wells = target("mw32").exact_samples(2, N).unwrap();
@@ -320,16 +320,16 @@ mod tests {
         })
     }
 
-    fn score(target: &dyn Target, samples: &[f32]) -> f64 {
-        judge(target, samples).unwrap().score()
+    fn score(target: &Target, samples: &[f32]) -> f64 {
+        judge(target, samples).score()
     }
 
-    fn free(target: &dyn Target, samples: &[f32]) -> f64 {
+    fn free(target: &Target, samples: &[f32]) -> f64 {
         free_energy(target.symmetry(), samples, &crate::metric::suite::energies(target, samples))
     }
 
     /// The rows with the lowest energies, `keep` of them, repeated.
-    fn lowest(target: &dyn Target, samples: &[f32], keep: usize) -> Vec<f32> {
+    fn lowest(target: &Target, samples: &[f32], keep: usize) -> Vec<f32> {
         let energies = crate::metric::suite::energies(target, samples);
         let mut order: Vec<usize> = (0..energies.len()).collect();
         order.sort_by(|a, b| energies[*a].total_cmp(&energies[*b]));
@@ -341,7 +341,7 @@ mod tests {
     fn exact_samples_score_best() {
         for name in ["dw4", "mw32"] {
             let target = target(name);
-            let target = target.as_ref();
+            let target = &target;
             let samples = exact(target);
             let best = score(target, &samples);
             assert!(best < 0.08, "{name}: {best}");
@@ -364,25 +364,25 @@ mod tests {
     #[test]
     fn contacts_count_by_their_share_not_by_their_size() {
         let target = target("dw4");
-        let mut samples = exact(target.as_ref());
-        let before = score(target.as_ref(), &samples);
+        let mut samples = exact(&target);
+        let before = score(&target, &samples);
         for row in 0..10 {
             samples[8 * row..8 * row + 8].iter_mut().for_each(|x| *x *= 1e4);
         }
         samples[80..88].fill(f32::NAN);
-        let stein = judge(target.as_ref(), &samples).unwrap();
+        let stein = judge(&target, &samples);
         assert!(
             (stein.lost - 11.0 / N as f64).abs() < 1e-12 && (stein.score() - before).abs() < 0.02,
             "{stein:?} {before}"
         );
         let none = vec![f32::NAN; 8 * 100];
-        assert_eq!(score(target.as_ref(), &none), 3.0);
+        assert_eq!(score(&target, &none), 3.0);
     }
 
     #[test]
     fn missing_modes_show_in_the_free_energy_alone() {
         let target = target("mw32");
-        let target = target.as_ref();
+        let target = &target;
         let samples = exact(target);
         let mut right = samples.clone();
         right.chunks_exact_mut(2).for_each(|pair| pair[0] = pair[0].abs());

@@ -6,10 +6,10 @@ use super::observable::Observables;
 use super::origin::{Mixing, Origin};
 use super::report::{Cost, Report};
 use super::trial::Trial;
-use crate::engine::Samples;
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
-use crate::target_api::Target;
+use crate::samples::Samples;
+use crate::target::Target;
 
 pub use super::headline::{Headline, headline};
 pub use super::measure::energies;
@@ -55,19 +55,13 @@ impl Effort {
 ///
 /// # Errors
 /// If the samples have other coordinates than the target, or there are none.
-pub fn evaluate(
-    target: &dyn Target,
-    samples: &Samples,
-    seed: u64,
-    source: &str,
-    effort: Effort,
-) -> Result<Report, Error> {
+pub fn evaluate(target: &Target, samples: &Samples, seed: u64, source: &str, effort: Effort) -> Result<Report, Error> {
     let comparison = Comparison::of(target, samples.len());
     judge(target, samples, &Origin::draws(source, seed), comparison.as_ref(), None, effort, &Silent)
 }
 
 /// How independent samples in a file's order are, as so many chains of equal length one after another.
-pub fn mixing(target: &dyn Target, samples: &Samples, chains: usize) -> Mixing {
+pub fn mixing(target: &Target, samples: &Samples, chains: usize) -> Mixing {
     let energies = energies(target, &samples.data);
     Mixing::measured(&Observables::of(target.symmetry(), samples.dim, &samples.data, &energies), chains)
 }
@@ -80,7 +74,7 @@ pub fn mixing(target: &dyn Target, samples: &Samples, chains: usize) -> Mixing {
 /// # Errors
 /// If the samples have other coordinates than the target, or there are none.
 pub fn judge(
-    target: &dyn Target,
+    target: &Target,
     samples: &Samples,
     origin: &Origin,
     comparison: Option<&Comparison>,
@@ -110,8 +104,8 @@ pub fn judge(
     let (rows, notes) = (trial.rows, trial.notes);
     let reference = comparison.map_or(0, |c| c.reference.len() + c.independent.as_ref().map_or(0, Set::len));
     Ok(Report {
-        target: target.title(),
-        convention: target.convention(),
+        target: target.title().into(),
+        convention: target.convention().into(),
         source: origin.source.clone(),
         seed: origin.seed,
         mixing: origin.mixing.clone(),
@@ -133,42 +127,45 @@ pub fn judge(
 mod tests {
     use super::*;
     use crate::polish::polish;
-    use crate::target::{Problem, builtin};
-    use crate::target_api::Structure;
+    use crate::target::Structure;
+    use crate::target::Target;
+    use crate::targets::builtin;
     use kiln_core::random::{Purpose, Randomness, Stream};
     use kiln_core::{Energy, Scalar};
 
-    /// A Gaussian of unit width around ±5 on a line, drawn by a small generator of our own.
+    /// A Gaussian of unit width around ±5 on a line.
     struct Pair;
 
-    impl Target for Pair {
-        fn name(&self) -> &str {
-            "pair"
-        }
-        fn summary(&self) -> String {
-            "two Gaussians".into()
-        }
-        fn convention(&self) -> String {
-            "E = -log p".into()
-        }
+    impl<S: Scalar> Energy<S> for Pair {
         fn dim(&self) -> usize {
             1
         }
-        fn energy(&self, x: &[f64]) -> f64 {
-            let terms = [-5.0, 5.0].map(|m: f64| (-0.5 * (x[0] - m).powi(2)).exp());
-            -(0.5 * (terms[0] + terms[1]) / (2.0 * std::f64::consts::PI).sqrt()).ln()
+        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+            let [left, right] = [-5.0, 5.0].map(|m| x[0] - S::constant(m));
+            // The weight of the left one, by the difference of both exponents: 10 x.
+            let weight = (-(S::constant(10.0) * x[0])).sigmoid();
+            gradient[0] = weight * left + (S::one() - weight) * right;
+            self.energy(x)
         }
-        fn exact_samples(&self, seed: u64, n: usize) -> Option<Vec<f32>> {
-            Some(pair(seed, n, 1.0))
-        }
-        fn structure(&self) -> Structure {
-            Structure::Mixture { means: vec![-5.0, 5.0], sd: 1.0 }
-        }
-        fn mean_energy(&self) -> Option<f64> {
-            Some(2.0_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln())
+        fn energy(&self, x: &[S]) -> S {
+            let [left, right] = [-5.0, 5.0].map(|m| (S::constant(-0.5) * (x[0] - S::constant(m)).square()).exp());
+            -(S::constant(0.5 / std::f64::consts::TAU.sqrt()) * (left + right)).ln()
         }
     }
 
+    fn pair_target() -> Target {
+        Target::new("pair", Pair)
+            .described("pair", "two Gaussians", "E = -log p")
+            .structured(Structure::Mixture { means: vec![-5.0, 5.0], sd: 1.0 })
+            .with_mean_energy(2.0_f64.ln() + 0.5 * (std::f64::consts::TAU * std::f64::consts::E).ln())
+            .sampled(|stream| {
+                let u: f64 = stream.uniform();
+                let z: f64 = stream.normal();
+                vec![if u < 0.5 { z - 5.0 } else { z + 5.0 }]
+            })
+    }
+
+    /// Samples of it or of another width, drawn by a small generator of our own.
     fn pair(seed: u64, n: usize, sd: f64) -> Vec<f32> {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut uniform = || {
@@ -186,7 +183,7 @@ mod tests {
     const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true };
 
     fn report(data: Vec<f32>) -> Report {
-        evaluate(&Pair, &Samples { dim: 1, data }, 0, "a test", EFFORT).unwrap()
+        evaluate(&pair_target(), &Samples { dim: 1, data }, 0, "a test", EFFORT).unwrap()
     }
 
     #[test]
@@ -213,18 +210,18 @@ mod tests {
         let mut broken = pair(9, 2000, 1.0);
         broken[3] = f32::NAN;
         assert_eq!(report(broken).value("samples with non-finite energy"), Some(1.0));
-        assert!(evaluate(&Pair, &Samples { dim: 2, data: vec![0.0; 4] }, 0, "a test", EFFORT).is_err());
+        assert!(evaluate(&pair_target(), &Samples { dim: 2, data: vec![0.0; 4] }, 0, "a test", EFFORT).is_err());
     }
 
     /// Samples of DW-4 by long MALA chains from scattered starts, independent of each other.
-    fn double_wells(seed: u64, n: usize) -> (Box<dyn Target>, Samples) {
+    fn double_wells(seed: u64, n: usize) -> (Target, Samples) {
         let target = builtin().into_iter().find(|target| target.name() == "dw4").unwrap();
         let mut samples = Samples { dim: 8, data: pair(seed, 8 * n, 1.0).iter().map(|x| 0.5 * x).collect() };
-        polish(target.as_ref(), &mut samples, 4000, seed).unwrap();
+        polish(&target, &mut samples, 4000, seed).unwrap();
         (target, samples)
     }
 
-    fn judged(target: &dyn Target, samples: &Samples, reference: &Samples) -> Report {
+    fn judged(target: &Target, samples: &Samples, reference: &Samples) -> Report {
         let comparison = Comparison::given(target, reference.clone(), "chains", None).unwrap();
         let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true };
         judge(target, samples, &Origin::draws("a test", 1), Some(&comparison), None, effort, &Silent).unwrap()
@@ -236,7 +233,7 @@ mod tests {
         let cut =
             |rows: std::ops::Range<usize>| Samples { dim: 8, data: all.data[8 * rows.start..8 * rows.end].to_vec() };
         let (samples, reference) = (cut(0..1000), cut(1000..2000));
-        let target = target.as_ref();
+        let target = &target;
         let report = judged(target, &samples, &reference);
         for row in &report.rows {
             let spread = 5.0 * row.sd.unwrap_or(0.05).max(row.floor_sd.unwrap_or(0.0)).max(0.02);
@@ -266,7 +263,7 @@ mod tests {
         let (target, samples) = double_wells(6, 400);
         let origin = Origin { polishing: 4000, ..Origin::draws("a test", 1) };
         let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true };
-        let report = judge(target.as_ref(), &samples, &origin, None, Some(0.0), effort, &Silent).unwrap();
+        let report = judge(&target, &samples, &origin, None, Some(0.0), effort, &Silent).unwrap();
         assert_eq!(report.rows[0].energy_evaluations, 4400);
         assert!(report.rows.iter().all(|row| row.floor.is_none() && row.energy_evaluations >= 4000));
         assert_eq!(report.cost.judging, 400);
@@ -275,16 +272,22 @@ mod tests {
     /// N(50, 1) in a hundred coordinates.
     struct Far;
 
-    impl<S: Scalar> Energy<S, 100> for Far {
-        fn energy_and_gradient(&self, x: &[S; 100], gradient: &mut [S; 100]) -> S {
-            *gradient = x.map(|x| x - S::constant(50.0));
-            gradient.iter().fold(S::zero(), |sum, d| sum + S::constant(0.5) * *d * *d)
+    impl<S: Scalar> Energy<S> for Far {
+        fn dim(&self) -> usize {
+            100
+        }
+        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+            gradient.iter_mut().zip(x).for_each(|(gradient, x)| *gradient = *x - S::constant(50.0));
+            self.energy(x)
+        }
+        fn energy(&self, x: &[S]) -> S {
+            x.iter().fold(S::zero(), |sum, x| sum + S::constant(0.5) * (*x - S::constant(50.0)).square())
         }
     }
 
     #[test]
     fn the_virial_of_exact_samples_far_from_the_origin_is_sharp() {
-        let target = Problem::new("far", Far);
+        let target = Target::new("far", Far);
         let mut noise = vec![0.0_f64; 100 * 10_000];
         Stream::new(3, Purpose::Test, 0).fill_normal(&mut noise);
         let samples = Samples { dim: 100, data: noise.iter().map(|xi| (50.0 + xi) as f32).collect() };
@@ -305,17 +308,17 @@ mod tests {
         };
         // Rows of a chain that was elsewhere at first: in the narrow half of all energies.
         let mut samples = cut(0..2000);
-        let all = energies(target.as_ref(), &samples.data);
+        let all = energies(&target, &samples.data);
         let mut order: Vec<usize> = (0..2000).collect();
         order.sort_by(|a, b| all[*a].total_cmp(&all[*b]));
         samples.data = order.iter().flat_map(|row| samples.data[8 * row..8 * row + 8].to_vec()).collect();
         let judged = |fraction: f64, theirs: f64| {
             let mixing = Mixing { effective_fraction: fraction, r_hat: Some(1.2), ..Mixing::independent() };
             let origin = Origin { mixing, ..Origin::draws("a chain", 1) };
-            let mut comparison = Comparison::given(target.as_ref(), cut(2000..4000), "chains", None).unwrap();
+            let mut comparison = Comparison::given(&target, cut(2000..4000), "chains", None).unwrap();
             comparison.facts.mixing.effective_fraction = theirs;
             let effort = Effort { n: 1000, distance_n: 100, repeats: 1, geometric: false };
-            let report = judge(target.as_ref(), &samples, &origin, Some(&comparison), None, effort, &Silent).unwrap();
+            let report = judge(&target, &samples, &origin, Some(&comparison), None, effort, &Silent).unwrap();
             let sd = |metric: &str| {
                 let row = report.rows.iter().find(|row| row.metric == metric).unwrap();
                 (row.sd.unwrap(), row.floor_sd)
@@ -334,6 +337,6 @@ mod tests {
 
     #[test]
     fn the_headline_names_the_figures() {
-        assert!(headline(&Pair, &pair(9, 2000, 1.0)).text.contains("2 of 2 modes"));
+        assert!(headline(&pair_target(), &pair(9, 2000, 1.0)).text.contains("2 of 2 modes"));
     }
 }

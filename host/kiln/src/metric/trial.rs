@@ -11,14 +11,14 @@ use super::suite::Effort;
 use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
 use super::{mixture, wells};
 use crate::progress::{Counted, Part, Progress, Weight};
-use crate::target_api::{Structure, Target};
+use crate::target::{Structure, Target};
 use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
 
 /// One evaluation under way.
 pub struct Trial<'a> {
     /// What the samples are of.
-    pub target: &'a dyn Target,
+    pub target: &'a Target,
     /// Where they come from.
     pub origin: &'a Origin,
     /// The samples, measured.

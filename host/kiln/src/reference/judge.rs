@@ -1,12 +1,11 @@
 //! What is measured on frames: energy, distances, the virial, and how well chains agree on them.
 
 use super::manifest::{Observable, Virial};
-use crate::error::Error;
 use crate::metric::chain;
 use crate::metric::measure::energies_and_virials;
 use crate::metric::observable::Observables;
 use crate::metric::statistic::Mean;
-use crate::target_api::Target;
+use crate::target::Target;
 
 /// Observables of frames in the order of the chains: name and one value a frame, the virial last.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,18 +16,13 @@ pub struct Traces {
 }
 
 /// Measures the [`Observables`] and the virial of frames (n, dim).
-///
-/// # Errors
-/// If the target has no dynamics.
-pub fn observe(target: &dyn Target, frames: &[f32]) -> Result<Traces, Error> {
+pub fn observe(target: &Target, frames: &[f32]) -> Traces {
     let (dim, symmetry) = (target.dim(), target.symmetry());
-    let (energies, virials) = energies_and_virials(target, frames).ok_or_else(|| {
-        Error::input(format!("{} has no gradient to judge frames by", target.title()), "choose one of `kiln targets`")
-    })?;
+    let (energies, virials) = energies_and_virials(target, frames);
     let watched = Observables::of(symmetry, dim, frames, &energies);
     let names = (0..watched.count()).map(|at| watched.name(at)).chain(["virial".into()]).collect();
     let values = (0..watched.count()).map(|at| watched.values(at)).chain([virials]).collect();
-    Ok(Traces { names, values, free: symmetry.free_coordinates(dim) })
+    Traces { names, values, free: symmetry.free_coordinates(dim) }
 }
 
 impl Traces {
@@ -71,24 +65,21 @@ impl Traces {
 
 /// The virial of independent samples (n, dim): a sampler of another distribution, or of another convention of the
 /// energy, misses it.
-///
-/// # Errors
-/// If the target has no dynamics.
-pub fn virial(target: &dyn Target, samples: &[f32]) -> Result<Virial, Error> {
-    let traces = observe(target, samples)?;
+pub fn virial(target: &Target, samples: &[f32]) -> Virial {
+    let traces = observe(target, samples);
     let mean = Mean::of(traces.virials());
-    Ok(Virial::of(mean.mean, mean.standard_error(), traces.free as f64))
+    Virial::of(mean.mean, mean.standard_error(), traces.free as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::builtin;
+    use crate::targets::builtin;
 
     #[test]
     fn frames_that_never_change_are_not_remembered_for_the_shortest_time() {
         let target = builtin().into_iter().find(|target| target.name() == "mog40").unwrap();
-        let traces = observe(target.as_ref(), &[1.0, 2.0].repeat(400)).unwrap();
+        let traces = observe(&target, &[1.0, 2.0].repeat(400));
         assert!(traces.memory(100).is_nan());
         let virial = traces.virial(100);
         assert!(virial.standard_error.is_nan() && virial.z.is_nan() && !virial.holds());

@@ -282,13 +282,7 @@ impl<'a> LadderPack<'a> {
 }
 
 /// Two states change places where the mask holds; energies and gradients are scaled to the temperatures they arrive at.
-fn exchange(
-    mask: <Pack as Scalar>::Mask,
-    cold: &mut State<Points>,
-    down: Pack,
-    hot: &mut State<Points>,
-    up: Pack,
-) {
+fn exchange(mask: <Pack as Scalar>::Mask, cold: &mut State<Points>, down: Pack, hot: &mut State<Points>, up: Pack) {
     let swap = |a: &mut Pack, to_a: Pack, b: &mut Pack, to_b: Pack| {
         (*a, *b) = (Pack::select(mask, to_a * *b, *a), Pack::select(mask, to_b * *a, *b));
     };
