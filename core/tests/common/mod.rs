@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod artifacts;
+pub mod by_value;
 pub mod exact;
 pub mod fixed;
 pub mod golden;
