@@ -15,6 +15,7 @@ pub mod kernels;
 pub mod layout;
 pub mod particles;
 pub mod quantised;
+pub mod rows;
 pub mod statistics;
 pub mod targets;
 
