@@ -3,12 +3,13 @@
 
 mod common;
 
+use common::by_value::{anneal, resample};
 use common::exact::{Line, Wells};
 use common::statistics::{Moments, chi_square_ratio};
 use common::targets::{DoubleWell, RightHalf};
 use common::tolerance;
 use kiln_core::dynamics::annealing::{self, Residual};
-use kiln_core::dynamics::{Info, Kernel, State, hmc, importance, langevin};
+use kiln_core::dynamics::{Info, Kernel, State, Workspace, hmc, importance, langevin};
 use kiln_core::energy::{Gaussian, MANY_WELL_32_LOG_Z, ManyWell};
 use kiln_core::random::{Purpose, Randomness, Stream, Streams};
 use kiln_core::{Energy, Lanes, Scalar};
@@ -16,7 +17,7 @@ use kiln_core::{Energy, Lanes, Scalar};
 const L: usize = 16;
 type Pack = Lanes<L>;
 
-fn gaussian<const N: usize>(mean: f64, width: f64) -> Gaussian<Pack, N> {
+fn gaussian<const N: usize>(mean: f64, width: f64) -> Gaussian<[Pack; N]> {
     Gaussian { mean: [Pack::constant(mean); N], standard_deviation: Pack::constant(width) }
 }
 
@@ -29,8 +30,8 @@ fn mala(h: f64) -> langevin::Params<Pack> {
 }
 
 /// Weights and acceptance of `count` particles.
-fn weights<E: Energy<Pack, N>, K: Kernel<Pack, N>, const N: usize>(
-    reference: &Gaussian<Pack, N>,
+fn weights<E: Energy<Pack>, K: Kernel<[Pack; N]>, const N: usize>(
+    reference: &Gaussian<[Pack; N]>,
     target: &E,
     levels: u32,
     kernel: K,
@@ -40,7 +41,7 @@ fn weights<E: Energy<Pack, N>, K: Kernel<Pack, N>, const N: usize>(
     let (mut log_weights, mut acceptance) = (Vec::new(), 0.0);
     for pack in 0..count / L as u64 {
         let mut rng = Streams::<L>::new(31, Purpose::Test, core::array::from_fn(|i| pack * L as u64 + i as u64));
-        let (particle, report) = annealing::run(&mut rng, reference, target, &params);
+        let (particle, report) = anneal(&mut rng, (&reference.mean, reference.standard_deviation), target, &params);
         log_weights.extend(particle.log_weight.0.map(f64::from));
         acceptance += report.acceptance.0.iter().map(|a| f64::from(*a)).sum::<f64>();
     }
@@ -54,7 +55,7 @@ fn gaussian_z() -> f64 {
 }
 
 /// How many standard errors the mean weight lies from Z, for a Gaussian target away from the reference.
-fn gaussian_case<K: Kernel<Pack, 3>>(levels: u32, kernel: K) -> f64 {
+fn gaussian_case<K: Kernel<[Pack; 3]>>(levels: u32, kernel: K) -> f64 {
     let (log_weights, acceptance) = weights(&gaussian(0.0, 1.2), &gaussian::<3>(0.8, 0.5), levels, kernel, 131_072);
     assert!(levels == 1 || (0.3..=1.0).contains(&acceptance), "{acceptance}");
     Moments::of(log_weights.iter().map(|l| l.exp())).z(gaussian_z())
@@ -79,14 +80,15 @@ fn mean_weight_is_unbiased_on_a_gaussian() {
 fn unadjusted_transitions_are_biased() {
     #[derive(Clone, Copy)]
     struct Unadjusted(langevin::Params<Pack>);
-    impl<const N: usize> Kernel<Pack, N> for Unadjusted {
-        fn step<R: Randomness<Pack>, E: Energy<Pack, N>>(
+    impl<const N: usize> Kernel<[Pack; N]> for Unadjusted {
+        fn step<R: Randomness<Pack>, E: Energy<Pack> + ?Sized>(
             &self,
             rng: &mut R,
-            state: &mut State<Pack, N>,
+            state: &mut State<[Pack; N]>,
             energy: &E,
+            workspace: &mut Workspace<[Pack; N]>,
         ) -> Info<Pack> {
-            langevin::ula_step(rng, state, &self.0, energy)
+            langevin::ula_step(rng, state, &self.0, energy, workspace)
         }
     }
     let z = gaussian_case(10, Unadjusted(mala(0.1)));
@@ -97,7 +99,7 @@ fn unadjusted_transitions_are_biased() {
 #[test]
 fn annealing_raises_the_effective_sample_size() {
     let ess = |levels| {
-        let (mut w, _) = weights(&gaussian(0.0, 1.2), &gaussian::<3>(0.8, 0.5), levels, hmc(0.4, 1), 16_384);
+        let (mut w, _) = weights(&gaussian::<3>(0.0, 1.2), &gaussian::<3>(0.8, 0.5), levels, hmc(0.4, 1), 16_384);
         importance::normalise(&mut w).effective_sample_size / 16_384.0
     };
     let sizes = [1, 10, 40, 160].map(ess);
@@ -148,14 +150,14 @@ fn log_z_of_one_well() {
 #[test]
 fn energies_that_are_not_finite_have_no_weight() {
     let (width, levels) = (1.5, 8);
-    let reference = gaussian::<1>(0.2, width);
+    let (y, v) = ([Pack::constant(0.2)], Pack::constant(width));
     let params = annealing::Params { levels, kernel: hmc(0.4, 1) };
     let (mut values, mut divergences) = (Moments::default(), 0.0);
     for pack in 0..8192 {
         let mut rng = Streams::<L>::new(33, Purpose::Test, core::array::from_fn(|i| pack * L as u64 + i as u64));
-        let (particle, report) = annealing::run(&mut rng, &reference, &RightHalf(DoubleWell), &params);
+        let (particle, report) = anneal(&mut rng, (&y, v), &RightHalf(DoubleWell), &params);
         divergences += report.divergences.0.iter().map(|d| f64::from(*d)).sum::<f64>();
-        for (log_weight, x) in particle.log_weight.0.into_iter().zip(particle.position[0].0) {
+        for (log_weight, x) in particle.log_weight.0.into_iter().zip(particle.state.position[0].0) {
             assert_eq!(log_weight.is_finite(), x >= 0.0, "{x} {log_weight}");
             values.add(if log_weight.is_finite() { f64::from(log_weight).exp() } else { 0.0 });
         }
@@ -208,7 +210,7 @@ fn resampling_follows_the_weights() {
     let mut counts = [0; 5];
     let mut rng = Stream::new(35, Purpose::Test, 0);
     for _ in 0..300_000 {
-        let [first, second] = importance::resample(&mut rng, &particles, &weights);
+        let [first, second] = resample(&mut rng, &particles, &weights);
         assert_eq!(first, -second);
         counts[first as usize] += 1;
     }

@@ -5,12 +5,13 @@ mod common;
 
 use common::exact::{Exact, Wells, gradient, levels, mog};
 use common::golden::assert_close;
+use common::rows::{Number, bits};
 use common::statistics::{Moments, kolmogorov_smirnov_ratio};
 use common::targets::{Case, DoubleWell, RightHalf, Visitor, every_energy};
 use common::tolerance;
-use kiln_core::Energy;
 use kiln_core::energy::{GaussianMixture, InvalidMixture, ManyWell, mog40};
 use kiln_core::random::{Purpose, Stream};
+use kiln_core::{Energy, Lanes};
 
 const POINTS: u64 = 50;
 
@@ -55,6 +56,69 @@ impl Visitor for SameValue {
 #[test]
 fn both_methods_give_the_same_energy() {
     every_energy(&mut SameValue);
+}
+
+/// To the bit: samplers compare the one with the other.
+struct SameBits;
+impl SameBits {
+    fn check<S: Number, C: Case<N>, const N: usize>() {
+        let energy = C::at::<S>();
+        for index in 0..POINTS {
+            let points: [[f64; N]; 16] = core::array::from_fn(|lane| C::point(16 * index + lane as u64));
+            let x: [S; N] = core::array::from_fn(|i| S::pack(|lane| points[lane][i]));
+            let both = energy.energy_and_gradient(&x, &mut [S::zero(); N]);
+            assert_eq!(bits(&[energy.energy(&x)]), bits(&[both]), "{}", C::NAME);
+        }
+    }
+}
+impl Visitor for SameBits {
+    fn visit<C: Case<N>, const N: usize>(&mut self) {
+        Self::check::<f32, C, N>();
+        Self::check::<f64, C, N>();
+        Self::check::<Lanes<16>, C, N>();
+    }
+}
+
+#[test]
+fn both_methods_give_the_same_bits() {
+    every_energy(&mut SameBits);
+}
+
+/// The dimension is the registry's, and slices of another length are refused with a message that says so.
+struct Lengths;
+impl Lengths {
+    fn check<S: Number, C: Case<N>, const N: usize>() {
+        let energy = C::at::<S>();
+        assert_eq!(energy.dim(), N, "{}", C::NAME);
+        for (point, gradient) in [(N - 1, N), (N + 1, N), (N, N - 1), (N, N + 1), (2 * N, 2 * N), (0, 0)] {
+            let x = vec![S::constant(0.3); point];
+            let both = || energy.energy_and_gradient(&x, &mut vec![S::zero(); gradient]);
+            refuses(&format!("{} with {point} and {gradient}", C::NAME), both);
+            if point != N {
+                refuses(&format!("{} with {point}", C::NAME), || energy.energy(&x));
+            }
+        }
+        let mut g = vec![S::zero(); N];
+        energy.energy_and_gradient(&vec![S::constant(0.3); N], &mut g);
+    }
+}
+impl Visitor for Lengths {
+    fn visit<C: Case<N>, const N: usize>(&mut self) {
+        Self::check::<f32, C, N>();
+        Self::check::<f64, C, N>();
+        Self::check::<Lanes<16>, C, N>();
+    }
+}
+
+fn refuses<S>(what: &str, work: impl FnOnce() -> S) {
+    let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) else { panic!("{what} passes") };
+    let message = panic.downcast_ref::<&str>().copied();
+    assert_eq!(message, Some("a point must have as many coordinates as the energy"), "{what}");
+}
+
+#[test]
+fn slices_of_another_length_are_refused() {
+    every_energy(&mut Lengths);
 }
 
 struct SinglePrecision {

@@ -11,7 +11,7 @@ use kiln_core::energy::{
 };
 use kiln_core::network::{Layer, Mlp};
 
-fn check<E: Energy<f64, N>, const N: usize>(energy: &E, golden: &Golden, relative: f64) {
+fn check<E: Energy<f64>, const N: usize>(energy: &E, golden: &Golden, relative: f64) {
     let points = golden.rows::<N>(&["x"]);
     let (energies, gradients) = (golden.numbers(&["energy"]), golden.rows::<N>(&["grad"]));
     assert_eq!((points.len(), energies.len(), gradients.len()), (64, 64, 64));
@@ -32,8 +32,8 @@ fn mog40_agrees() {
     let golden = golden::mog40();
     let single = golden::mog40_target().numbers(&["std"])[0];
     let published = GaussianMixture::new(*mog40().means(), [1.0 / 40.0; 40], [single; 40]).expect("valid");
-    check(&published, &golden, tolerance::GOLDEN);
-    check(&mog40(), &golden, tolerance::MOG40_SINGLE_WIDTH);
+    check::<_, 2>(&published, &golden, tolerance::GOLDEN);
+    check::<_, 2>(&mog40(), &golden, tolerance::MOG40_SINGLE_WIDTH);
     assert!((MOG40_STANDARD_DEVIATION / single - 1.0).abs() < 5e-8);
 }
 
@@ -54,14 +54,14 @@ fn mog40_target_is_the_published_one() {
 #[test]
 fn many_well_32_agrees() {
     let golden = golden::mw32();
-    check(&ManyWell::<32>, &golden, tolerance::GOLDEN);
+    check::<_, 32>(&ManyWell::<32>, &golden, tolerance::GOLDEN);
     assert_close("log Z", MANY_WELL_32_LOG_Z, golden.numbers(&["log_Z"])[0], tolerance::GOLDEN);
     assert_close("log Z of wells", 16.0 * ManyWell::<32>::LOG_Z, MANY_WELL_32_LOG_Z, tolerance::GOLDEN);
 }
 
 /// Particles: forces of pairs cancel, so a gradient's error is relative to its largest component. Close contacts, where
 /// it reaches 10³⁸, are among the points.
-fn check_particles<E: Energy<f64, N>, const N: usize>(energy: &E, golden: &Golden, convention: &[&str], rows: usize) {
+fn check_particles<E: Energy<f64>, const N: usize>(energy: &E, golden: &Golden, convention: &[&str], rows: usize) {
     let key = |last| [convention, &[last]].concat();
     let points = golden.rows::<N>(&["x"]);
     let (energies, gradients) = (golden.numbers(&key("energy")), golden.rows::<N>(&key("grad")));

@@ -6,7 +6,7 @@ mod common;
 use common::exact::{Exact, Line, Mixture, splat};
 use common::kernels::{MalaWithoutCorrection, Move, MoveVisitor, Ula, chains, every_kernel};
 use common::statistics::{Moments, flux_asymmetry, kolmogorov_smirnov_ratio, normal_distribution};
-use common::targets::{DoubleWell, RightHalf, three_modes};
+use common::targets::{DoubleWell, RightHalf, leaked, three_modes};
 use common::tolerance;
 use kiln_core::Lanes;
 use kiln_core::diffusion::Posterior;
@@ -19,10 +19,10 @@ type Pack = Lanes<L>;
 const EFFORT: (u64, u32) = (65_536, 300);
 
 /// A tempered double well with a weak Gaussian factor, and its exact distribution right of `low`.
-fn double_well(low: f64) -> (Posterior<DoubleWell, Pack, 1>, Line) {
+fn double_well(low: f64) -> (Posterior<'static, DoubleWell, [Pack; 1]>, Line) {
     let (y, v, beta) = (0.3, 1.5, 0.8);
     let energy = |x: f64| beta * (x.powi(4) - 2.0 * x * x - 0.5 * x) + (x - y).powi(2) / (2.0 * v * v);
-    let posterior = Posterior::new(DoubleWell, splat([y]), splat([v])[0]);
+    let posterior = Posterior::new(DoubleWell, leaked(splat([y])), splat([v])[0]);
     let [beta] = splat([beta]);
     (Posterior { beta, ..posterior }, Line::new(low, 3.7, 7401, energy))
 }
@@ -48,7 +48,7 @@ fn on_double_well<M: Move>(length: f64) -> f64 {
 fn on_gaussian<M: Move>(length: f64) -> f64 {
     let target = Gaussian { mean: splat([1.0, -0.5]), standard_deviation: splat([0.8])[0] };
     let (y, v) = ([-0.4, 0.6], 1.1);
-    let posterior = Posterior::new(target, splat(y), splat([v])[0]);
+    let posterior = Posterior::new(target, leaked(splat(y)), splat([v])[0]);
     let out = chains::<M, _, 2>(&posterior, length, EFFORT, |_| [2.5, 2.0]);
     let precision = 1.0 / 0.64 + 1.0 / (v * v);
     let variance = 1.0 / precision;
@@ -72,7 +72,7 @@ fn on_gaussian<M: Move>(length: f64) -> f64 {
 
 fn on_mixture<M: Move>(length: f64) -> f64 {
     let (y, v) = ([0.5, -0.2], 1.6);
-    let posterior = Posterior::new(three_modes(), splat(y), splat([v])[0]);
+    let posterior = Posterior::new(three_modes(), leaked(splat(y)), splat([v])[0]);
     let exact = Mixture(three_modes()).condition(&y, v);
     let out = chains::<M, _, 2>(&posterior, length, EFFORT, |_| [2.5, 2.5]);
     let component = |f: &dyn Fn(f64, f64) -> f64, i: usize| -> f64 {
@@ -172,7 +172,7 @@ fn ula_has_its_known_bias() {
     let s: f64 = 0.8;
     // A posterior with an all but flat Gaussian factor is the target.
     let target = Gaussian { mean: splat([0.5]), standard_deviation: splat([s])[0] };
-    let posterior = Posterior::new(target, splat([0.5]), splat([1e6])[0]);
+    let posterior = Posterior::new(target, leaked(splat([0.5])), splat([1e6])[0]);
     for length in [0.3, 0.6, 0.9_f64] {
         let h = 0.5 * length * length;
         let out = chains::<Ula, _, 1>(&posterior, length, (131_072, 200), |_| [1.5]);

@@ -3,11 +3,12 @@
 
 mod common;
 
+use common::by_value::{self, anneal, resample, start};
 use common::kernels::{Move, MoveVisitor, every_kernel};
 use common::targets::{Apart, Case, ManyWellPosterior, Mog40, Visitor, every_energy, three_modes};
 use kiln_core::diffusion::Posterior;
-use kiln_core::dynamics::{annealing, hmc, importance, init, langevin, step_size};
-use kiln_core::energy::{DoubleWell, Gaussian, LennardJones, ManyWell, Pairs, mog40};
+use kiln_core::dynamics::{annealing, hmc, importance, langevin, step_size};
+use kiln_core::energy::{DoubleWell, LennardJones, ManyWell, Pairs, mog40};
 use kiln_core::network::{Generator, Layer, Mlp};
 use kiln_core::posterior::{self, Transition};
 use kiln_core::random::{Purpose, Randomness, Stream, Streams};
@@ -165,17 +166,17 @@ fn energies() {
 fn kernel<M: Move, C: Case<N>, const L: usize, const N: usize>() {
     let (x, points) = points::<C, L, N>(0);
     let v: [f32; L] = core::array::from_fn(|i| 0.5 + 0.25 * i as f32);
-    let pack = Posterior::new(Apart(C::at::<Lanes<L>>()), x, Lanes(v));
-    let mut state = init(&pack, x);
+    let pack = Posterior::new(Apart(C::at::<Lanes<L>>()), &x, Lanes(v));
+    let (mut state, mut workspace) = start(&pack, x);
     let mut rng = Apart(Streams::<L>::new(4, Purpose::Test, indices(7)));
-    let infos: Vec<_> = (0..10).map(|_| M::step(&mut rng, &mut state, 3.0 * C::STEP, &pack)).collect();
+    let infos: Vec<_> = (0..10).map(|_| M::step(&mut rng, &mut state, 3.0 * C::STEP, &pack, &mut workspace)).collect();
     assert!(infos.iter().any(|info| info.accepted.any()), "{} on {}: must move to be a test", M::NAME, C::NAME);
     for i in 0..L {
-        let alone = Posterior::new(Apart(C::at::<f32>()), points[i], v[i]);
-        let mut scalar = init(&alone, points[i]);
+        let alone = Posterior::new(Apart(C::at::<f32>()), &points[i], v[i]);
+        let (mut scalar, mut workspace) = start(&alone, points[i]);
         let mut rng = Apart(Stream::new(4, Purpose::Test, indices::<L>(7)[i]));
         for info in &infos {
-            let want = M::step(&mut rng, &mut scalar, 3.0 * C::STEP, &alone);
+            let want = M::step(&mut rng, &mut scalar, 3.0 * C::STEP, &alone, &mut workspace);
             same(M::NAME, info.acceptance.0[i], want.acceptance);
             assert_eq!((info.accepted.lane(i), info.divergent.lane(i)), (want.accepted, want.divergent));
             assert_eq!(info.evaluations, want.evaluations);
@@ -209,24 +210,24 @@ fn kernels() {
 fn annealing() {
     const L: usize = 16;
     let width: [f32; L] = core::array::from_fn(|i| 0.8 + 0.1 * i as f32);
-    let pack = Gaussian { mean: [Lanes([0.4; L]), Lanes([-0.2; L])], standard_deviation: Lanes(width) };
+    let pack = (&[Lanes([0.4; L]), Lanes([-0.2; L])], Lanes(width));
     let mala = annealing::Params { levels: 7, kernel: langevin::Params { step_size: Lanes([0.1; L]) } };
     let leapfrog = annealing::Params { levels: 7, kernel: hmc::Params { step_size: Lanes([0.4; L]), steps: 2 } };
     let target = Apart(three_modes());
     let new = || Apart(Streams::<L>::new(9, Purpose::Posterior, indices(0)));
-    let (first, first_report) = annealing::run(&mut new(), &pack, &target, &mala);
-    let (second, second_report) = annealing::run(&mut new(), &pack, &target, &leapfrog);
+    let (first, first_report) = anneal(&mut new(), pack, &target, &mala);
+    let (second, second_report) = anneal(&mut new(), pack, &target, &leapfrog);
     for i in 0..L {
-        let alone = Gaussian { mean: [0.4_f32, -0.2], standard_deviation: width[i] };
+        let alone = (&[0.4_f32, -0.2], width[i]);
         let mala = annealing::Params { levels: 7, kernel: langevin::Params { step_size: 0.1_f32 } };
         let leapfrog = annealing::Params { levels: 7, kernel: hmc::Params { step_size: 0.4_f32, steps: 2 } };
         let new = || Apart(Stream::new(9, Purpose::Posterior, indices::<L>(0)[i]));
-        let (p, report) = annealing::run(&mut new(), &alone, &target, &mala);
-        same_vector("AIS with MALA", i, &first.position, &p.position);
+        let (p, report) = anneal(&mut new(), alone, &target, &mala);
+        same_vector("AIS with MALA", i, &first.state.position, &p.state.position);
         same("AIS with MALA", first.log_weight.0[i], p.log_weight);
         same("AIS with MALA", first_report.acceptance.0[i], report.acceptance);
-        let (p, report) = annealing::run(&mut new(), &alone, &target, &leapfrog);
-        same_vector("AIS with HMC", i, &second.position, &p.position);
+        let (p, report) = anneal(&mut new(), alone, &target, &leapfrog);
+        same_vector("AIS with HMC", i, &second.state.position, &p.state.position);
         same("AIS with HMC", second.log_weight.0[i], p.log_weight);
         same("AIS with HMC", second_report.acceptance.0[i], report.acceptance);
     }
@@ -244,7 +245,7 @@ fn importance_weights() {
     let log_weights = pack;
     let summary = importance::normalise(&mut pack);
     let particles: [[Lanes<L>; 1]; 12] = core::array::from_fn(|j| [Lanes([j as f32; L])]);
-    let [chosen] = importance::resample(&mut rng, &particles, &pack);
+    let [chosen] = resample(&mut rng, &particles, &pack);
     for i in 0..L {
         let mut weights = log_weights.map(|w| w.0[i]);
         let alone = importance::normalise(&mut weights);
@@ -257,7 +258,7 @@ fn importance_weights() {
         assert_eq!(alone.degenerate, i == 6);
         let mut rng = Stream::new(2, Purpose::Test, indices::<L>(0)[i]);
         rng.fill_normal(&mut [0.0_f32; 12]);
-        let [scalar] = importance::resample(&mut rng, &core::array::from_fn::<_, 12, _>(|j| [j as f32]), &weights);
+        let [scalar] = resample(&mut rng, &core::array::from_fn::<_, 12, _>(|j| [j as f32]), &weights);
         same("resampled", chosen.0[i], scalar);
     }
 }
@@ -289,17 +290,17 @@ fn params() -> [posterior::Params; 5] {
     ]
 }
 
-fn denoise<E: Energy<Lanes<L>, N> + Energy<f32, N>, const L: usize, const N: usize>(target: &E, width: f32) {
+fn denoise<E: Energy<Lanes<L>> + Energy<f32>, const L: usize, const N: usize>(target: &E, width: f32) {
     for params in params() {
         let mut y = [Lanes([0.0; L]); N];
         Streams::<L>::new(6, Purpose::Noise, indices(1)).fill_normal(&mut y);
         y = y.map(|y| y * Lanes([width; L]));
         let v: [f32; L] = core::array::from_fn(|i| 0.2 + 0.2 * i as f32);
         let mut rng = Apart(Streams::<L>::new(6, Purpose::Posterior, indices(1)));
-        let (estimate, report) = posterior::denoise(&mut rng, target, &y, Lanes(v), &params);
+        let (estimate, report) = by_value::denoise(&mut rng, target, &y, Lanes(v), &params);
         for i in 0..L {
             let mut rng = Apart(Stream::new(6, Purpose::Posterior, indices::<L>(1)[i]));
-            let (want, alone) = posterior::denoise(&mut rng, target, &y.map(|y| y.0[i]), v[i], &params);
+            let (want, alone) = by_value::denoise(&mut rng, target, &y.map(|y| y.0[i]), v[i], &params);
             same_vector("denoiser", i, &estimate.denoiser, &want.denoiser);
             same("λ", estimate.lambda.0[i], want.lambda);
             for (lanes, scalar) in [

@@ -6,7 +6,7 @@ use common::statistics::slope;
 use common::targets::{Case, Visitor, every_energy};
 use common::tolerance;
 use kiln_core::Scalar;
-use kiln_core::dynamics::{init, leapfrog};
+use kiln_core::dynamics::{State, leapfrog};
 use kiln_core::random::{Purpose, Randomness, Stream};
 
 const STARTS: u64 = 20;
@@ -21,7 +21,7 @@ fn return_error<S: Scalar, C: Case<N>, const N: usize>(index: u64) -> f64 {
     let energy = C::at::<S>();
     let params = leapfrog::Params { step_size: S::constant(C::STEP), steps: 20 };
     let start = C::point(index).map(S::constant);
-    let mut state = init(&energy, start);
+    let mut state = State::new(&energy, start);
     let mut p = momentum(index).map(S::constant);
     leapfrog::step(&mut state, &mut p, &params, &energy);
     let travelled = (state.position[0] - start[0]).lane_f64(0).abs();
@@ -58,7 +58,7 @@ impl Visitor for Order {
             let params = leapfrog::Params { step_size, steps: 1 };
             let mut total = 0.0;
             for index in 0..STARTS {
-                let mut state = init(&energy, C::point(index));
+                let mut state = State::new(&energy, C::point(index));
                 let mut p = momentum(index);
                 let h0 = leapfrog::hamiltonian(&state, &p);
                 let mut largest = 0.0_f64;
@@ -85,7 +85,7 @@ fn energy_error_is_of_second_order() {
 #[test]
 fn steps_compose() {
     let energy = common::targets::three_modes();
-    let mut whole = init(&energy, [0.4_f64, -0.9]);
+    let mut whole = State::new(&energy, [0.4_f64, -0.9]);
     let mut parts = whole;
     let (mut p, mut q) = ([0.3, 0.7], [0.3, 0.7]);
     leapfrog::step(&mut whole, &mut p, &leapfrog::Params { step_size: 0.2, steps: 7 }, &energy);

@@ -2,15 +2,16 @@
 
 mod common;
 
+use common::by_value::{self, denoise};
 use common::exact::gradient;
 use common::kernels::{Move, MoveVisitor, every_kernel};
 use common::statistics::Moments;
 use common::targets::{Apart, Case, Dw4, Dw4Posterior, Lj13, Lj13PairsOnce, Lj13Smooth, crystal};
 use common::tolerance;
 use kiln_core::diffusion::{Posterior, noise};
-use kiln_core::dynamics::{init, langevin, step_size};
+use kiln_core::dynamics::{langevin, step_size};
 use kiln_core::energy::{LennardJones, Pairs, SMOOTH_RADIUS};
-use kiln_core::posterior::{Params, Transition, denoise};
+use kiln_core::posterior::{Params, Transition};
 use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::score::Estimator;
 use kiln_core::symmetry::{MeanFree, remove_mean};
@@ -27,7 +28,7 @@ fn equilibrium<C: Case<K>, const K: usize>(
     mut watch: impl FnMut(usize, &[f64; K], &[f64; K]),
 ) {
     let energy = Apart(C::at::<Pack>());
-    let symmetry = Energy::<Pack, K>::symmetry(&energy);
+    let symmetry = Energy::<Pack>::symmetry(&energy);
     for pack in 0..chains / L as u64 {
         let index = |lane| pack * L as u64 + lane as u64;
         let rng = Apart(Streams::<L>::new(71, Purpose::Test, core::array::from_fn(index)));
@@ -35,14 +36,14 @@ fn equilibrium<C: Case<K>, const K: usize>(
         let points: [[f64; K]; L] = core::array::from_fn(|lane| start(index(lane)));
         let mut x = core::array::from_fn(|i| Lanes(core::array::from_fn(|lane| points[lane][i] as f32)));
         remove_mean(symmetry, &mut x);
-        let mut state = init(&energy, x);
+        let (mut state, mut workspace) = by_value::start(&energy, x);
         let mut step = step_size::init(Lanes([(C::STEP * C::STEP) as f32; L]));
         for t in 0..steps {
             if t == steps / 4 {
                 step.freeze();
             }
             let params = langevin::Params { step_size: step.step_size };
-            let info = langevin::step(&mut rng, &mut state, &params, &energy);
+            let info = langevin::step(&mut rng, &mut state, &params, &energy, &mut workspace);
             step_size::step(&mut step, &step_size::Params::default(), info.acceptance);
             if 2 * t >= steps && t % 10 == 0 {
                 for lane in 0..L {
@@ -126,20 +127,20 @@ fn equilibrium_does_not_see_the_smooth_core() {
 /// Stein's identities at the equilibrium of a posterior of DW-4: E[∇U] = 0 in every coordinate and E[(x − y)·∇U] = 6, the
 /// number of free coordinates. The largest |z|, and the share of steps that moved.
 fn stein<M: Move>(length: f64) -> (f64, f64) {
-    let posterior: Posterior<_, Pack, 8> = Dw4Posterior::at();
-    let symmetry = Energy::<Pack, 8>::symmetry(&posterior);
-    let mut y = posterior.y;
+    let posterior: Posterior<'static, _, [Pack; 8]> = Dw4Posterior::at();
+    let symmetry = Energy::<Pack>::symmetry(&posterior);
+    let mut y = *posterior.y;
     remove_mean(symmetry, &mut y);
-    let posterior = Posterior::new(Apart(posterior.target), y, posterior.v);
+    let posterior = Posterior::new(Apart(posterior.target), &y, posterior.v);
     let mut moments = vec![[Moments::default(); 9]; 1024];
     let (mut moved, mut steps) = (0.0, 0.0);
     for pack in 0..64 {
         let index = |lane| (pack * L + lane) as u64;
         let rng = Apart(Streams::<L>::new(72, Purpose::Test, core::array::from_fn(index)));
         let mut rng = MeanFree { rng, symmetry };
-        let mut state = init(&posterior, posterior.y);
+        let (mut state, mut workspace) = by_value::start(&posterior, y);
         for t in 0..1200 {
-            let info = M::step(&mut rng, &mut state, length, &posterior);
+            let info = M::step(&mut rng, &mut state, length, &posterior, &mut workspace);
             if t < 200 {
                 continue;
             }
@@ -181,7 +182,7 @@ fn kernels_keep_the_posterior_in_the_subspace() {
 /// of the points: both are the target's. The energies' difference in standard errors, and E‖x − y‖²/(v² free) of both.
 fn round_trip<C: Case<K>, const K: usize>(start: fn(u64) -> [f64; K], v: f32, params: &Params) -> (f64, [f64; 2]) {
     let energy = Apart(C::at::<Pack>());
-    let symmetry = Energy::<Pack, K>::symmetry(&energy);
+    let symmetry = Energy::<Pack>::symmetry(&energy);
     let mut points: Vec<[f64; K]> = Vec::new();
     equilibrium::<C, K>(512, 8000, start, |_, x, _| points.push(*x));
     let stride = points.len() / 1024;

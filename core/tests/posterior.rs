@@ -3,12 +3,13 @@
 
 mod common;
 
+use common::by_value::denoise;
 use common::exact::{Exact, Line, Wells, WellsPosterior, levels, mog};
 use common::statistics::{Moments, kolmogorov_smirnov_ratio};
 use common::targets::{DoubleWell, RightHalf};
 use common::tolerance;
 use kiln_core::dynamics::step_size;
-use kiln_core::posterior::{Params, Transition, denoise};
+use kiln_core::posterior::{Params, Transition};
 use kiln_core::random::{Purpose, Stream, Streams};
 use kiln_core::score::Estimator;
 use kiln_core::{Energy, Lanes, Scalar, tensor};
@@ -94,7 +95,7 @@ fn measure<T: Exact<N>, const N: usize>(
     mut inspect: impl FnMut(&mut Level, &T::Posterior, &[f64; N]),
 ) -> Level
 where
-    T::Energy: Energy<Pack, N>,
+    T::Energy: Energy<Pack>,
 {
     let mut level = Level::default();
     for pack in 0..packs {
@@ -270,9 +271,15 @@ fn energies_that_are_not_finite_do_not_spoil_the_estimate() {
 #[test]
 fn without_any_finite_energy_there_is_no_estimate() {
     struct Nowhere;
-    impl Energy<f32, 2> for Nowhere {
-        fn energy_and_gradient(&self, _: &[f32; 2], gradient: &mut [f32; 2]) -> f32 {
-            *gradient = [f32::NAN; 2];
+    impl Energy<f32> for Nowhere {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn energy_and_gradient(&self, _: &[f32], gradient: &mut [f32]) -> f32 {
+            gradient.fill(f32::NAN);
+            f32::NAN
+        }
+        fn energy(&self, _: &[f32]) -> f32 {
             f32::NAN
         }
     }
@@ -290,10 +297,18 @@ struct Closing {
     after: u32,
 }
 
-impl<S: Scalar> Energy<S, 2> for Closing {
-    fn energy_and_gradient(&self, x: &[S; 2], gradient: &mut [S; 2]) -> S {
+impl<S: Scalar> Energy<S> for Closing {
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        gradient.copy_from_slice(x);
+        self.energy(x)
+    }
+
+    fn energy(&self, x: &[S]) -> S {
         self.evaluations.set(self.evaluations.get() + 1);
-        *gradient = *x;
         S::constant(0.5) * tensor::squared_norm(x)
     }
 

@@ -3,11 +3,12 @@
 
 mod common;
 
+use common::by_value;
 use common::exact::{Exact, Wells, levels, mog};
 use common::statistics::Moments;
 use common::tolerance;
 use kiln_core::diffusion::{NoiseLevel, Posterior};
-use kiln_core::dynamics::{State, init};
+use kiln_core::dynamics::State;
 use kiln_core::energy::Gaussian;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::score::{Accumulator, Estimator};
@@ -46,7 +47,7 @@ struct Level {
 /// Estimates at `points` noised points, `sign` times the target's score.
 fn measure<T: Exact<N>, const N: usize>(target: &T, v: f64, points: u64, sign: f64) -> Level
 where
-    T::Energy: Energy<f64, N>,
+    T::Energy: Energy<f64>,
 {
     let mut level = Level {
         v,
@@ -61,16 +62,16 @@ where
         let exact = target.condition(&y, v);
         let denoiser = T::denoiser(&exact);
         level.spread.add(T::spread(&exact) / N as f64);
-        let posterior = Posterior { beta: sign, ..Posterior::new(target.energy(), y, v) };
-        let mut accumulator = Accumulator::new(denoiser);
+        let posterior = Posterior { beta: sign, ..Posterior::new(target.energy(), &y, v) };
+        let mut accumulator = Accumulator::new(&denoiser);
         for _ in 0..SAMPLES {
-            let State { position, gradient, .. } = init(&posterior, T::draw(&exact, &mut rng));
+            let State { position, gradient, .. } = State::new(&posterior, T::draw(&exact, &mut rng));
             accumulator.add(&position, &gradient, v, 1.0);
         }
         let length = tensor::squared_distance(&denoiser, &y).sqrt();
         let mut squares = [0.0; 4];
         for (k, (_, estimator)) in ESTIMATORS.into_iter().enumerate() {
-            let estimate = accumulator.estimate(v, estimator);
+            let estimate = by_value::estimate(&accumulator, &y, v, estimator);
             let (mut mean, mut along) = (0.0, 0.0);
             for i in 0..N {
                 let error = estimate.denoiser[i] - denoiser[i];
@@ -114,7 +115,7 @@ fn check(name: &str, level: &Level) {
 
 fn table<T: Exact<N>, const N: usize>(target: &T, range: (f64, f64), points: u64)
 where
-    T::Energy: Energy<f64, N>,
+    T::Energy: Energy<f64>,
 {
     println!("\n| target | v | posterior variance | DSI | TSI | MSI | MV | MSI/MV | mean λ | bias MV/sd |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
@@ -163,24 +164,24 @@ fn minimum_variance_is_exact_on_a_gaussian() {
             let target = Gaussian { mean: [1.0, -2.0, 0.5], standard_deviation: s };
             let mut rng = Stream::new(42, Purpose::Test, 0);
             let y = [1.0 + 2.0 * s, -2.0 - v, 0.3];
-            let posterior = Posterior::new(&target, y, v);
+            let posterior = Posterior::new(&target, &y, v);
             let width = s * v / (s * s + v * v).sqrt();
             let exact: [f64; 3] = core::array::from_fn(|i| (s * s * y[i] + v * v * target.mean[i]) / (s * s + v * v));
-            let mut accumulator = Accumulator::new(y);
+            let mut accumulator = Accumulator::new(&y);
             for _ in 0..20 {
                 let mut x = exact;
                 for x in &mut x {
                     let z: f64 = rng.normal();
                     *x += width * z;
                 }
-                let state = init(&posterior, x);
+                let state = State::new(&posterior, x);
                 accumulator.add(&x, &state.gradient, v, 1.0);
             }
-            let estimate = accumulator.estimate(v, Estimator::MinimumVariance);
+            let estimate = by_value::estimate(&accumulator, &y, v, Estimator::MinimumVariance);
             assert!((estimate.lambda - s * s / (s * s + v * v)).abs() < 1e-8, "s = {s}, v = {v}: {estimate:?}");
             let error = tensor::squared_distance(&estimate.denoiser, &exact).sqrt();
             assert!(error < 1e-7 * width, "s = {s}, v = {v}: {error}");
-            let mixed = accumulator.estimate(v, Estimator::Mixed);
+            let mixed = by_value::estimate(&accumulator, &y, v, Estimator::Mixed);
             assert!((mixed.lambda - 1.0 / (1.0 + v * v)).abs() < 1e-14);
             let error = tensor::squared_distance(&mixed.denoiser, &exact).sqrt();
             assert_eq!(error < 1e-7 * width, s == 1.0, "MSI with s = {s}, v = {v}: {error}");
@@ -194,14 +195,14 @@ fn estimators_follow_their_definitions() {
     let target = common::targets::three_modes();
     let (y, v) = ([0.7, -0.4], 0.8);
     let NoiseLevel { alpha, sigma } = NoiseLevel::from_ratio(v);
-    let posterior = Posterior::new(&target, y, v);
+    let posterior = Posterior::new(&target, &y, v);
     let mut rng = Stream::new(43, Purpose::Test, 0);
-    let mut accumulator = Accumulator::new([5.0, 5.0]);
+    let mut accumulator = Accumulator::new(&[5.0, 5.0]);
     let (mut weight, mut dsi, mut tsi, mut msi) = (0.0, [0.0; 2], [0.0; 2], [0.0; 2]);
     for j in 0..10 {
         let x: [f64; 2] = core::array::from_fn(|_| rng.normal());
         let w = 0.1 + f64::from(j);
-        accumulator.add(&x, &init(&posterior, x).gradient, v, w);
+        accumulator.add(&x, &State::new(&posterior, x).gradient, v, w);
         let g = common::exact::gradient(&target, &x);
         weight += w;
         for i in 0..2 {
@@ -211,7 +212,7 @@ fn estimators_follow_their_definitions() {
         }
     }
     for (estimator, score) in [(Estimator::Denoising, dsi), (Estimator::Target, tsi), (Estimator::Mixed, msi)] {
-        let estimate = accumulator.estimate(v, estimator);
+        let estimate = by_value::estimate(&accumulator, &y, v, estimator);
         for i in 0..2 {
             // σ ∇log p_t = (D − y)/v
             let got = (estimate.denoiser[i] - y[i]) / v / sigma;
@@ -226,18 +227,18 @@ fn estimators_follow_their_definitions() {
 fn weights_mean_what_they_say() {
     let target = common::targets::three_modes();
     let (y, v) = ([0.7, -0.4], 0.8);
-    let posterior = Posterior::new(&target, y, v);
-    let states: [State<f64, 2>; 5] = core::array::from_fn(|j| {
+    let posterior = Posterior::new(&target, &y, v);
+    let states: [State<[f64; 2]>; 5] = core::array::from_fn(|j| {
         let mut rng = Stream::new(44, Purpose::Test, j as u64);
-        init(&posterior, core::array::from_fn(|_| rng.normal()))
+        State::new(&posterior, core::array::from_fn(|_| rng.normal()))
     });
     let sum = |origin: [f64; 2], weights: &[(usize, f64)], factor: f64| {
-        let mut accumulator = Accumulator::new(origin);
+        let mut accumulator = Accumulator::new(&origin);
         for (j, w) in weights {
             accumulator.add(&states[*j].position, &states[*j].gradient, v, *w);
         }
         accumulator.rescale(factor);
-        ESTIMATORS.map(|(_, e)| accumulator.estimate(v, e))
+        ESTIMATORS.map(|(_, e)| by_value::estimate(&accumulator, &y, v, e))
     };
     let plain = sum(y, &[(0, 1.0), (1, 2.0), (2, 1.0), (3, 1.0)], 1.0);
     let repeated = sum([3.0, -2.0], &[(0, 1.0), (1, 1.0), (1, 1.0), (4, 0.0), (2, 1.0), (3, 1.0)], 1.0);

@@ -3,14 +3,15 @@
 
 mod common;
 
+use common::by_value::{denoise, start};
 use common::exact::gradient;
 use common::group::{Element, Seen, largest_mean};
 use common::kernels::{Move, MoveVisitor, every_kernel};
 use common::targets::{Apart, Case, Dw4, Lj13, Lj13PairsOnce, Lj13Smooth, Lj55};
 use common::tolerance;
 use kiln_core::diffusion::Posterior;
-use kiln_core::dynamics::{init, langevin, step_size};
-use kiln_core::posterior::{self, Params, Transition};
+use kiln_core::dynamics::{langevin, step_size};
+use kiln_core::posterior::{Params, Transition};
 use kiln_core::random::{Purpose, Randomness, Stream, Streams};
 use kiln_core::score::Estimator;
 use kiln_core::symmetry::{MeanFree, Symmetry, remove_mean};
@@ -43,7 +44,7 @@ fn near<const M: usize>(what: &str, got: &[f64; M], want: &[f64; M], scale: f64)
 
 fn invariant<C: Case<M>, const N: usize, const D: usize, const M: usize>() {
     let energy = C::at::<f64>();
-    assert_eq!(Energy::<f64, M>::symmetry(&energy), Symmetry::Particles { count: N, dimensions: D });
+    assert_eq!(Energy::<f64>::symmetry(&energy), Symmetry::Particles { count: N, dimensions: D });
     for (name, element) in elements::<N, D>(true) {
         for index in 0..10 {
             let x = C::point(index);
@@ -71,16 +72,17 @@ fn commutes<M: Move, C: Case<K>, const N: usize, const D: usize, const K: usize>
     // A sweep visits particles in their order.
     let permutations = M::NAME != "refresh";
     let energy = C::at::<f64>();
-    let symmetry = Energy::<f64, K>::symmetry(&energy);
+    let symmetry = Energy::<f64>::symmetry(&energy);
     let chain = |through: &Element<N, D>| {
         let y = C::point(1);
-        let posterior = Posterior::new(Apart(&energy), through.point(&y), 0.4);
+        let y = through.point(&y);
+        let posterior = Posterior::new(Apart(&energy), &y, 0.4);
         let rng = Apart(Stream::new(62, Purpose::Test, 5));
         let mut rng = MeanFree { rng: Seen { rng, through: through.clone() }, symmetry };
-        let mut state = init(&posterior, through.point(&y));
+        let (mut state, mut workspace) = start(&posterior, y);
         let mut accepted = 0;
         for _ in 0..20 {
-            accepted += u32::from(M::step(&mut rng, &mut state, C::STEP, &posterior).accepted);
+            accepted += u32::from(M::step(&mut rng, &mut state, C::STEP, &posterior, &mut workspace).accepted);
         }
         assert!(accepted > 0, "{} on {}: must move to be a test", M::NAME, C::NAME);
         state
@@ -154,7 +156,7 @@ fn denoises<C: Case<K>, const N: usize, const D: usize, const K: usize>() {
             let run = |through: &Element<N, D>| {
                 let rng = Apart(Stream::new(63, Purpose::Test, 2));
                 let mut rng = Seen { rng, through: through.clone() };
-                posterior::denoise(&mut rng, &energy, &through.point(&C::point(3)), 0.2, &params)
+                denoise(&mut rng, &energy, &through.point(&C::point(3)), 0.2, &params)
             };
             let (plain, report) = run(&Element::identity());
             assert!(report.divergences == 0.0, "{effort}: {report:?}");
@@ -184,14 +186,14 @@ fn the_denoiser_keeps_the_mean() {
         remove_mean(Symmetry::Particles { count: 13, dimensions: 3 }, &mut y);
         let energy = Apart(Lj13Smooth::at::<f32>());
         let rng = &mut Stream::new(64, Purpose::Test, 0);
-        let (estimate, _) = posterior::denoise(rng, &energy, &y, 0.3_f32, &params);
+        let (estimate, _) = denoise(rng, &energy, &y, 0.3_f32, &params);
         let mean = largest_mean(&estimate.denoiser, 3);
         assert!(mean < tolerance::MEAN_SINGLE, "{effort}: {mean:e}");
     }
 }
 
 fn symmetry<C: Case<K>, const K: usize>() -> Symmetry {
-    Energy::<f64, K>::symmetry(&C::at::<f64>())
+    Energy::<f64>::symmetry(&C::at::<f64>())
 }
 
 /// Where a cluster's mean is after 10,000 MALA steps in the lanes, from noise of either kind.
@@ -200,13 +202,13 @@ fn mean_after<C: Case<K>, const K: usize>(steps: u32, symmetry: Symmetry, dimens
     let streams = Streams::<16>::new(65, Purpose::Test, core::array::from_fn(|i| i as u64));
     let mut rng = MeanFree { rng: Apart(streams), symmetry };
     let mut x = C::point(4).map(Scalar::constant);
-    remove_mean(Energy::<Lanes<16>, K>::symmetry(&energy), &mut x);
-    let mut state = init(&energy, x);
+    remove_mean(Energy::<Lanes<16>>::symmetry(&energy), &mut x);
+    let (mut state, mut workspace) = start(&energy, x);
     let params = langevin::Params { step_size: Scalar::constant(C::STEP * C::STEP) };
     let mut worst = 0.0_f64;
     let mut moved = 0;
     for _ in 0..steps {
-        moved += u32::from(langevin::step(&mut rng, &mut state, &params, &energy).accepted.all());
+        moved += u32::from(langevin::step(&mut rng, &mut state, &params, &energy, &mut workspace).accepted.all());
         worst = worst.max(largest_mean(&state.position, dimensions));
     }
     assert!(moved > steps / 2, "{}: must move to be a test, {moved}", C::NAME);

@@ -41,6 +41,9 @@ impl<S: Scalar, V: Vector<Scalar = S>> Energy<S> for Gaussian<V> {
 
     #[inline(always)]
     fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        if gradient.len() != self.mean.as_slice().len() {
+            super::wrong_length();
+        }
         let precision = S::one() / self.standard_deviation.square();
         for (gradient, (x, mean)) in gradient.iter_mut().zip(x.iter().zip(self.mean.as_slice())) {
             *gradient = (*x - *mean) * precision;
@@ -53,6 +56,9 @@ impl<S: Scalar, V: Vector<Scalar = S>> Energy<S> for Gaussian<V> {
         // ½ log 2π
         const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
         let mean = self.mean.as_slice();
+        if x.len() != mean.len() {
+            super::wrong_length();
+        }
         let precision = S::one() / self.standard_deviation.square();
         let n = S::constant(mean.len() as f64);
         S::constant(0.5) * tensor::squared_distance(x, mean) * precision

@@ -125,7 +125,7 @@ fn particles_mut<S, const N: usize, const D: usize>(x: &mut [S]) -> &mut [[S; D]
 
 #[cold]
 #[inline(never)]
-fn wrong_length() -> ! {
+pub(crate) fn wrong_length() -> ! {
     panic!("a point must have as many coordinates as the energy")
 }
 

@@ -251,7 +251,7 @@ pub fn levels(low: f64, high: f64, count: usize) -> impl Iterator<Item = f64> {
 }
 
 /// The gradient of an f64 energy.
-pub fn gradient<E: Energy<f64, N>, const N: usize>(energy: &E, x: &[f64; N]) -> [f64; N] {
+pub fn gradient<E: Energy<f64>, const N: usize>(energy: &E, x: &[f64; N]) -> [f64; N] {
     let mut gradient = [0.0; N];
     energy.energy_and_gradient(x, &mut gradient);
     gradient

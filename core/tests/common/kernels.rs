@@ -1,20 +1,23 @@
 //! The registry of Markov kernels, all as kernels on a [`Posterior`], and deliberately wrong twins.
 
 use kiln_core::diffusion::Posterior;
-use kiln_core::dynamics::{self, Info, State, hmc, langevin, refresh};
+use kiln_core::dynamics::{self, Info, State, Workspace, hmc, langevin, refresh};
 use kiln_core::random::{Purpose, Randomness, Stream, Streams};
-use kiln_core::{Energy, Lanes, Scalar, tensor};
+use kiln_core::{Energy, Lanes, Scalar, Vector};
+
+use super::by_value;
 
 /// A Markov kernel whose moves have a length h: leapfrog's step, or the √(2h) of Langevin dynamics.
 pub trait Move {
     const NAME: &'static str;
     /// Whether it leaves the posterior invariant.
     const EXACT: bool;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S>;
 }
 
@@ -37,13 +40,14 @@ pub struct Ula;
 impl Move for Ula {
     const NAME: &'static str = "ULA";
     const EXACT: bool = false;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S> {
-        langevin::ula_step(rng, state, &langevin_params(length), posterior)
+        langevin::ula_step(rng, state, &langevin_params(length), posterior, workspace)
     }
 }
 
@@ -51,13 +55,14 @@ pub struct Mala;
 impl Move for Mala {
     const NAME: &'static str = "MALA";
     const EXACT: bool = true;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S> {
-        langevin::step(rng, state, &langevin_params(length), posterior)
+        langevin::step(rng, state, &langevin_params(length), posterior, workspace)
     }
 }
 
@@ -65,13 +70,14 @@ pub struct Hmc;
 impl Move for Hmc {
     const NAME: &'static str = "HMC";
     const EXACT: bool = true;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S> {
-        hmc::step(rng, state, &hmc::Params { step_size: S::constant(length), steps: 3 }, posterior)
+        hmc::step(rng, state, &hmc::Params { step_size: S::constant(length), steps: 3 }, posterior, workspace)
     }
 }
 
@@ -79,15 +85,16 @@ pub struct Refresh;
 impl Move for Refresh {
     const NAME: &'static str = "refresh";
     const EXACT: bool = true;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         _length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S> {
-        let mut energy = posterior.target.energy(&state.position);
-        let info = refresh::sweep(rng, state, &mut energy, &refresh::Params { block: 1 }, posterior);
-        *state = dynamics::init(posterior, state.position);
+        let mut energy = posterior.target.energy(state.position.as_slice());
+        let info = refresh::sweep(rng, state, &mut energy, &refresh::Params { block: 1 }, posterior, workspace);
+        state.evaluate(posterior);
         info
     }
 }
@@ -97,19 +104,18 @@ pub struct MalaWithoutCorrection;
 impl Move for MalaWithoutCorrection {
     const NAME: &'static str = "MALA without correction";
     const EXACT: bool = false;
-    fn step<S: Scalar, R: Randomness<S>, E: Energy<S, N>, const N: usize>(
+    fn step<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
         rng: &mut R,
-        state: &mut State<S, N>,
+        state: &mut State<V>,
         length: f64,
-        posterior: &Posterior<E, S, N>,
+        posterior: &Posterior<'_, E, V>,
+        workspace: &mut Workspace<V>,
     ) -> Info<S> {
-        let before = *state;
-        let mut info = langevin::ula_step(rng, state, &langevin_params(length), posterior);
+        let before = state.clone();
+        let mut info = langevin::ula_step(rng, state, &langevin_params(length), posterior, workspace);
         info.acceptance = (before.energy - state.energy).min(S::zero()).exp();
         info.accepted = rng.uniform().lt(info.acceptance);
-        state.position = tensor::select(info.accepted, &state.position, &before.position);
-        state.gradient = tensor::select(info.accepted, &state.gradient, &before.gradient);
-        state.energy = S::select(info.accepted, state.energy, before.energy);
+        state.take(!info.accepted, &before);
         info
     }
 }
@@ -124,8 +130,8 @@ pub struct Chains<const N: usize> {
 }
 
 /// `count` independent chains (a multiple of 16) of `steps` steps each, in packs of 16 lanes.
-pub fn chains<M: Move, E: Energy<Lanes<16>, N>, const N: usize>(
-    posterior: &Posterior<E, Lanes<16>, N>,
+pub fn chains<M: Move, E: Energy<Lanes<16>>, const N: usize>(
+    posterior: &Posterior<'_, E, [Lanes<16>; N]>,
     length: f64,
     (count, steps): (u64, u32),
     mut start: impl FnMut(&mut Stream) -> [f64; N],
@@ -137,9 +143,9 @@ pub fn chains<M: Move, E: Energy<Lanes<16>, N>, const N: usize>(
             core::array::from_fn(|i| start(&mut Stream::new(1, Purpose::Reference, first + i as u64)));
         let position = core::array::from_fn(|j| Lanes(core::array::from_fn(|i| points[i][j] as f32)));
         let mut rng = Streams::new(2, Purpose::Test, core::array::from_fn(|i| first + i as u64));
-        let mut state = dynamics::init(posterior, position);
+        let (mut state, mut workspace) = by_value::start(posterior, position);
         for _ in 0..steps {
-            let info = M::step(&mut rng, &mut state, length, posterior);
+            let info = M::step(&mut rng, &mut state, length, posterior, &mut workspace);
             out.acceptance += info.acceptance.0.iter().map(|a| f64::from(*a)).sum::<f64>();
             out.divergences += u64::from(dynamics::count(info.divergent, 16));
             out.accepted += f64::from(dynamics::count(info.accepted, 16));

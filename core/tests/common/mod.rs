@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod artifacts;
+pub mod by_value;
 pub mod exact;
 pub mod fixed;
 pub mod golden;
@@ -14,6 +15,7 @@ pub mod kernels;
 pub mod layout;
 pub mod particles;
 pub mod quantised;
+pub mod rows;
 pub mod statistics;
 pub mod targets;
 

@@ -14,7 +14,7 @@ pub trait Case<const N: usize> {
     const WIDTH: f64;
     /// A step size with which leapfrog is accurate.
     const STEP: f64;
-    type At<S: Scalar>: Energy<S, N>;
+    type At<S: Scalar>: Energy<S>;
     fn at<S: Scalar>() -> Self::At<S>;
 
     /// A test point, exact in f32.
@@ -51,19 +51,23 @@ pub fn every_energy(visitor: &mut impl Visitor) {
     visitor.visit::<Lj55, 165>();
 }
 
-/// A double well with barriers of about one nat, E = Σ x⁴ − 2x² − x/2: every sampler crosses it.
+/// A double well with a barrier of about one nat, E = x⁴ − 2x² − x/2: every sampler crosses it.
 #[derive(Clone, Copy, Debug)]
 pub struct DoubleWell;
 
-impl<S: Scalar, const N: usize> Energy<S, N> for DoubleWell {
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
-        let mut energy = S::zero();
-        for i in 0..N {
-            let square = x[i].square();
-            energy += square * square - S::constant(2.0) * square - S::constant(0.5) * x[i];
-            gradient[i] = S::constant(4.0) * x[i] * (square - S::one()) - S::constant(0.5);
-        }
-        energy
+impl<S: Scalar> Energy<S> for DoubleWell {
+    fn dim(&self) -> usize {
+        1
+    }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        let ([x_0], [gradient]) = (x, gradient) else { panic!("a point must have as many coordinates as the energy") };
+        *gradient = S::constant(4.0) * *x_0 * (x_0.square() - S::one()) - S::constant(0.5);
+        self.energy(x)
+    }
+    fn energy(&self, x: &[S]) -> S {
+        let [x] = x else { panic!("a point must have as many coordinates as the energy") };
+        let square = x.square();
+        S::zero() + (square * square - S::constant(2.0) * square - S::constant(0.5) * *x)
     }
 }
 
@@ -71,8 +75,11 @@ impl<S: Scalar, const N: usize> Energy<S, N> for DoubleWell {
 #[derive(Clone, Copy, Debug)]
 pub struct RightHalf<E>(pub E);
 
-impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for RightHalf<E> {
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+impl<S: Scalar, E: Energy<S>> Energy<S> for RightHalf<E> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let energy = self.0.energy_and_gradient(x, gradient);
         let outside = x[0].lt(S::zero());
         let nan = S::zero() / S::zero();
@@ -81,6 +88,10 @@ impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for RightHalf<E> {
         }
         S::select(outside, nan, energy)
     }
+    fn energy(&self, x: &[S]) -> S {
+        let outside = x[0].lt(S::zero());
+        S::select(outside, S::zero() / S::zero(), self.0.energy(x))
+    }
 }
 
 /// The same energy or random numbers behind calls that the compiler does not inline: tests that instantiate many kernels
@@ -88,13 +99,16 @@ impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for RightHalf<E> {
 #[derive(Clone, Debug)]
 pub struct Apart<T>(pub T);
 
-impl<S: Scalar, E: Energy<S, N>, const N: usize> Energy<S, N> for Apart<E> {
+impl<S: Scalar, E: Energy<S>> Energy<S> for Apart<E> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
     #[inline(never)]
-    fn energy_and_gradient(&self, x: &[S; N], gradient: &mut [S; N]) -> S {
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         self.0.energy_and_gradient(x, gradient)
     }
     #[inline(never)]
-    fn energy(&self, x: &[S; N]) -> S {
+    fn energy(&self, x: &[S]) -> S {
         self.0.energy(x)
     }
     fn symmetry(&self) -> Symmetry {
@@ -117,6 +131,11 @@ impl<S: Scalar, R: Randomness<S>> Randomness<S> for Apart<R> {
     }
 }
 
+/// A reference that lives as long as the tests, for posteriors that a function returns.
+pub fn leaked<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
 /// Three overlapping modes of different weight and width.
 pub fn three_modes() -> GaussianMixture<3, 2> {
     GaussianMixture::new([[0.0, 0.0], [2.2, 0.5], [0.5, -2.0]], [0.5, 0.3, 0.2], [0.7, 0.9, 0.6]).expect("valid")
@@ -127,8 +146,8 @@ impl Case<3> for PlainGaussian {
     const NAME: &'static str = "Gaussian";
     const WIDTH: f64 = 1.5;
     const STEP: f64 = 0.1;
-    type At<S: Scalar> = Gaussian<S, 3>;
-    fn at<S: Scalar>() -> Gaussian<S, 3> {
+    type At<S: Scalar> = Gaussian<[S; 3]>;
+    fn at<S: Scalar>() -> Gaussian<[S; 3]> {
         Gaussian { mean: [0.5, -1.0, 2.0].map(S::constant), standard_deviation: S::constant(0.7) }
     }
 }
@@ -204,9 +223,9 @@ impl Case<2> for Mog40Posterior {
     const NAME: &'static str = "posterior of MoG-40, tempered";
     const WIDTH: f64 = 20.0;
     const STEP: f64 = 0.05;
-    type At<S: Scalar> = Posterior<GaussianMixture<40, 2>, S, 2>;
+    type At<S: Scalar> = Posterior<'static, GaussianMixture<40, 2>, [S; 2]>;
     fn at<S: Scalar>() -> Self::At<S> {
-        let posterior = Posterior::new(mog40(), [-12.0, 7.0].map(S::constant), S::constant(6.0));
+        let posterior = Posterior::new(mog40(), leaked([-12.0, 7.0].map(S::constant)), S::constant(6.0));
         Posterior { beta: S::constant(0.4), ..posterior }
     }
 }
@@ -216,13 +235,13 @@ impl Case<4> for ManyWellPosterior {
     const NAME: &'static str = "posterior of Many-Well-4";
     const WIDTH: f64 = 1.5;
     const STEP: f64 = 0.02;
-    type At<S: Scalar> = Posterior<ManyWell<4>, S, 4>;
+    type At<S: Scalar> = Posterior<'static, ManyWell<4>, [S; 4]>;
     fn at<S: Scalar>() -> Self::At<S> {
-        Posterior::new(ManyWell, [1.2, -0.3, -2.0, 0.8].map(S::constant), S::constant(0.6))
+        Posterior::new(ManyWell, leaked([1.2, -0.3, -2.0, 0.8].map(S::constant)), S::constant(0.6))
     }
 }
 
-fn reference<S: Scalar, const N: usize>(width: f64) -> Gaussian<S, N> {
+fn reference<S: Scalar, const N: usize>(width: f64) -> Gaussian<[S; N]> {
     Gaussian { mean: core::array::from_fn(|i| S::constant(0.3 * i as f64)), standard_deviation: S::constant(width) }
 }
 
@@ -231,7 +250,7 @@ impl Case<2> for Mog40Residual {
     const NAME: &'static str = "residual of MoG-40";
     const WIDTH: f64 = 20.0;
     const STEP: f64 = 0.05;
-    type At<S: Scalar> = Residual<GaussianMixture<40, 2>, S, 2>;
+    type At<S: Scalar> = Residual<GaussianMixture<40, 2>, [S; 2]>;
     fn at<S: Scalar>() -> Self::At<S> {
         Residual { target: mog40(), reference: reference(30.0) }
     }
@@ -242,7 +261,7 @@ impl Case<4> for ManyWellResidual {
     const NAME: &'static str = "residual of Many-Well-4";
     const WIDTH: f64 = 1.5;
     const STEP: f64 = 0.02;
-    type At<S: Scalar> = Residual<ManyWell<4>, S, 4>;
+    type At<S: Scalar> = Residual<ManyWell<4>, [S; 4]>;
     fn at<S: Scalar>() -> Self::At<S> {
         Residual { target: ManyWell, reference: reference(1.3) }
     }
@@ -277,10 +296,10 @@ impl Case<8> for Dw4Posterior {
     const NAME: &'static str = "posterior of DW-4";
     const WIDTH: f64 = 2.0;
     const STEP: f64 = 0.02;
-    type At<S: Scalar> = Posterior<energy::DoubleWell<4, 2>, S, 8>;
+    type At<S: Scalar> = Posterior<'static, energy::DoubleWell<4, 2>, [S; 8]>;
     fn at<S: Scalar>() -> Self::At<S> {
         let y = [2.1, 0.3, -1.9, 0.4, 0.2, 2.8, -0.4, -3.5];
-        Posterior::new(energy::DoubleWell, y.map(S::constant), S::constant(0.8))
+        Posterior::new(energy::DoubleWell, leaked(y.map(S::constant)), S::constant(0.8))
     }
 }
 
