@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use kiln::config::Config;
 use kiln::progress::Silent;
-use kiln::{preset, run::Run, target, train};
+use kiln::{preset, run::Run, targets, train};
 use kiln_gpu::Cpu;
 use kiln_gpu::trainer::Trainer;
 use std::hint::black_box;
@@ -17,10 +17,10 @@ fn config(name: &str, preset: &str, dim: usize) -> Config {
 
 fn outer_steps(c: &mut Criterion) {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("a pool");
-    for target in target::builtin() {
+    for target in targets::builtin() {
         for preset in preset::PRESETS {
             let config = config(target.name(), preset, target.dim());
-            let training = target.training().expect("an energy");
+            let training = target.training();
             let spec = train::trainer_spec(&config, target.dim(), training.symmetry()).expect("presets are valid");
             let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
             c.bench_function(&format!("{} preset {preset}, one outer step, 1 thread", target.name()), |b| {
@@ -33,7 +33,7 @@ fn outer_steps(c: &mut Criterion) {
 /// Sampling does not depend on how good the weights are: one step of training makes a generator.
 fn samples(c: &mut Criterion) {
     let place = std::env::temp_dir().join(format!("kiln-bench-{}", std::process::id()));
-    for target in target::builtin() {
+    for target in targets::builtin() {
         let mut settings = preset::settings(target.name(), "kiln", target.dim());
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
         let place = place.join(target.name());

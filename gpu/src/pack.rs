@@ -51,14 +51,14 @@ pub fn store(pack: &[Pack], rows: &mut [f32]) {
 }
 
 /// An energy that threads share: what training, polishing and replica exchange move on.
-pub type PackEnergy = dyn Energy<Pack> + Send + Sync;
+pub type PackEnergy<'a> = dyn Energy<Pack> + Send + Sync + 'a;
 
 /// An energy that can be told to stop: once `stop` is set it is infinite everywhere without being evaluated, so that
 /// whoever moves on it comes to an end at once.
 #[derive(Clone, Copy)]
 pub struct Interruptible<'a> {
     /// The energy.
-    pub energy: &'a PackEnergy,
+    pub energy: &'a PackEnergy<'a>,
     /// When to stop.
     pub stop: &'a AtomicBool,
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::{done, refused};
 use kiln::target::Target;
-use kiln::{preset, target, train};
+use kiln::{preset, targets, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ const STEPS: usize = 4;
 
 /// A shipped recipe, cut down in effort but not in the networks' kind.
 fn recipe(name: &str) -> (Target, TrainerSpec) {
-    let target = target::builtin().into_iter().find(|target| target.name() == name).unwrap();
+    let target = targets::builtin().into_iter().find(|target| target.name() == name).unwrap();
     let mut settings = preset::settings(name, "kiln", target.dim());
     settings.train.batch = 32;
     settings.train.pretrain = 2;
@@ -41,7 +41,7 @@ fn recipe(name: &str) -> (Target, TrainerSpec) {
 /// A few steps of it.
 fn trained<D: Backend>(device: &D, name: &str, nudge: f32) -> (Trainer<D>, StepReport) {
     let (target, spec) = recipe(name);
-    let training = target.training().unwrap();
+    let training = target.training();
     let first = Trainer::new(device, spec.clone()).unwrap().generator().to_checkpoint([]);
     let mut generator = Generator::from_checkpoint(device, &first).unwrap();
     for parameter in generator.parameters_mut() {

@@ -22,9 +22,9 @@ pub struct Target {
     convention: String,
     energy: Arc<dyn Energy<f64> + Send + Sync>,
     /// The same energy at sixteen points at a time.
-    packs: Arc<PackEnergy>,
+    packs: Arc<PackEnergy<'static>>,
     /// What training sees, where it is not the energy itself.
-    surrogate: Option<Arc<PackEnergy>>,
+    surrogate: Option<Arc<PackEnergy<'static>>>,
     structure: Structure,
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
@@ -136,12 +136,12 @@ impl Target {
     }
 
     /// The energy at sixteen points at a time, in f32: what polishing and replica exchange move on.
-    pub fn packs(&self) -> &PackEnergy {
+    pub fn packs(&self) -> &PackEnergy<'_> {
         &*self.packs
     }
 
     /// What training asks, which may differ from the energy where no sample should lie.
-    pub fn training(&self) -> &PackEnergy {
+    pub fn training(&self) -> &PackEnergy<'_> {
         self.surrogate.as_deref().unwrap_or(&*self.packs)
     }
 

@@ -232,7 +232,7 @@ struct Session<'a, D: Backend> {
     tick: Box<dyn Tick + 'a>,
     /// Set to end the step under way.
     halt: &'a AtomicBool,
-    energy: &'a PackEnergy,
+    energy: &'a PackEnergy<'a>,
     trainer: &'a mut Trainer<D>,
     window: Window,
     best: Best,

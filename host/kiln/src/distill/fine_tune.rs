@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::run::{Phase, Record};
 use crate::spec::trainer_spec;
-use crate::target::Target;
 use crate::train::Outcome;
 use kiln_gpu::trainer::{StepError, StepReport, Trainer};
 use kiln_gpu::{Cpu, Generator};
@@ -95,6 +94,7 @@ mod tests {
     use crate::progress::Silent;
     use crate::run::{METRICS, Run};
     use crate::source::Source;
+    use crate::target::Target;
     use kiln_core::energy::mog40;
     use kiln_core::{Energy, Scalar};
     use std::sync::atomic::AtomicBool;

@@ -149,7 +149,7 @@ impl Energy<Pack> for Tempered<'_> {
 
 impl<'a> Ladders<'a> {
     /// Random starts, wider and narrower than any target of interest, each relaxed by a descent.
-    pub fn start(energy: &'a PackEnergy, settings: &Exchange, stop: &'a AtomicBool) -> Self {
+    pub fn start(energy: &'a PackEnergy<'a>, settings: &Exchange, stop: &'a AtomicBool) -> Self {
         let packs = 0..settings.ladders.div_ceil(LANES);
         let dim = energy.dim();
         let energy = Interruptible { energy, stop };
