@@ -3,14 +3,15 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use kiln::config::Config;
 use kiln::progress::Silent;
+use kiln::target::Target;
 use kiln::{preset, run::Run, targets, train};
 use kiln_gpu::Cpu;
 use kiln_gpu::trainer::Trainer;
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 
-fn config(name: &str, preset: &str, dim: usize) -> Config {
-    let mut settings = preset::settings(name, preset, dim);
+fn config(target: &Target, preset: &str) -> Config {
+    let mut settings = target.preset(preset).expect("a preset");
     settings.train.pretrain = 0;
     settings.check().expect("presets are valid")
 }
@@ -19,7 +20,7 @@ fn outer_steps(c: &mut Criterion) {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("a pool");
     for target in targets::builtin() {
         for preset in preset::PRESETS {
-            let config = config(target.name(), preset, target.dim());
+            let config = config(&target, preset);
             let training = target.training();
             let spec = train::trainer_spec(&config, target.dim(), training.symmetry()).expect("presets are valid");
             let mut trainer = Trainer::new(&Cpu::default(), spec).expect("presets are valid");
@@ -34,7 +35,7 @@ fn outer_steps(c: &mut Criterion) {
 fn samples(c: &mut Criterion) {
     let place = std::env::temp_dir().join(format!("kiln-bench-{}", std::process::id()));
     for target in targets::builtin() {
-        let mut settings = preset::settings(target.name(), "kiln", target.dim());
+        let mut settings = target.settings();
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
         let place = place.join(target.name());
         let run: Run = train::fit(&target, settings, Some(&place), &Silent).expect("a run");

@@ -128,9 +128,17 @@ pub enum Command {
     /// Explain a file that `kiln export` wrote
     Inspect(Inspect),
     /// List the targets
-    Targets,
+    Targets(Targets),
     /// Show the presets side by side, or one as TOML
     Presets(Presets),
+}
+
+/// `kiln targets`
+#[derive(Debug, Args)]
+pub struct Targets {
+    /// List what a training with default settings must reach instead: target, figure, what of it, least, most
+    #[arg(long)]
+    pub bars: bool,
 }
 
 /// `kiln train`

@@ -33,7 +33,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Command::Export(arguments) => export::run(arguments, cli.quiet),
         Command::Distill(arguments) => distill::run(arguments, cli.quiet, threads),
         Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Targets => targets::run(),
+        Command::Targets(arguments) => targets::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),
     }
 }

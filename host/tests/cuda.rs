@@ -5,7 +5,7 @@ mod common;
 
 use common::{done, refused};
 use kiln::target::Target;
-use kiln::{preset, targets, train};
+use kiln::{targets, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Checkpoint, Cpu, Generator, Network, cuda};
 use std::sync::atomic::AtomicBool;
@@ -23,7 +23,7 @@ const STEPS: usize = 4;
 /// A shipped recipe, cut down in effort but not in the networks' kind.
 fn recipe(name: &str) -> (Target, TrainerSpec) {
     let target = targets::builtin().into_iter().find(|target| target.name() == name).unwrap();
-    let mut settings = preset::settings(name, "kiln", target.dim());
+    let mut settings = target.settings();
     settings.train.batch = 32;
     settings.train.pretrain = 2;
     settings.train.steps = STEPS;

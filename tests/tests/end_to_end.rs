@@ -5,7 +5,7 @@ use kiln::metric::mixture::{Coverage, coverage};
 use kiln::metric::suite::energies;
 use kiln::target::{Structure, Target};
 use kiln::targets::builtin;
-use kiln::{preset, train};
+use kiln::train;
 use kiln_core::random::Purpose;
 use kiln_core::symmetry::Symmetry;
 use kiln_core::{Energy, Scalar};
@@ -25,7 +25,7 @@ const COMPARED_STEPS: usize = 800;
 
 /// The default recipe for MoG-40, shortened.
 fn config(steps: usize, objective: Objective) -> Config {
-    let mut settings = preset::settings("mog40", "kiln", 2);
+    let mut settings = builtin()[0].settings();
     settings.train.steps = steps;
     settings.train.warmup = settings.train.warmup.min(steps / 10);
     settings.train.objective = objective;

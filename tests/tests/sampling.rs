@@ -3,7 +3,7 @@
 use kiln::progress::Silent;
 use kiln::run::{GENERATOR, Run};
 use kiln::targets::builtin;
-use kiln::{preset, train};
+use kiln::train;
 use kiln_core::random::Purpose;
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::posterior::normal_batch;
@@ -11,7 +11,7 @@ use kiln_gpu::{Body, Checkpoint, Cpu, Generator};
 
 /// A run of a few steps, with short posterior chains.
 fn run(target: &kiln::target::Target, out: &std::path::Path) -> Run {
-    let mut settings = preset::settings(target.name(), "kiln", target.dim());
+    let mut settings = target.settings();
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
     (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
     train::fit(target, settings, Some(out), &Silent).unwrap()

@@ -20,7 +20,7 @@ mod chain;
 mod energy;
 mod model;
 mod status;
-mod target;
+pub mod target;
 
 pub use chain::kiln_mala;
 pub use energy::{kiln_energy, kiln_target_dimension, kiln_target_name};

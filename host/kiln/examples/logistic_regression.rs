@@ -7,7 +7,7 @@ use kiln::config::Layers;
 use kiln::error::Error;
 use kiln::progress::{Part, Progress, Tick};
 use kiln::target::Target;
-use kiln::{preset, train};
+use kiln::train;
 use kiln_core::dynamics::{State, Workspace, hmc};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::{Energy, Scalar};
@@ -109,9 +109,9 @@ fn main() -> Result<(), Error> {
     for assignment in arguments {
         layers.set(&assignment)?;
     }
-    let problem = Target::new("logistic-regression", LogisticRegression(data()));
-    let config = layers.resolve(preset::settings("logistic-regression", "kiln", N))?;
-    let run = train::fit(&problem, config.into_settings(), out.as_deref(), &Lines)?;
+    let target = Target::new("logistic-regression", LogisticRegression(data()));
+    let config = layers.resolve(target.settings())?;
+    let run = train::fit(&target, config.into_settings(), out.as_deref(), &Lines)?;
     let samples = train::sample(&run, 0, 10_000)?;
     let ours: Vec<[f64; N]> = samples.data.chunks_exact(N).map(|x| std::array::from_fn(|k| f64::from(x[k]))).collect();
 

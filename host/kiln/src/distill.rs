@@ -242,7 +242,7 @@ pub fn default_name(target: &str, hidden: usize, seed: u64) -> String {
 mod tests {
     use super::*;
     use crate::config::{read_run_text, run_text};
-    use crate::pretrained::PRETRAINED;
+    use crate::pretrained;
     use crate::run::CONFIG;
     use crate::source::Source;
     use crate::spec::trainer_spec;
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_teacher_that_comes_with_kiln_has_smaller_students_whose_settings_say_the_same() {
-        for pretrained in PRETRAINED {
+        for pretrained in pretrained::all() {
             let teacher = Teacher::of(&Source::Pretrained(pretrained)).unwrap();
             let (hidden, depth) = teacher.spec().body.size();
             let student = teacher.student(hidden / 2, depth).unwrap();
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn teachers_that_have_nothing_to_teach_are_refused() {
         let told = |change: &dyn Fn(&mut GeneratorSpec)| {
-            let teacher = Teacher::of(&Source::Pretrained(&PRETRAINED[0])).unwrap();
+            let teacher = Teacher::of(&Source::Pretrained(pretrained::all()[0])).unwrap();
             let mut spec = teacher.spec().clone();
             change(&mut spec);
             let generator = Generator::new(&Cpu::default(), spec, &mut || 0.5).unwrap();

@@ -9,28 +9,31 @@ use crate::config::{
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 2] = ["kiln", "paper"];
 
-/// The settings of a preset for a target of `dim` dimensions. A target that has no preset of its own gets the
-/// general one.
-pub fn settings(target: &str, preset: &str, dim: usize) -> Settings {
-    let mut settings = match (target, preset) {
-        ("mog40", "paper") => paper_mog40(dim),
-        ("mw32", "paper") => paper_mw32(dim),
-        ("dw4", "paper") => {
-            paper_particles(4, 2, Published { generator: (144, 8), score: (144, 4), batch: 1024, steps: 2000 })
-        }
-        ("lj13" | "lj13-pairs-once" | "lj55", "paper") => {
-            paper_particles(dim / 3, 3, Published { generator: (192, 8), score: (192, 8), batch: 256, steps: 3000 })
-        }
-        (_, "paper") => paper_user(dim),
-        ("mog40", _) => kiln_mog40(dim),
-        ("dw4", _) => kiln_dw4(),
-        ("lj13" | "lj13-pairs-once" | "lj55", _) => kiln_lennard_jones(dim / 3),
-        ("mw32", _) => kiln_mw32(dim),
-        _ => kiln_user(dim),
-    };
-    settings.run.target = target.to_string();
-    settings.run.preset = preset.to_string();
-    settings
+/// The general presets, for a target of `dim` dimensions that brings none of its own; in the order of [`PRESETS`].
+pub fn general(dim: usize) -> [Settings; 2] {
+    [kiln_user(dim), paper_user(dim)]
+}
+
+/// Those of MoG-40.
+pub fn mog40() -> [Settings; 2] {
+    [kiln_mog40(2), paper_mog40(2)]
+}
+
+/// Those of Many-Well in `dim` dimensions.
+pub fn many_well(dim: usize) -> [Settings; 2] {
+    [kiln_mw32(dim), paper_mw32(dim)]
+}
+
+/// Those of DW-4.
+pub fn dw4() -> [Settings; 2] {
+    let published = Published { generator: (144, 8), score: (144, 4), batch: 1024, steps: 2000 };
+    [kiln_dw4(), paper_particles(4, 2, published)]
+}
+
+/// Those of so many Lennard-Jones particles in space.
+pub fn lennard_jones(particles: usize) -> [Settings; 2] {
+    let published = Published { generator: (192, 8), score: (192, 8), batch: 256, steps: 3000 };
+    [kiln_lennard_jones(particles), paper_particles(particles, 3, published)]
 }
 
 fn run() -> Run {

@@ -2,32 +2,10 @@
 //! after a build. `pretrained/README.md` says which command made each; its measured quality lies beside it.
 
 use crate::error::Error;
+pub use crate::target::Pretrained;
+use crate::target::Target;
+use crate::targets::{self, builtin};
 use kiln_gpu::Checkpoint;
-
-/// A trained generator.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Pretrained {
-    /// Its name, that of its target.
-    pub name: &'static str,
-    /// Its generator file.
-    pub generator: &'static [u8],
-    /// The settings it was trained with.
-    pub config: &'static str,
-    /// What `kiln evaluate --json` said of it.
-    pub quality: &'static str,
-}
-
-#[cfg(feature = "embedded")]
-macro_rules! pretrained {
-    ($($name:literal),*) => {
-        &[$(Pretrained {
-            name: $name,
-            generator: include_bytes!(concat!("../../../pretrained/", $name, "/generator.safetensors")),
-            config: include_str!(concat!("../../../pretrained/", $name, "/config.toml")),
-            quality: include_str!(concat!("../../../pretrained/", $name, "/quality.json")),
-        }),*]
-    };
-}
 
 impl Pretrained {
     /// Its generator file, opened.
@@ -40,16 +18,14 @@ impl Pretrained {
     }
 }
 
-/// All of them.
-#[cfg(feature = "embedded")]
-pub const PRETRAINED: &[Pretrained] = pretrained!["mog40", "mw32", "dw4", "lj13"];
-/// None: feature `embedded` is off.
-#[cfg(not(feature = "embedded"))]
-pub const PRETRAINED: &[Pretrained] = &[];
+/// All of them, in the order of the targets.
+pub fn all() -> Vec<&'static Pretrained> {
+    builtin().iter().filter_map(Target::pretrained).collect()
+}
 
 /// The one of that name.
 pub fn find(name: &str) -> Option<&'static Pretrained> {
-    PRETRAINED.iter().find(|pretrained| pretrained.name == name)
+    targets::find(name)?.pretrained()
 }
 
 #[cfg(test)]
@@ -57,11 +33,10 @@ mod tests {
     use super::*;
     use crate::config::from_run_text;
     use crate::sample::Sampler;
-    use crate::targets::builtin;
 
     #[test]
     fn every_one_draws_samples_of_its_target_and_says_how_good_they_are() {
-        for pretrained in PRETRAINED {
+        for pretrained in all() {
             let config = from_run_text(pretrained.config, pretrained.name).unwrap();
             assert_eq!(config.run.target, pretrained.name);
             let target = builtin().into_iter().find(|target| target.name() == pretrained.name).unwrap();

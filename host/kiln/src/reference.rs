@@ -17,7 +17,8 @@ use crate::format::npy;
 use crate::memory;
 use crate::progress::{Counted, Part, Progress, Weight};
 use crate::samples::Samples;
-use crate::target::Target;
+use crate::target::{Embedded, Target};
+use crate::targets;
 use kiln_core::random::{Purpose, Stream};
 use kiln_gpu::pack::LANES;
 use rayon::prelude::*;
@@ -144,29 +145,12 @@ fn go_on(stop: &AtomicBool) -> Result<(), Error> {
     }
 }
 
-/// The reference that Kiln ships for a target; none without feature `embedded`.
+/// The reference that comes with Kiln for a target; none without feature `embedded`. `references/README.md` says how each
+/// was made.
 pub fn shipped(target_name: &str) -> Option<Reference> {
-    let (_, npy, json) = SHIPPED.iter().find(|(name, ..)| *name == target_name)?;
-    Some(Reference { samples: npy::read(npy).ok()?, manifest: serde_json::from_slice(json).ok()? })
+    let Embedded { npy, manifest } = targets::find(target_name)?.reference()?;
+    Some(Reference { samples: npy::read(npy).ok()?, manifest: serde_json::from_slice(manifest).ok()? })
 }
-
-/// Name, array and manifest of every shipped reference; `references/README.md` says how they were made.
-#[cfg(feature = "embedded")]
-pub const SHIPPED: &[(&str, &[u8], &[u8])] = &[
-    ("mog40", include_bytes!("../../../references/mog40.npy"), include_bytes!("../../../references/mog40.json")),
-    ("mw32", include_bytes!("../../../references/mw32.npy"), include_bytes!("../../../references/mw32.json")),
-    ("dw4", include_bytes!("../../../references/dw4.npy"), include_bytes!("../../../references/dw4.json")),
-    ("lj13", include_bytes!("../../../references/lj13.npy"), include_bytes!("../../../references/lj13.json")),
-    (
-        "lj13-pairs-once",
-        include_bytes!("../../../references/lj13-pairs-once.npy"),
-        include_bytes!("../../../references/lj13-pairs-once.json"),
-    ),
-    ("lj55", include_bytes!("../../../references/lj55.npy"), include_bytes!("../../../references/lj55.json")),
-];
-/// None: feature `embedded` is off.
-#[cfg(not(feature = "embedded"))]
-pub const SHIPPED: &[(&str, &[u8], &[u8])] = &[];
 
 /// Bytes that judging a frame takes beside its coordinates.
 const JUDGING: usize = 152;
@@ -307,9 +291,9 @@ mod tests {
 
     #[test]
     fn shipped_references_are_what_their_manifests_say() {
-        for &(name, npy, _) in SHIPPED {
+        for target in builtin() {
+            let (name, npy) = (target.name(), target.reference().unwrap().npy);
             let Reference { samples, manifest } = shipped(name).unwrap();
-            let target = named(name);
             assert_eq!(hash(npy), manifest.sha256, "{name}: the file is not the one that was judged");
             let described = (manifest.target.as_str(), manifest.convention.clone(), manifest.n, manifest.dim);
             assert_eq!(described, (name, target.convention().into(), 10_000, target.dim()));

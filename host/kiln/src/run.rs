@@ -277,10 +277,10 @@ fn damaged(path: &Path, error: &CheckpointError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset;
+    use crate::targets;
 
     fn config() -> Config {
-        preset::settings("mog40", "kiln", 2).check().unwrap()
+        targets::builtin()[0].settings().check().unwrap()
     }
 
     fn about() -> About {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn a_run_of_an_older_kiln_is_refused_with_what_to_do() {
         let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join(CONFIG), crate::pretrained::PRETRAINED[0].config).unwrap();
+        fs::write(place.path().join(CONFIG), crate::pretrained::all()[0].config).unwrap();
         let error = Run::open(place.path()).unwrap_err();
         assert!(error.to_string().contains("format 1") && error.hint().contains("kiln train --config"), "{error}");
     }

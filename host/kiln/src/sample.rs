@@ -241,11 +241,11 @@ fn egnn_layers<'a>(file: &'a Checkpoint, spec: &EgnnSpec) -> Result<Vec<EgnnLaye
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pretrained::PRETRAINED;
+    use crate::pretrained;
 
     #[test]
     fn a_sample_is_the_same_whichever_others_are_drawn() {
-        let mog40 = Sampler::of(PRETRAINED[0].file().unwrap(), PRETRAINED[0].name).unwrap();
+        let mog40 = Sampler::of(pretrained::all()[0].file().unwrap(), pretrained::all()[0].name).unwrap();
         // Across the end of a batch of streams.
         let (first, n) = (SLAB - 40, 80);
         let all = mog40.rows(5, first, n).unwrap();

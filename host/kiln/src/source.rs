@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
 use crate::export::draw;
-use crate::pretrained::{self, PRETRAINED, Pretrained};
+use crate::pretrained::{self, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
 use crate::sample::{Sampler, float_model};
 use crate::samples::Samples;
@@ -132,8 +132,8 @@ fn what_there_is(place: &Path, runs: &Path) -> String {
     let mut names: Vec<String> =
         entries.map(|entry| entry.path()).filter(trained).map(|path| path.display().to_string()).collect();
     names.sort();
-    let shipped = match PRETRAINED {
-        [] => "no generator comes with this build of Kiln".to_string(),
+    let shipped = match pretrained::all() {
+        none if none.is_empty() => "no generator comes with this build of Kiln".to_string(),
         some => some.iter().map(|pretrained| pretrained.name).collect::<Vec<_>>().join(", ") + " come with Kiln",
     };
     if names.is_empty() {

@@ -6,12 +6,13 @@ use crate::error::Error;
 use crate::memory;
 use crate::spec::trainer_spec;
 use crate::target::Target;
-use crate::train::LIVE_SAMPLES;
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::{energies, normal_batch};
 use kiln_gpu::trainer::{Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Cpu};
 
+/// Samples behind the live quality figure of a training.
+pub const LIVE_SAMPLES: usize = 2000;
 /// Samples at which the energy is tried.
 const PROBES: usize = 1024;
 
@@ -71,7 +72,6 @@ pub fn check_energy<D: Backend>(target: &Target, trainer: &Trainer<D>) -> Result
 mod tests {
     use super::*;
     use crate::config::Layers;
-    use crate::preset;
     use crate::targets::builtin;
 
     /// Peaks of trainings of three steps as the system measured them, in MB.
@@ -104,7 +104,7 @@ mod tests {
             let target = targets.iter().find(|target| target.name() == name).unwrap();
             let mut layers = Layers::new();
             settings.iter().for_each(|setting| layers.set(setting).unwrap());
-            let config = layers.resolve(preset::settings(name, preset, target.dim())).unwrap();
+            let config = layers.resolve(target.preset(preset).unwrap()).unwrap();
             let spec = trainer_spec(&config, target.dim(), target.symmetry()).unwrap();
             let ratio = spec.memory(LIVE_SAMPLES) as f64 / 1e6 / peak;
             assert!((0.7..2.0).contains(&ratio), "{name} {settings:?}: {ratio:.2} of {peak} MB");
@@ -118,7 +118,7 @@ mod tests {
         let mut layers = Layers::new();
         let largest = ["generator.hidden=8192", "score.hidden=8192", "generator.depth=64", "train.batch=1048576"];
         largest.iter().for_each(|setting| layers.set(setting).unwrap());
-        let config = layers.resolve(preset::settings("mog40", "kiln", 2)).unwrap();
+        let config = layers.resolve(builtin()[0].settings()).unwrap();
         let error = check(&config, &builtin()[0]).unwrap_err();
         assert!(error.to_string().contains("this training needs about ") && error.exit_code() == 2, "{error}");
         assert!(error.hint().contains("train.batch"));

@@ -4,6 +4,8 @@
 //!
 //! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
 
+use crate::config::Settings;
+use crate::preset::{self, PRESETS};
 use kiln_core::Energy;
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
@@ -29,6 +31,67 @@ pub struct Target {
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
     exact: Option<Arc<Exact>>,
+    /// In the order of [`PRESETS`].
+    presets: [Settings; 2],
+    reference: Option<Embedded>,
+    pretrained: Option<&'static Pretrained>,
+    bars: &'static [Bar],
+}
+
+/// Reference samples that come with Kiln.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Embedded {
+    /// The samples, a `.npy` file.
+    pub npy: &'static [u8],
+    /// Their manifest in JSON: where they come from and how good they are.
+    pub manifest: &'static [u8],
+}
+
+/// A trained generator that comes with Kiln; `pretrained/README.md` says which command made each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pretrained {
+    /// Its name, that of its target.
+    pub name: &'static str,
+    /// Its generator file.
+    pub generator: &'static [u8],
+    /// The settings it was trained with.
+    pub config: &'static str,
+    /// What `kiln evaluate --json` said of it.
+    pub quality: &'static str,
+}
+
+/// What a training with default settings must reach; both ends are allowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// A row of `kiln evaluate`, or `seconds`, the wall time of `kiln train`.
+    pub figure: &'static str,
+    /// What is held against the ends.
+    pub of: Relation,
+    /// Least; none is no bar on that side.
+    pub least: Option<f64>,
+    /// Most.
+    pub most: Option<f64>,
+}
+
+/// Which number of a figure a [`Bar`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// The value.
+    Value,
+    /// The value less its floor.
+    AboveFloor,
+    /// The value over its floor.
+    OverFloor,
+}
+
+impl std::fmt::Display for Relation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Value => "value",
+            Self::AboveFloor => "- floor",
+            Self::OverFloor => "/ floor",
+        })
+    }
 }
 
 impl Target {
@@ -52,6 +115,10 @@ impl Target {
             mean_energy: None,
             window: None,
             exact: None,
+            presets: preset::general(dim),
+            reference: None,
+            pretrained: None,
+            bars: &[],
         }
     }
 
@@ -94,6 +161,27 @@ impl Target {
     #[must_use]
     pub fn drawn(mut self, window: [f64; 4]) -> Self {
         self.window = Some(window);
+        self
+    }
+
+    /// Its own recipes of training, in the order of [`PRESETS`].
+    #[must_use]
+    pub fn with_presets(mut self, presets: [Settings; 2]) -> Self {
+        self.presets = presets;
+        self
+    }
+
+    /// What comes with Kiln: reference samples and a trained generator.
+    #[must_use]
+    pub fn shipped(mut self, reference: Option<Embedded>, pretrained: Option<&'static Pretrained>) -> Self {
+        (self.reference, self.pretrained) = (reference, pretrained);
+        self
+    }
+
+    /// What a training with default settings must reach.
+    #[must_use]
+    pub fn with_bars(mut self, bars: &'static [Bar]) -> Self {
+        self.bars = bars;
         self
     }
 
@@ -170,6 +258,37 @@ impl Target {
     /// The exact mean energy, if known.
     pub fn mean_energy(&self) -> Option<f64> {
         self.mean_energy
+    }
+
+    /// The settings of a preset, one of [`PRESETS`].
+    pub fn preset(&self, name: &str) -> Option<Settings> {
+        PRESETS.iter().position(|preset| *preset == name).map(|at| self.recipe(at))
+    }
+
+    /// The settings of the default preset.
+    pub fn settings(&self) -> Settings {
+        self.recipe(0)
+    }
+
+    fn recipe(&self, at: usize) -> Settings {
+        let mut settings = self.presets[at].clone();
+        (settings.run.target, settings.run.preset) = (self.name.clone(), PRESETS[at].into());
+        settings
+    }
+
+    /// Reference samples that come with Kiln; none without feature `embedded`.
+    pub fn reference(&self) -> Option<Embedded> {
+        self.reference
+    }
+
+    /// The trained generator that comes with Kiln; none without feature `embedded`.
+    pub fn pretrained(&self) -> Option<&'static Pretrained> {
+        self.pretrained
+    }
+
+    /// What a training with default settings must reach.
+    pub fn bars(&self) -> &'static [Bar] {
+        self.bars
     }
 
     /// For two dimensions: the region to draw, [x_min, x_max, y_min, y_max].

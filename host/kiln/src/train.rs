@@ -11,7 +11,7 @@ use crate::progress::{Part, Progress, Tick};
 use crate::run::{BEST, GENERATOR, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
-use crate::start;
+use crate::start::{self, LIVE_SAMPLES};
 use crate::target::Target;
 use kiln_core::random::Purpose;
 use kiln_gpu::pack::PackEnergy;
@@ -24,8 +24,6 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use window::Window;
 
-/// Samples behind the live quality figure.
-pub(crate) const LIVE_SAMPLES: usize = 2000;
 /// Part of the training after which the best generator may be kept: before it, modes have no weights yet.
 const SELECT_FROM: f64 = 0.5;
 /// How much worse than the best score so far a later generator may score and yet be kept: the spread of the scores of

@@ -5,7 +5,7 @@ use crate::cli::Presets;
 use crate::console::print;
 use kiln::config::{KEYS, settings_text};
 use kiln::error::{Error, nearest};
-use kiln::preset::{PRESETS, settings};
+use kiln::preset::PRESETS;
 use kiln::targets::builtin;
 use std::fmt::Write as _;
 
@@ -14,12 +14,11 @@ pub fn run(arguments: &Presets) -> Result<(), Error> {
     let Some(name) = &arguments.target else { return print(&table()) };
     let target = find_target(name, "")?;
     let preset = arguments.preset.as_str();
-    if !PRESETS.contains(&preset) {
+    let Some(settings) = target.preset(preset) else {
         let hint = nearest(preset, PRESETS)
-            .map_or("there are kiln and paper".into(), |near| format!("did you mean '{near}'?"));
+            .map_or(format!("there are {}", PRESETS.join(" and ")), |near| format!("did you mean '{near}'?"));
         return Err(Error::input(format!("unknown preset '{preset}'"), hint));
-    }
-    let settings = settings(name, preset, target.dim());
+    };
     print(&format!(
         "# Preset {preset} of {}. Give it to `kiln train --config`.\n{}",
         target.title(),
@@ -31,10 +30,10 @@ fn table() -> String {
     let targets = builtin();
     let columns: Vec<(String, toml::Table)> = targets
         .iter()
-        .flat_map(|target| PRESETS.map(|preset| (target.name().to_string(), preset, target.dim())))
-        .map(|(name, preset, dim)| {
-            let values = toml::Table::try_from(settings(&name, preset, dim)).unwrap_or_default();
-            (format!("{name} {preset}"), values)
+        .flat_map(|target| PRESETS.map(|preset| (target, preset)))
+        .filter_map(|(target, preset)| {
+            let values = toml::Table::try_from(target.preset(preset)?).unwrap_or_default();
+            Some((format!("{} {preset}", target.name()), values))
         })
         .collect();
     let cell = |values: &toml::Table, section: &str, field: &str| -> String {

@@ -18,7 +18,7 @@ use kiln::target::Target;
 use kiln::targets::builtin;
 use kiln::train::{Outcome, Training, train};
 use kiln::train::{find_device, trainer_spec};
-use kiln::{format, preset, start, threads};
+use kiln::{format, start, threads};
 use kiln_gpu::Checkpoint;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,8 +99,9 @@ fn fresh(arguments: &Train, threads: Option<usize>) -> Result<Prepared, Error> {
         },
     };
     layers.flag("run.target", target.name(), "TARGET")?;
-    let preset = layers.get("run.preset").map_or(preset::PRESETS[0], |(name, _)| name).to_string();
-    let config = layers.resolve(preset::settings(target.name(), &preset, target.dim()))?;
+    let preset = layers.get("run.preset").and_then(|(name, _)| target.preset(name));
+    // A preset that there is not is refused with its place.
+    let config = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
     find_device(&config.run.device)?;
     if config.generator.latent < target.dim() {
         let (latent, dim) = (config.generator.latent, target.dim());

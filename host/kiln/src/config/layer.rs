@@ -173,10 +173,10 @@ fn out_of_range(key: &Key, value: &Value, origin: Option<&Origin>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset;
+    use crate::targets;
 
     fn resolve(layers: &Layers) -> Result<Config, Error> {
-        layers.resolve(preset::settings("mog40", "kiln", 2))
+        layers.resolve(targets::builtin()[0].settings())
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_raw_preset_with_a_bad_value_cannot_run() {
-        let mut settings = preset::settings("mog40", "kiln", 2);
+        let mut settings = targets::builtin()[0].settings();
         settings.train.clip = f64::NAN;
         assert_eq!(
             settings.check().unwrap_err().to_string(),

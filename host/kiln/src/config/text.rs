@@ -192,15 +192,15 @@ fn check_format(about: &Value, name: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset;
+    use crate::targets;
 
     #[test]
     fn every_preset_reads_back_as_itself() {
         let training = About::training("E = a \"quoted\" \\ sum\nover lines");
         let student = About { student: Some(["a teacher".into(), "20 steps".into()]), ..training.clone() };
-        for target in ["mog40", "mw32", "something-else"] {
+        for target in targets::builtin() {
             for preset in ["kiln", "paper"] {
-                let config = preset::settings(target, preset, 5).check().unwrap();
+                let config = target.preset(preset).unwrap().check().unwrap();
                 for about in [&training, &student] {
                     let text = run_text(&config, about);
                     assert_eq!(from_run_text(&text, "config.toml").unwrap(), config);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_changed_configuration_is_not_that_of_the_run() {
-        let config = preset::settings("mog40", "kiln", 2).check().unwrap();
+        let config = targets::builtin()[0].settings().check().unwrap();
         let text = run_text(&config, &About::training("E"));
         let refused = |text: &str| read_run_text(text, "c.toml").unwrap_err().to_string();
         for (old, new) in [
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_table_of_keys_is_the_settings() {
-        let table = toml::Table::try_from(preset::settings("mog40", "kiln", 2)).unwrap();
+        let table = toml::Table::try_from(targets::builtin()[0].settings()).unwrap();
         let mut fields: Vec<String> = Vec::new();
         for (section, content) in &table {
             fields.extend(content.as_table().unwrap().keys().map(|field| format!("{section}.{field}")));
@@ -250,14 +250,14 @@ mod tests {
             for word in words {
                 let mut layers = Layers::new();
                 layers.set(&format!("{}={word}", key.name)).unwrap();
-                layers.resolve(preset::settings("mog40", "kiln", 2)).unwrap();
+                layers.resolve(targets::builtin()[0].settings()).unwrap();
             }
         }
     }
 
     #[test]
     fn a_newer_format_and_a_missing_key_are_refused() {
-        let config = preset::settings("mog40", "kiln", 2).check().unwrap();
+        let config = targets::builtin()[0].settings().check().unwrap();
         let text = run_text(&config, &About::training("c"));
         let newer = text.replace("format = 2", "format = 3");
         assert!(from_run_text(&newer, "c.toml").unwrap_err().to_string().contains("format 3"));

@@ -90,7 +90,7 @@ fn diverged(step: u64) -> Error {
 mod tests {
     use super::*;
     use crate::distill::{Plan, Probes, Teacher, about, distil};
-    use crate::pretrained::PRETRAINED;
+    use crate::pretrained;
     use crate::progress::Silent;
     use crate::run::{METRICS, Run};
     use crate::source::Source;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn fine_tuning_that_teaches_nothing_is_an_error_and_leaves_the_student_as_it_was_distilled() {
-        let teacher = Teacher::of(&Source::Pretrained(&PRETRAINED[0])).unwrap();
+        let teacher = Teacher::of(&Source::Pretrained(pretrained::all()[0])).unwrap();
         let target = broken();
         let mut settings = teacher.config.clone().into_settings();
         (settings.train.batch, settings.score.hidden, settings.score.depth) = (4, 4, 1);

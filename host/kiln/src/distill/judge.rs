@@ -263,7 +263,7 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pretrained::PRETRAINED;
+    use crate::pretrained;
     use crate::targets::builtin;
     use kiln_core::artifact::{FloatMlp, Network};
     use kiln_core::network::Layer;
@@ -291,7 +291,7 @@ mod tests {
 
     /// MoG-40's generator, changed by hand.
     fn mog40(change: impl Fn(&mut Vec<Vec<f32>>)) -> Bytes {
-        let bytes = Source::Pretrained(&PRETRAINED[0]).float_model().unwrap();
+        let bytes = Source::Pretrained(pretrained::all()[0]).float_model().unwrap();
         let model = Artifact::check(bytes.as_slice()).unwrap();
         let Network::Mlp(network) = model.network() else { unreachable!() };
         let mut biases: Vec<Vec<f32>> = network.layers().iter().map(|layer| layer.bias.to_vec()).collect();

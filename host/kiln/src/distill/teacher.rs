@@ -116,10 +116,10 @@ impl Teacher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pretrained::PRETRAINED;
+    use crate::pretrained;
 
     fn teacher(name: &str) -> Teacher {
-        Teacher::of(&Source::Pretrained(PRETRAINED.iter().find(|p| p.name == name).unwrap())).unwrap()
+        Teacher::of(&Source::Pretrained(pretrained::all().into_iter().find(|p| p.name == name).unwrap())).unwrap()
     }
 
     /// A teacher of another size, not trained.

@@ -81,7 +81,7 @@ mod tests {
     use super::mirror::{Observer, Place};
     use super::quality::difference;
     use super::*;
-    use crate::pretrained::{PRETRAINED, find};
+    use crate::pretrained::{self, find};
     use crate::sample::{Sampler, float_model};
     use kiln_core::artifact::Artifact;
 
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn models_in_floats_draw_what_their_generators_draw() {
-        for pretrained in PRETRAINED {
+        for pretrained in pretrained::all() {
             let bytes = float(pretrained.name);
             let model = Artifact::check(bytes.as_slice()).unwrap();
             assert_eq!(model.target(), pretrained.name);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_mirror_shows_the_network() {
-        for pretrained in PRETRAINED {
+        for pretrained in pretrained::all() {
             let bytes = float(pretrained.name);
             let model = Artifact::check(bytes.as_slice()).unwrap();
             let exact = images(&model, 3, 20).unwrap();

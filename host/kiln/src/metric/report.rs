@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn json_of_earlier_versions_reads_as_well() {
-        for pretrained in crate::pretrained::PRETRAINED {
+        for pretrained in crate::pretrained::all() {
             let report: Report = serde_json::from_str(pretrained.quality).unwrap();
             let known = |row: &Row| row.value.is_finite() && row.effective_sample_size > 0.9 * row.n as f64;
             assert!(report.rows.len() > 5 && report.rows.iter().all(known), "{}", pretrained.name);

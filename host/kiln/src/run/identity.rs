@@ -63,10 +63,10 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset;
+    use crate::targets;
 
     fn identity(change: impl Fn(&mut crate::config::Settings)) -> Identity {
-        let mut settings = preset::settings("mog40", "kiln", 2);
+        let mut settings = targets::builtin()[0].settings();
         change(&mut settings);
         Identity::of(&settings.check().unwrap(), &About::training("E"))
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_ne!(one, identity(|settings| settings.train.batch += 1));
         assert_ne!(one, identity(|settings| settings.run.target = "mw32".into()));
         assert_eq!(one, identity(|settings| (settings.train.steps, settings.run.threads) = (77_000, 3)));
-        let config = preset::settings("mog40", "kiln", 2).check().unwrap();
+        let config = targets::builtin()[0].settings().check().unwrap();
         assert_ne!(one, Identity::of(&config, &About::training("another energy")));
     }
 

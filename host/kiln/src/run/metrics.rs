@@ -218,10 +218,10 @@ impl Run {
 mod tests {
     use super::*;
     use crate::config::About;
-    use crate::preset;
+    use crate::targets;
 
     fn run(place: &tempfile::TempDir) -> Run {
-        let config = preset::settings("mog40", "kiln", 2).check().unwrap();
+        let config = targets::builtin()[0].settings().check().unwrap();
         Run::create(Some(place.path()), &config, &About::training("E")).unwrap()
     }
 
