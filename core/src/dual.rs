@@ -246,8 +246,9 @@ pub trait Formula {
     /// The number of coordinates; always the same.
     fn dim(&self) -> usize;
 
-    /// E(x) of a point with that many coordinates. What it does may depend on `x` through [`Scalar`]'s methods only, so
-    /// that duals follow it.
+    /// E(x) of a point with that many coordinates, by arithmetic and [`Scalar`]'s functions. [`Scalar::lane`] gives a
+    /// value without its derivative: what is computed from it and put back by [`Scalar::splat`] or
+    /// [`Scalar::from_lanes`] counts as constant, and the gradient misses it.
     fn energy<S: Scalar>(&self, x: &[S]) -> S;
 
     /// What leaves the energy unchanged.
@@ -260,9 +261,10 @@ pub trait Formula {
 /// A [`Formula`] of at most N coordinates as an [`Energy`], in every scalar type.
 ///
 /// The gradient of n coordinates is n evaluations of the formula on [`Dual`] numbers, one coordinate's derivative at a
-/// time; the value is that of the last of them. An operation on duals costs two to three plain ones, so a gradient costs
-/// 2 n to 3 n times [`Energy::energy`], where one written by hand costs about twice: right for a few coordinates, and to
-/// check a gradient written by hand. There is no heap: the point in duals, 2 N numbers, is on the stack.
+/// time; the value is that of the last of them, each of which has the plain formula's bits. An operation on duals costs one
+/// to four plain ones, least where exponentials and roots take the time, so a gradient costs n to 4 n times
+/// [`Energy::energy`], where one written by hand costs once to twice as much: right for a few coordinates, and to check a
+/// gradient written by hand. There is no heap: the point in duals, 2 N numbers, is on the stack.
 ///
 /// Derivatives are exact up to rounding. Where an intermediate result overflows or a slope is infinite, a derivative may
 /// be infinite or NaN although the energy is finite; samplers reject such a proposal and count it.

@@ -1,7 +1,8 @@
 //! # kiln-core
 //!
 //! The physics and the arithmetic of Kiln: energies, integrators, posterior sampling, score
-//! estimators, random streams and network inference.
+//! estimators, random streams and network inference. An energy written as a formula alone gets its
+//! gradient from dual numbers: see [`dual`].
 //!
 //! ## Guarantees
 //! - `no_std`, no heap, no `unsafe`: every buffer is the caller's or on the stack. Networks have shapes that are const
