@@ -28,6 +28,15 @@ pub enum Symmetry {
 }
 
 impl Symmetry {
+    /// Itself where `n` coordinates are so many particles, two at least; otherwise nothing is known.
+    #[inline(always)]
+    pub fn fitting(self, n: usize) -> Self {
+        match self {
+            Self::Particles { count, dimensions } if count < 2 || dimensions == 0 || count * dimensions != n => Self::None,
+            fitting => fitting,
+        }
+    }
+
     /// Of `n` coordinates, how many the energy depends on once the mean is fixed. For particles,
     /// E\[x·∇E\] at equilibrium is this number (the virial theorem).
     pub fn free_coordinates(self, n: usize) -> usize {

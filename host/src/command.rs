@@ -15,8 +15,9 @@ use crate::cli::{Cli, Command};
 use kiln::error::{Error, nearest};
 use kiln::source::Source;
 use kiln::target::Target;
-use kiln::targets::builtin;
+use kiln::targets::{builtin, find};
 use kiln::threads;
+use std::path::Path;
 
 /// Does what the command line says.
 pub fn run(cli: &Cli) -> Result<(), Error> {
@@ -49,6 +50,29 @@ fn find_target(name: &str, place: &str) -> Result<Target, Error> {
             None => format!("there are {all}"),
         };
         Error::input(format!("{place}unknown target '{name}'"), hint)
+    })
+}
+
+/// What a generator draws from. A run may be of an energy that only the program which trained it has: enough for samples.
+fn target_of(source: &Source, dim: usize) -> Target {
+    find(source.target())
+        .unwrap_or_else(|| Target::without_energy(source.target(), dim, source.convention().unwrap_or_default()))
+}
+
+/// The target of that name, for what needs the energy of the run or model at `place`.
+///
+/// # Errors
+/// If it is none of the targets that Kiln brings; the hint says how to go on.
+fn target_of_run(name: &str, place: &Path) -> Result<Target, Error> {
+    find(name).ok_or_else(|| {
+        let place = place.display();
+        Error::input(
+            format!("'{place}' is of {name}, an energy that is not one of `kiln targets`"),
+            format!(
+                "its own program can, by the library kiln (fit::resume, metric::suite::evaluate); \
+                 `kiln sample {place}` and `kiln export --no-quality {place}` need no energy"
+            ),
+        )
     })
 }
 

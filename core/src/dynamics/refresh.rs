@@ -39,7 +39,7 @@ pub fn sweep<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S>>(
     posterior: &Posterior<'_, E, V>,
     workspace: &mut Workspace<V>,
 ) -> Info<S> {
-    let symmetry = posterior.symmetry();
+    let symmetry = posterior.symmetry().fitting(state.position.as_slice().len());
     let block = match symmetry {
         Symmetry::None => params.block.max(1),
         Symmetry::Particles { dimensions, .. } => dimensions,

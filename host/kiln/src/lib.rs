@@ -40,6 +40,7 @@ pub mod config;
 pub mod distill;
 pub mod error;
 pub mod export;
+pub mod fit;
 pub mod format;
 mod guard;
 pub mod memory;

@@ -38,6 +38,14 @@ impl Source {
         }
     }
 
+    /// The convention of its energy, where that is told: by a run.
+    pub fn convention(&self) -> Option<&str> {
+        match self {
+            Self::Run(run, _) => Some(&run.about().convention),
+            Self::Pretrained(_) | Self::Model(_) => None,
+        }
+    }
+
     /// Its name without the way there.
     pub fn name(&self) -> String {
         let path = match self {

@@ -6,7 +6,7 @@
 
 use crate::config::Settings;
 use crate::preset::{self, PRESETS};
-use kiln_core::Energy;
+use kiln_core::{Energy, Scalar};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::pack::{Pack, PackEnergy};
@@ -22,6 +22,8 @@ pub struct Target {
     title: String,
     summary: String,
     convention: String,
+    /// Whether the energy is at hand.
+    known: bool,
     energy: Arc<dyn Energy<f64> + Send + Sync>,
     /// The same energy at sixteen points at a time.
     packs: Arc<PackEnergy<'static>>,
@@ -108,6 +110,7 @@ impl Target {
             title: name.into(),
             summary: format!("{dim} dimensions"),
             convention: "E as implemented".into(),
+            known: true,
             energy: energy.clone(),
             packs: energy,
             surrogate: None,
@@ -120,6 +123,18 @@ impl Target {
             pretrained: None,
             bars: &[],
         }
+    }
+
+    /// A target whose energy is not at hand, such as that of a run which another program trained: enough to draw and to
+    /// write samples. Its energy is NaN everywhere.
+    pub fn without_energy(name: &str, dim: usize, convention: &str) -> Self {
+        let target = Self::new(name, Unknown(dim)).described(name, &format!("{dim} dimensions"), convention);
+        Self { known: false, ..target }
+    }
+
+    /// Whether its energy is at hand.
+    pub fn has_energy(&self) -> bool {
+        self.known
     }
 
     /// The title, one line on the distribution, and the energy's formula with all constants.
@@ -294,6 +309,22 @@ impl Target {
     /// For two dimensions: the region to draw, [x_min, x_max, y_min, y_max].
     pub fn window(&self) -> Option<[f64; 4]> {
         self.window
+    }
+}
+
+/// An energy that nobody knows.
+struct Unknown(usize);
+
+impl<S: Scalar> Energy<S> for Unknown {
+    fn dim(&self) -> usize {
+        self.0
+    }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        gradient.fill(S::constant(f64::NAN));
+        self.energy(x)
+    }
+    fn energy(&self, _: &[S]) -> S {
+        S::constant(f64::NAN)
     }
 }
 

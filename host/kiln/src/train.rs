@@ -2,7 +2,7 @@
 
 mod window;
 
-use crate::config::{About, Config, Select, Settings};
+use crate::config::{Config, Select};
 use crate::error::{Error, Kind};
 use crate::guard::Guard;
 use crate::metric::suite::Headline;
@@ -18,7 +18,6 @@ use kiln_gpu::pack::PackEnergy;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::trainer::{StepError, Trainer};
 use kiln_gpu::{Backend, Checkpoint};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -63,19 +62,6 @@ pub enum Outcome {
     BudgetSpent,
     /// The person stopped it.
     Interrupted,
-}
-
-/// Trains a target of one's own into a new run directory: `out`, or the first free one below `runs`.
-///
-/// # Errors
-/// If a setting is out of range, `out` is used or cannot be written, or the energy is not finite.
-pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, progress: &dyn Progress) -> Result<Run, Error> {
-    let config = settings.check()?;
-    start::check(&config, target)?;
-    let run = Run::create(out, &config, &About::training(&target.convention()))?;
-    let stop = AtomicBool::new(false);
-    let training = Training { config: &config, target, run: &run, from: None, budget: None, progress, stop: &stop };
-    train(&training).map(|_| run)
 }
 
 /// Trains on the device that its configuration names.

@@ -1,7 +1,7 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
 use super::train::show;
-use super::{check_dim, find_target, whole};
+use super::{check_dim, target_of_run, whole};
 use crate::cli::Distill;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
@@ -18,7 +18,7 @@ use kiln::{memory, start, threads};
 /// Distils. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
-    let target = find_target(source.target(), "")?;
+    let target = target_of_run(source.target(), &arguments.run)?;
     let teacher = Teacher::of(&source)?;
     check_dim(&source, teacher.spec().dim, &target)?;
     let mut layers = Layers::new();

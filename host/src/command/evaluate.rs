@@ -2,7 +2,7 @@
 //! floor or truth.
 
 use super::given::Given;
-use super::{check_dim, find_target, whole};
+use super::{check_dim, find_target, target_of_run, whole};
 use crate::cli::Evaluate;
 use crate::console::{print, say};
 use crate::html::{self, Page, Training};
@@ -120,7 +120,7 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         let message = format!("--target is {name}, but '{source}' is of {}", generator.target());
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
-    let target = find_target(generator.target(), "")?;
+    let target = target_of_run(generator.target(), path)?;
     let samples = {
         let draws = generator.open()?;
         check_dim(&generator, draws.dim(), &target)?;

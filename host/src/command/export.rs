@@ -1,6 +1,6 @@
 //! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
 
-use super::{check_dim, find_target, whole};
+use super::{check_dim, target_of, target_of_run, whole};
 use crate::cli::Export;
 use crate::console::{print, say};
 use crate::interrupt::end_on_signals;
@@ -27,9 +27,12 @@ pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
         path.as_ref().map_or(Ok(()), |path| check_destination(path, extension, arguments.force))?;
     }
     let source = resolve(&arguments.run)?;
-    let target = find_target(source.target(), "")?;
     let float = source.float_model()?;
     let float = checked(&float)?;
+    let target = match arguments.no_quality {
+        true => target_of(&source, float.dim()),
+        false => target_of_run(source.target(), &arguments.run)?,
+    };
     check_dim(&source, float.dim(), &target)?;
     let bare = convert(&float, format)?;
     let bare = checked(&bare)?;

@@ -3,7 +3,7 @@
 //! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
 //! depends on the parts.
 
-use super::{check_dim, find_target, whole};
+use super::{check_dim, target_of, whole};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
@@ -50,11 +50,16 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
-    let target = find_target(source.target(), "")?;
-    let target = &target;
+    let draws = source.open()?;
+    let target = &target_of(&source, draws.dim());
+    if !target.has_energy() && (steps > 0 || arguments.gate.is_some()) {
+        let flag = if steps > 0 { "--polish" } else { "--gate" };
+        let name = target.name();
+        let message = format!("{flag} needs the energy of {name}, which is not one of `kiln targets`");
+        return Err(Error::input(message, format!("leave {flag} out, or polish in the program that has the energy")));
+    }
     format.suits(target)?;
     format::check_space(output, n, target)?;
-    let draws = source.open()?;
     check_dim(&source, draws.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
     let wanted = Wanted { n, seed, steps, gate: arguments.gate };
@@ -141,7 +146,7 @@ fn draw(
         }
         match &mut gate {
             Some(gate) => rows = gate.passed(target, &rows, n - written)?,
-            None => check_finite(&rows, drawn, n)?,
+            None => rows.check_finite(drawn, n)?,
         }
         drawn += missing.min(part);
         written += rows.len() as u64;
@@ -168,19 +173,6 @@ fn next_draws(n: u64, drawn: u64, kept: u64) -> u64 {
         (_, 0) => (10 * drawn).max(GATE_DRAWS),
         _ => drawn + (1.1 * (n - kept.min(n)) as f64 * drawn as f64 / kept as f64).ceil() as u64 + 10,
     }
-}
-
-/// Refuses numbers that are none; the rows begin with sample `first` of the seed.
-pub(super) fn check_finite(rows: &Samples, first: u64, n: u64) -> Result<(), Error> {
-    let lost = |row: &[f32]| row.iter().any(|x| !x.is_finite());
-    let mut places = rows.data.chunks_exact(rows.dim).enumerate().filter(|(_, row)| lost(row)).map(|(at, _)| at as u64);
-    let Some(at) = places.next() else { return Ok(()) };
-    let (count, drawn) = (1 + places.count(), first + rows.len() as u64);
-    let of = if drawn == n { format!("{n} samples") } else { format!("the first {drawn} samples") };
-    Err(Error::numerics(
-        format!("{count} of {of} are not finite, the first is number {}", first + at + 1),
-        "nothing was written; train the generator anew, or leave them out and have them counted by --gate inf",
-    ))
 }
 
 /// Lets samples through whose energy is at most a bound.

@@ -1,0 +1,203 @@
+//! One call that trains, draws and judges ([`fit`]), one that takes a run up again ([`resume`]), for any energy; and the
+//! steps they consist of.
+//!
+//! Everything that can be refused is refused before anything is written.
+
+use crate::config::{About, Config, Settings};
+use crate::error::Error;
+use crate::format;
+use crate::metric::Report;
+use crate::metric::suite::{Effort, evaluate};
+use crate::progress::{Progress, Silent};
+use crate::run::{Run, SAMPLES};
+use crate::sample::Sampler;
+use crate::samples::Samples;
+use crate::spec::trainer_spec;
+use crate::start;
+use crate::target::Target;
+use crate::train::{Outcome, Training, find_device, train};
+use kiln_gpu::Checkpoint;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Samples drawn when a training is over.
+pub const SAMPLE_COUNT: usize = 10_000;
+/// Samples between two looks at whether to stop.
+const SAMPLE_PART: usize = 256;
+/// Of a training that nobody ends.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// How a training is watched and ended.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The run directory to make; by default the first free one below `runs`.
+    pub out: Option<&'a Path>,
+    /// The wall-clock time after which training must have ended, checkpointed and usable.
+    pub budget: Option<Duration>,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+    /// Set by whoever interrupts it: a checkpoint is written, and the training can be resumed.
+    pub stop: &'a AtomicBool,
+}
+
+impl Default for Options<'_> {
+    /// Into `runs`, to the end, unwatched.
+    fn default() -> Self {
+        Self { out: None, budget: None, progress: &Silent, stop: &NEVER }
+    }
+}
+
+/// What a training came to.
+#[derive(Debug)]
+pub struct Trained {
+    /// Its run directory, which holds the generator, checkpoints, metrics and samples.
+    pub run: Run,
+    /// Whether all steps were done, or the budget was spent first.
+    pub outcome: Outcome,
+    /// The first 10,000 samples of seed 0.
+    pub samples: Samples,
+    /// How good they are: every figure with its floor or truth, as `kiln evaluate` tells it.
+    pub report: Report,
+}
+
+/// Trains a target into a new run directory, draws from the generator and judges what was drawn.
+///
+/// # Errors
+/// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, or `stop` was set:
+/// then [`resume`] goes on.
+pub fn fit(target: &Target, settings: Settings, options: &Options<'_>) -> Result<Trained, Error> {
+    let prepared = Prepared::new(target, settings.check()?, options.out)?;
+    prepared.trained(target, options)
+}
+
+/// Takes up the run in a directory, with the energy that it was trained on, and ends as [`fit`] does. `options.out` means
+/// nothing here.
+///
+/// # Errors
+/// If it is no run, or of another energy; otherwise as [`fit`].
+pub fn resume(place: &Path, target: &Target, options: &Options<'_>) -> Result<Trained, Error> {
+    let (run, config) = take(place)?;
+    Prepared::resumed(run, &config.clone(), config, target)?.trained(target, options)
+}
+
+/// A run that a training can go on in, and its settings.
+///
+/// # Errors
+/// If there is none in that directory, or another process has it.
+pub fn take(place: &Path) -> Result<(Run, Config), Error> {
+    let (run, config) = Run::take(place)?;
+    if run.about().student.is_some() {
+        let message = format!("'{}' is a student of `kiln distill`, which has no checkpoints", place.display());
+        return Err(Error::input(message, "distil anew, with another --out"));
+    }
+    Ok((run, config))
+}
+
+/// A training that can begin or go on.
+pub struct Prepared {
+    /// Where it writes.
+    pub run: Run,
+    /// What it does.
+    pub config: Config,
+    /// The state to go on from; none starts anew.
+    pub from: Option<Checkpoint>,
+    /// What the person should know of it.
+    pub notes: Vec<String>,
+}
+
+impl Prepared {
+    /// One that begins in a new run directory: `out`, or the first free one below `runs`.
+    ///
+    /// # Errors
+    /// If it could not begin: see [`start::check`]; or the directory is used or cannot be written.
+    pub fn new(target: &Target, config: Config, out: Option<&Path>) -> Result<Self, Error> {
+        find_device(&config.run.device)?;
+        if config.generator.latent < target.dim() {
+            let (latent, dim, title) = (config.generator.latent, target.dim(), target.title());
+            let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
+            return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
+        }
+        start::check(&config, target)?;
+        let run = Run::create(out, &config, &About::training(target.convention()))?;
+        Ok(Self { run, config, from: None, notes: Vec::new() })
+    }
+
+    /// One that goes on from the latest checkpoint of a run, whose settings were `old`.
+    ///
+    /// # Errors
+    /// If the target is another one, the settings ask for fewer steps than were done, or no checkpoint can be read.
+    pub fn resumed(run: Run, old: &Config, config: Config, target: &Target) -> Result<Self, Error> {
+        start::check_memory(&config, &trainer_spec(&config, target.dim(), target.symmetry())?)?;
+        if target.convention() != run.about().convention {
+            let (title, place) = (target.title(), run.path().display());
+            let message = format!("{title} is another energy than the one that '{place}' was trained on");
+            return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
+        }
+        let latest = run.latest_checkpoint()?;
+        let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
+        let from = latest.map(|latest| latest.checkpoint);
+        let steps = config.train.steps;
+        match from.as_ref().map(|state| state.parsed::<usize>("step")) {
+            None => notes.push("there is no checkpoint yet; the training begins anew from its settings".into()),
+            Some(Ok(done)) if done > steps => {
+                let message = format!("train.steps is {steps}, but the run has done {done} steps");
+                return Err(Error::input(message, format!("give at least --set train.steps={done}")));
+            }
+            Some(Ok(done)) if done == steps => notes
+                .push(format!("the run has done all of its {done} steps; for more add --set train.steps={}", 2 * done)),
+            Some(_) => {}
+        }
+        if config != *old {
+            run.change_settings(&config)?;
+        }
+        Ok(Self { run, config, from, notes })
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// If the networks leave the finite numbers, or the directory cannot be written.
+    pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
+        let &Options { budget, progress, stop, .. } = options;
+        let from = self.from.as_ref();
+        train(&Training { config: &self.config, target, run: &self.run, from, budget, progress, stop })
+    }
+
+    fn trained(self, target: &Target, options: &Options<'_>) -> Result<Trained, Error> {
+        self.notes.iter().for_each(|note| options.progress.note(note));
+        let outcome = self.train(target, options)?;
+        let place = self.run.path().display();
+        if outcome == Outcome::Interrupted {
+            return Err(Error::interrupted(format!("interrupted; {place} holds a checkpoint"), "resume it"));
+        }
+        let samples = drawn(&self.run, options.stop)?;
+        format::write(&self.run.file(SAMPLES), &samples, target, true)?;
+        let report = evaluate(target, &samples, 0, &place.to_string(), Effort::default())?;
+        Ok(Trained { run: self.run, outcome, samples, report })
+    }
+}
+
+/// The first samples of a run's generator, which must be finite.
+///
+/// # Errors
+/// If one is not, the generator is damaged, or `stop` was set.
+pub fn drawn(run: &Run, stop: &AtomicBool) -> Result<Samples, Error> {
+    let sampler = Sampler::open(run)?;
+    let mut all = Samples { dim: sampler.dim(), data: Vec::new() };
+    while all.len() < SAMPLE_COUNT {
+        if stop.load(Ordering::Relaxed) {
+            let place = run.path().display();
+            return Err(Error::interrupted(
+                format!("interrupted while the samples of {place} were drawn; its generator is done"),
+                format!("`kiln sample {place} -n {SAMPLE_COUNT} -o samples.npy` draws them"),
+            ));
+        }
+        let (first, n) = (all.len() as u64, SAMPLE_PART.min(SAMPLE_COUNT - all.len()));
+        let rows = sampler.rows(0, first, n)?;
+        rows.check_finite(first, SAMPLE_COUNT as u64)
+            .map_err(|error| error.with_hint("train anew with lower rates; the run keeps its checkpoints"))?;
+        all.data.extend(rows.data);
+    }
+    Ok(all)
+}
