@@ -2,9 +2,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kiln::config::Config;
-use kiln::progress::Silent;
+use kiln::fit::{Options, Prepared};
 use kiln::target::Target;
-use kiln::{preset, run::Run, targets, train};
+use kiln::{preset, targets, train};
 use kiln_gpu::Cpu;
 use kiln_gpu::trainer::Trainer;
 use std::hint::black_box;
@@ -38,7 +38,10 @@ fn samples(c: &mut Criterion) {
         let mut settings = target.settings();
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
         let place = place.join(target.name());
-        let run: Run = train::fit(&target, settings, Some(&place), &Silent).expect("a run");
+        let config = settings.check().expect("presets are valid");
+        let prepared = Prepared::new(&target, config, Some(&place)).expect("a run");
+        prepared.train(&target, &Options::default()).expect("a training");
+        let run = prepared.run;
         c.bench_function(&format!("{} 10,000 samples, 1 thread", target.name()), |b| {
             b.iter(|| black_box(train::sample(&run, 0, 10_000)));
         });

@@ -32,7 +32,9 @@ impl Symmetry {
     #[inline(always)]
     pub fn fitting(self, n: usize) -> Self {
         match self {
-            Self::Particles { count, dimensions } if count < 2 || dimensions == 0 || count * dimensions != n => Self::None,
+            Self::Particles { count, dimensions } if count < 2 || dimensions == 0 || count * dimensions != n => {
+                Self::None
+            }
             fitting => fitting,
         }
     }

@@ -1,6 +1,6 @@
 //! What is delivered is what was trained: the core's inference of a generator's file against the network that wrote it.
 
-use kiln::progress::Silent;
+use kiln::fit::{Options, Prepared};
 use kiln::run::{GENERATOR, Run};
 use kiln::targets::builtin;
 use kiln::train;
@@ -14,7 +14,9 @@ fn run(target: &kiln::target::Target, out: &std::path::Path) -> Run {
     let mut settings = target.settings();
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
     (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
-    train::fit(target, settings, Some(out), &Silent).unwrap()
+    let prepared = Prepared::new(target, settings.check().unwrap(), Some(out)).unwrap();
+    prepared.train(target, &Options::default()).unwrap();
+    prepared.run
 }
 
 /// How many of `n` samples may lie on the other side of a step. Thresholds see the latent itself, the same number in

@@ -1,136 +1,166 @@
-//! Your own energy: the posterior of a Bayesian logistic regression, trained, sampled, and checked against a long
-//! Hamiltonian Monte Carlo chain.
+//! Your own energy, from data whose width is known at run time only: the posterior of a Bayesian logistic regression is
+//! trained, stopped, taken up again, sampled, judged, held against reference samples by replica exchange, and exported.
 //!
-//! `cargo run -p kiln --example logistic_regression [OUT [KEY=VALUE]...]`
+//! `cargo run -p kiln --example logistic_regression [DATA.csv [OUT [KEY=VALUE]...]]`: each line of DATA is a label, 1 or -1,
+//! and the features that go with it; the first names them.
 
 use kiln::config::Layers;
 use kiln::error::Error;
+use kiln::export::{self, bytes::Bytes};
+use kiln::fit::{Options, Trained, fit, resume};
+use kiln::format;
 use kiln::progress::{Part, Progress, Tick};
+use kiln::reference::{self, Order};
+use kiln::samples::Samples;
+use kiln::source;
 use kiln::target::Target;
-use kiln::train;
-use kiln_core::dynamics::{State, Workspace, hmc};
-use kiln_core::random::{Purpose, Randomness, Stream};
+use kiln_core::artifact::{Artifact, Format};
 use kiln_core::{Energy, Scalar};
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Four coefficients and an intercept.
-const N: usize = 5;
+/// Rows of features and an intercept, times the label; coefficients have the prior N(0, 2²).
+struct LogisticRegression {
+    rows: Vec<Vec<f64>>,
+    dim: usize,
+}
 
-/// Rows of features times the label, ±1; coefficients have the prior N(0, 2²).
-struct LogisticRegression(Vec<[f64; N]>);
+impl LogisticRegression {
+    /// Σ_k x_k w_k.
+    fn margin<S: Scalar>(row: &[f64], w: &[S]) -> S {
+        row.iter().zip(w).fold(S::zero(), |sum, (x, w)| sum + S::constant(*x) * *w)
+    }
+
+    /// The prior's part, and log(1 + e^-m) without overflow for every row.
+    fn sum<S: Scalar>(&self, w: &[S]) -> S {
+        let prior = w.iter().fold(S::zero(), |sum, w| sum + S::constant(0.125) * w.square());
+        self.rows.iter().fold(prior, |sum, row| {
+            let margin = Self::margin(row, w);
+            sum + (-margin).max(S::zero()) + (S::one() + (-margin.abs()).exp()).ln()
+        })
+    }
+}
 
 impl<S: Scalar> Energy<S> for LogisticRegression {
     fn dim(&self) -> usize {
-        N
-    }
-
-    fn energy(&self, w: &[S]) -> S {
-        self.energy_and_gradient(w, &mut [S::zero(); N])
+        self.dim
     }
 
     fn energy_and_gradient(&self, w: &[S], gradient: &mut [S]) -> S {
-        let (quarter, eighth) = (S::constant(0.25), S::constant(0.125));
-        gradient.iter_mut().zip(w).for_each(|(gradient, w)| *gradient = quarter * *w);
-        let mut energy = w.iter().fold(S::zero(), |sum, w| sum + eighth * *w * *w);
-        for row in &self.0 {
-            let margin = (0..N).fold(S::zero(), |sum, k| sum + S::constant(row[k]) * w[k]);
-            // log(1 + e^-m) without overflow.
-            energy += (-margin).max(S::zero()) + (S::one() + (-margin.abs()).exp()).ln();
-            let pull = (-margin).sigmoid();
-            (0..N).for_each(|k| gradient[k] -= pull * S::constant(row[k]));
+        gradient.iter_mut().zip(w).for_each(|(gradient, w)| *gradient = S::constant(0.25) * *w);
+        for row in &self.rows {
+            let pull = (-Self::margin(row, w)).sigmoid();
+            gradient.iter_mut().zip(row).for_each(|(gradient, x)| *gradient -= pull * S::constant(*x));
         }
-        energy
+        self.sum(w)
+    }
+
+    fn energy(&self, w: &[S]) -> S {
+        self.sum(w)
     }
 }
 
-/// Forty rows from known coefficients.
-fn data() -> Vec<[f64; N]> {
-    let truth = [1.5, -1.0, 0.5, 0.0, 0.3];
-    let row = |index| {
-        let mut stream = Stream::new(1, Purpose::Test, index);
-        let mut x = [1.0; N];
-        stream.fill_normal(&mut x[..N - 1]);
-        let margin: f64 = x.iter().zip(truth).map(|(x, w)| x * w).sum();
-        let label = if Randomness::<f64>::uniform(&mut stream) < margin.sigmoid() { 1.0 } else { -1.0 };
-        x.map(|x| label * x)
-    };
-    (0..40).map(row).collect()
+/// The energy of a file of data.
+fn read(path: &Path) -> Result<LogisticRegression, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    let bad =
+        |line: usize| Error::input(format!("'{}', line {line}: no label and features", path.display()), "1,0.5,2");
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    for (at, line) in text.lines().enumerate().skip(1) {
+        let numbers = line.split(',').map(|word| word.trim().parse::<f64>()).collect::<Result<Vec<_>, _>>();
+        let Ok([label, features @ ..]) = numbers.as_deref() else { return Err(bad(at + 1)) };
+        rows.push(features.iter().chain(&[1.0]).map(|x| label * x).collect());
+        if rows[0].len() != features.len() + 1 {
+            return Err(bad(at + 1));
+        }
+    }
+    let dim = rows.first().map_or(0, Vec::len);
+    if dim == 0 { Err(bad(2)) } else { Ok(LogisticRegression { rows, dim }) }
+}
+
+/// Stops the training half-way, as Ctrl-C would.
+struct HalfWay(AtomicBool);
+
+struct Half<'a> {
+    stop: &'a AtomicBool,
+    total: u64,
+}
+
+impl Progress for HalfWay {
+    fn part<'a>(&'a self, part: Part<'a>) -> Box<dyn Tick + 'a> {
+        Box::new(Half { stop: &self.0, total: part.total })
+    }
+}
+
+impl Tick for Half<'_> {
+    fn step(&self, done: u64) {
+        if 2 * done >= self.total {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Mean and standard deviation of each coefficient.
-fn moments(rows: &[[f64; N]]) -> [(f64, f64); N] {
-    let n = rows.len() as f64;
-    std::array::from_fn(|k| {
-        let mean = rows.iter().map(|row| row[k]).sum::<f64>() / n;
-        (mean, (rows.iter().map(|row| (row[k] - mean).powi(2)).sum::<f64>() / n).sqrt())
-    })
-}
-
-/// Tells on stderr how far the training is, every tenth of the way.
-struct Lines;
-
-struct Told {
-    total: u64,
-    tenth: Mutex<u64>,
-    quality: Mutex<String>,
-}
-
-impl Progress for Lines {
-    fn part<'a>(&'a self, part: Part<'a>) -> Box<dyn Tick + 'a> {
-        Box::new(Told { total: part.total.max(1), tenth: Mutex::new(0), quality: Mutex::new(String::new()) })
-    }
-
-    fn note(&self, text: &str) {
-        eprintln!("{text}");
-    }
-}
-
-impl Tick for Told {
-    fn step(&self, done: u64) {
-        let (Ok(mut tenth), Ok(quality)) = (self.tenth.lock(), self.quality.lock()) else { return };
-        if 10 * done / self.total > *tenth {
-            *tenth = 10 * done / self.total;
-            eprintln!("{:>3} %  {quality}", 10 * *tenth);
-        }
-    }
-
-    fn quality(&self, text: &str) {
-        if let Ok(mut quality) = self.quality.lock() {
-            *quality = text.into();
-        }
-    }
+fn moments(samples: &Samples) -> Vec<(f64, f64)> {
+    let n = samples.len() as f64;
+    let column = |k: usize| samples.data.iter().skip(k).step_by(samples.dim).map(|x| f64::from(*x));
+    (0..samples.dim)
+        .map(|k| {
+            let mean = column(k).sum::<f64>() / n;
+            (mean, (column(k).map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
+        })
+        .collect()
 }
 
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
-    let out = arguments.next().map(PathBuf::from);
+    let data = arguments
+        .next()
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/logistic_regression.csv"), PathBuf::from);
+    let out = arguments.next().map_or_else(|| PathBuf::from("runs/logistic-regression"), PathBuf::from);
     let mut layers = Layers::new();
     for assignment in arguments {
         layers.set(&assignment)?;
     }
-    let target = Target::new("logistic-regression", LogisticRegression(data()));
+    let energy = read(&data)?;
+    let summary = format!("{} rows, {} coefficients", energy.rows.len(), energy.dim);
+    let convention = "E = sum over rows of log(1 + exp(-label x.w)) + |w|^2/8, unnormalised";
+    let target = Target::new("logistic-regression", energy).described("Logistic regression", &summary, convention);
     let config = layers.resolve(target.settings())?;
-    let run = train::fit(&target, config.into_settings(), out.as_deref(), &Lines)?;
-    let samples = train::sample(&run, 0, 10_000)?;
-    let ours: Vec<[f64; N]> = samples.data.chunks_exact(N).map(|x| std::array::from_fn(|k| f64::from(x[k]))).collect();
 
-    let energy = LogisticRegression(data());
-    let mut stream = Stream::new(0, Purpose::Reference, 0);
-    let mut state = State::new(&energy, [0.0_f64; N]);
-    let mut workspace = Workspace::new(&state.position);
-    let params = hmc::Params { step_size: 0.25, steps: 8 };
-    let mut chain = Vec::new();
-    for step in 0..60_000 {
-        hmc::step(&mut stream, &mut state, &params, &energy, &mut workspace);
-        if step >= 1000 {
-            chain.push(state.position);
+    // Train, be stopped half-way, go on.
+    let half_way = HalfWay(AtomicBool::new(false));
+    let options = Options { out: Some(&out), progress: &half_way, stop: &half_way.0, ..Options::default() };
+    let place = match fit(&target, config.into_settings(), &options) {
+        Ok(Trained { run, .. }) => run.path().to_path_buf(),
+        Err(error) => {
+            eprintln!("{error}");
+            out
         }
+    };
+    let Trained { run, report, .. } = resume(&place, &target, &Options::default())?;
+    println!("{}", report.table());
+
+    // Sample from the run, and make reference samples of the same target.
+    let generator = source::resolve(run.path())?;
+    let samples = generator.open()?.rows(1, 0, 10_000)?;
+    format::write(&run.file("more.csv"), &samples, &target, true)?;
+    let order = Order { n: 2000, effort: 0.2, ..Order::default() };
+    let truth = reference::generate(&target, &order, &kiln::progress::Silent, &AtomicBool::new(false))?;
+    println!("{summary}; reference: {}", if truth.manifest.converged { "converged" } else { "not converged" });
+    println!("coefficient   one step: mean  sd      replica exchange: mean  sd");
+    for (k, ((mean, sd), (true_mean, true_sd))) in
+        moments(&samples).into_iter().zip(moments(&truth.samples)).enumerate()
+    {
+        println!("{k:<13} {mean:>14.2} {sd:>5.2} {true_mean:>22.2} {true_sd:>5.2}");
     }
-    println!("coefficient   one step: mean  sd      59,000 HMC steps: mean  sd");
-    for (k, ((mean, sd), (exact_mean, exact_sd))) in moments(&ours).into_iter().zip(moments(&chain)).enumerate() {
-        println!("{k:<13} {mean:>14.2} {sd:>5.2} {exact_mean:>22.2} {exact_sd:>5.2}");
-    }
-    println!("{}", run.path().display());
+
+    // Export for any machine.
+    let float = generator.float_model()?;
+    let float = Artifact::check(float.as_slice()).map_err(export::unfit)?;
+    let deployed: Bytes = export::convert(&float, Format::I16W16A)?;
+    let path = run.file("generator.kiln");
+    std::fs::write(&path, deployed.as_slice()).map_err(|error| Error::file("write", &path, error))?;
+    println!("{}", path.display());
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! Kiln as a library: it trains one-step samplers of Boltzmann distributions, draws from them and judges what they draw.
 //!
 //! A trained sampler is a generator g(z): every sample is one evaluation of a small network. [`target`] says what can be
-//! sampled, [`train`] trains, [`source`] opens what was trained, [`metric`] judges it, [`reference`] makes the truth to judge
+//! sampled, [`fit`] trains, [`source`] opens what was trained, [`metric`] judges it, [`reference`] makes the truth to judge
 //! by, [`export`] and [`distill`] make it small. The binary `kiln` is this library with a command line.
 //!
 //! ```no_run
-//! use kiln::progress::Silent;
-//! use kiln::{preset, source, target, train};
+//! use kiln::{fit, source, targets};
 //! use std::path::Path;
 //!
 //! # fn main() -> Result<(), kiln::error::Error> {
@@ -14,8 +13,8 @@
 //! let samples = source::resolve(Path::new("mog40"))?.open()?.rows(0, 0, 1000)?;
 //! // One of one's own.
 //! let wells = targets::builtin().remove(1);
-//! let run = train::fit(&wells, preset::settings(wells.name(), "kiln", wells.dim()), None, &Silent)?;
-//! let samples = train::sample(&run, 0, 1000)?;
+//! let trained = fit::fit(&wells, wells.settings(), &fit::Options::default())?;
+//! println!("{}", trained.report.table());
 //! # Ok(())
 //! # }
 //! ```

@@ -6,9 +6,9 @@
 
 use crate::config::Settings;
 use crate::preset::{self, PRESETS};
-use kiln_core::{Energy, Scalar};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
+use kiln_core::{Energy, Scalar};
 use kiln_gpu::pack::{Pack, PackEnergy};
 use std::sync::Arc;
 

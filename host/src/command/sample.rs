@@ -285,12 +285,12 @@ mod tests {
     #[test]
     fn rows_that_are_not_finite_end_a_draw_and_are_counted() {
         let rows = Samples { dim: 2, data: vec![0.0, 1.0, f32::NAN, 0.0, 0.0, f32::INFINITY, 2.0, 3.0] };
-        let error = check_finite(&rows, 0, 4).unwrap_err();
+        let error = rows.check_finite(0, 4).unwrap_err();
         assert_eq!(error.to_string(), "2 of 4 samples are not finite, the first is number 2");
         assert_eq!(error.exit_code(), 3);
-        let error = check_finite(&rows, 100, 1000).unwrap_err();
+        let error = rows.check_finite(100, 1000).unwrap_err();
         assert_eq!(error.to_string(), "2 of the first 104 samples are not finite, the first is number 102");
-        assert!(check_finite(&Samples { dim: 2, data: vec![0.0, 1.0] }, 0, 1).is_ok());
+        assert!(Samples { dim: 2, data: vec![0.0, 1.0] }.check_finite(0, 1).is_ok());
     }
 
     #[test]
