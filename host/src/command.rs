@@ -53,10 +53,9 @@ fn find_target(name: &str, place: &str) -> Result<Target, Error> {
     })
 }
 
-/// What a generator draws from. A run may be of an energy that only the program which trained it has: enough for samples.
-fn target_of(source: &Source, dim: usize) -> Target {
-    find(source.target())
-        .unwrap_or_else(|| Target::without_energy(source.target(), dim, source.convention().unwrap_or_default()))
+/// What a run's generator draws from where only the program that trained it has the energy: enough for samples.
+fn without_energy(source: &Source, dim: usize) -> Target {
+    Target::without_energy(source.target(), dim, source.convention().unwrap_or_default())
 }
 
 /// The target of that name, for what needs the energy of the run or model at `place`.

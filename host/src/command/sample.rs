@@ -3,7 +3,7 @@
 //! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
 //! depends on the parts.
 
-use super::{check_dim, target_of, whole};
+use super::{check_dim, whole, without_energy};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
@@ -17,6 +17,7 @@ use kiln::progress::Tick;
 use kiln::samples::Samples;
 use kiln::source::{Draws, resolve};
 use kiln::target::Target;
+use kiln::targets::find;
 use kiln_core::symmetry::Symmetry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -50,8 +51,10 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
-    let draws = source.open()?;
-    let target = &target_of(&source, draws.dim());
+    let target = &match find(source.target()) {
+        Some(target) => target,
+        None => without_energy(&source, source.open()?.dim()),
+    };
     if !target.has_energy() && (steps > 0 || arguments.gate.is_some()) {
         let flag = if steps > 0 { "--polish" } else { "--gate" };
         let name = target.name();
@@ -60,6 +63,7 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     }
     format.suits(target)?;
     format::check_space(output, n, target)?;
+    let draws = source.open()?;
     check_dim(&source, draws.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
     let wanted = Wanted { n, seed, steps, gate: arguments.gate };
