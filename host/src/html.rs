@@ -10,8 +10,9 @@ mod table;
 
 use kiln::config::{Config, run_text};
 use kiln::error::Error;
+use kiln::files::write_whole;
 use kiln::metric::{Comparison, Report};
-use kiln::run::{Metrics, Run, write_whole};
+use kiln::run::{Metrics, Run};
 use kiln::samples::Samples;
 use kiln::target::Target;
 use maud::{DOCTYPE, Markup, PreEscaped, html};

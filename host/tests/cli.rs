@@ -187,7 +187,7 @@ fn a_reference_that_has_not_converged_is_kept_only_when_asked_for() {
     let manifest = fs::read(place.path().join("x.json")).unwrap();
     let manifest: kiln::reference::Manifest = serde_json::from_slice(&manifest).unwrap();
     assert!(!manifest.converged && manifest.command.ends_with("--accept-unconverged -o x.npy"), "{}", manifest.command);
-    assert_eq!(kiln::reference::hash(&fs::read(place.path().join("x.npy")).unwrap()), manifest.sha256);
+    assert_eq!(kiln::files::hash(&fs::read(place.path().join("x.npy")).unwrap()), manifest.sha256);
 }
 
 #[test]

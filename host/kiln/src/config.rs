@@ -5,19 +5,21 @@
 //! together. Later layers win: preset < file < `--set` < flags.
 
 mod domain;
+mod entries;
 mod key;
 mod layer;
 mod settings;
 mod text;
 
 pub use domain::Domain;
+pub use entries::{FORMAT, Origin};
 pub use key::{KEYS, Key, find_key};
-pub use layer::{Layers, Origin};
+pub use layer::Layers;
 pub use settings::{
     Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
     Train, Transition, Weight,
 };
-pub use text::{About, FORMAT, from_run_text, read_run_text, run_text, settings_table, settings_text};
+pub use text::{About, from_run_text, read_run_text, run_text, settings_table, settings_text};
 
 use crate::error::Error;
 use std::ops::Deref;

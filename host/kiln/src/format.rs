@@ -13,8 +13,8 @@ mod space;
 pub use label::{Contents, Label};
 
 use crate::error::Error;
+use crate::files::write_whole;
 use crate::memory;
-use crate::run::write_whole;
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
 use rayon::prelude::*;

@@ -39,6 +39,7 @@ pub mod config;
 pub mod distill;
 pub mod error;
 pub mod export;
+pub mod files;
 pub mod fit;
 pub mod format;
 mod guard;

@@ -7,8 +7,6 @@
 //! on how many are drawn.
 
 use crate::error::Error;
-use crate::metric::number::{digits, text};
-use crate::metric::statistic::median;
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::dynamics::{State, Workspace, langevin, step_size};
@@ -16,6 +14,8 @@ use kiln_core::random::{Purpose, Streams};
 use kiln_core::symmetry::{MeanFree, remove_mean};
 use kiln_core::{Energy, Mask, Scalar, Vector};
 use kiln_gpu::pack::{Interruptible, LANES, Pack, PackEnergy, Points, load, store};
+use kiln_metrics::number::{digits, text};
+use kiln_metrics::statistic::median;
 use rayon::prelude::*;
 use std::sync::atomic::AtomicBool;
 
@@ -296,10 +296,10 @@ fn pack_of_chains(energy: &Interruptible<'_>, rows: &mut [f32], settings: &Setti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::statistic::Mean;
     use crate::reference::{judge, shipped};
     use crate::targets::builtin;
     use kiln_gpu::posterior::normal_batch;
+    use kiln_metrics::statistic::Mean;
 
     fn named(name: &str) -> Target {
         builtin().into_iter().find(|target| target.name() == name).unwrap()

@@ -10,9 +10,10 @@ mod manifest;
 mod symmetry;
 pub mod tempering;
 
-pub use manifest::{Manifest, Method, Observable, Virial, hash};
+pub use manifest::{Manifest, Method, Observable, Virial};
 
 use crate::error::Error;
+use crate::files::hash;
 use crate::format::npy;
 use crate::memory;
 use crate::progress::{Counted, Part, Progress, Weight};
@@ -330,7 +331,7 @@ mod tests {
             let Symmetry::Particles { count, dimensions } = named(name).symmetry() else { panic!() };
             let moment = |f: &dyn Fn(&[f32]) -> f64| {
                 let values: Vec<f64> = data.chunks_exact(dim).map(f).collect();
-                let mean = crate::metric::statistic::Mean::of(&values);
+                let mean = kiln_metrics::statistic::Mean::of(&values);
                 mean.mean / mean.standard_error()
             };
             for i in 0..dim {

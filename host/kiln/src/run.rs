@@ -18,14 +18,13 @@
 mod identity;
 mod metrics;
 mod place;
-mod write;
 
 pub use identity::{Identity, MAY_CHANGE};
 pub use metrics::{Level, Metrics, Phase, Record};
-pub use write::{check_writable, write_together, write_whole};
 
 use crate::config::{About, Config, read_run_text, run_text};
 use crate::error::Error;
+use crate::files::{write_keeping, write_whole};
 use kiln_gpu::{Checkpoint, CheckpointError};
 use place::{Lock, claim, claim_first_free, lock};
 use std::fs;
@@ -246,7 +245,7 @@ impl Run {
     /// # Errors
     /// If it cannot be written.
     pub fn write_checkpoint(&self, bytes: &[u8]) -> Result<(), Error> {
-        write::write_keeping(&self.file(CHECKPOINT), &self.file(PREVIOUS), bytes)
+        write_keeping(&self.file(CHECKPOINT), &self.file(PREVIOUS), bytes)
     }
 
     /// The tensors of a file of this run, or what is wrong with its bytes.

@@ -1,5 +1,5 @@
 //! What a target is: an energy with a name and what is known of its distribution. The ones that Kiln brings are in
-//! [`crate::targets`]; one of your own is [`Target::new`] with any [`Energy`], whose dimension may be known at run time
+//! `targets`; one of your own is [`Target::new`] with any [`Energy`], whose dimension may be known at run time
 //! only.
 //!
 //! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
@@ -309,6 +309,22 @@ impl Target {
     /// For two dimensions: the region to draw, [x_min, x_max, y_min, y_max].
     pub fn window(&self) -> Option<[f64; 4]> {
         self.window
+    }
+}
+
+/// The energy of a target is one itself.
+impl Energy<f64> for Target {
+    fn dim(&self) -> usize {
+        self.energy.dim()
+    }
+    fn energy_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        self.energy.energy_and_gradient(x, gradient)
+    }
+    fn energy(&self, x: &[f64]) -> f64 {
+        self.energy.energy(x)
+    }
+    fn symmetry(&self) -> Symmetry {
+        self.energy.symmetry()
     }
 }
 

@@ -9,7 +9,7 @@ use kiln::export::bytes::Bytes;
 use kiln::export::quality::{Metadata, compare, table};
 use kiln::export::write::{c, check_destination, rust};
 use kiln::export::{convert, unfit, with_metadata};
-use kiln::run::write_together;
+use kiln::files::write_together;
 use kiln::source::resolve;
 use kiln::targets::find;
 use kiln_core::artifact::{Artifact, Format, Model};

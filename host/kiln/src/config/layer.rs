@@ -1,39 +1,11 @@
 //! Layers of assignments on top of a preset: files, `--set`, flags. Each assignment is checked as it is read,
 //! so that the error can point at where the value came from.
 
-use super::{Config, Domain, KEYS, Key, Settings, find_key, text};
+use super::entries::{Origin, entries};
+use super::{Config, Domain, KEYS, Key, Settings, find_key};
 use crate::error::{Error, nearest};
-use std::fmt;
 use std::path::Path;
 use toml::Value;
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A file, with the line and column (from 1) of the value.
-    File {
-        /// As the person named it.
-        file: String,
-        /// Line.
-        line: usize,
-        /// Column, in characters.
-        column: usize,
-    },
-    /// `--set`.
-    Set,
-    /// A flag such as `--seed`.
-    Flag(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { file, line, column } => write!(f, "{file}:{line}:{column}"),
-            Self::Set => f.write_str("--set"),
-            Self::Flag(flag) => f.write_str(flag),
-        }
-    }
-}
 
 #[derive(Debug, Clone)]
 struct Assignment {
@@ -66,7 +38,7 @@ impl Layers {
 
     /// Adds what TOML text says; `name` stands for it in errors.
     pub fn text(&mut self, text: &str, name: &str) -> Result<(), Error> {
-        for (path, value, origin) in text::entries(text, name)? {
+        for (path, value, origin) in entries(text, name)? {
             self.assign(&path, value, origin)?;
         }
         Ok(())

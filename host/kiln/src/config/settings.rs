@@ -189,7 +189,7 @@ pub enum Decay {
 pub enum Select {
     /// The last one.
     Last,
-    /// Of the second half, the latest that misses Stein's identity about as little as the best: [`crate::metric::selection`].
+    /// Of the second half, the latest that misses Stein's identity about as little as the best (`kiln_metrics::selection`).
     Stein,
 }
 

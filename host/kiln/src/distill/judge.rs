@@ -7,13 +7,13 @@ use crate::export::draw::{images, sample};
 use crate::export::quality::{self, EFFORT, Metadata, Quality, columns, difference, report};
 use crate::export::{convert, unfit, with_metadata};
 use crate::metric::comparison::Comparison;
-use crate::metric::number;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
 use crate::samples::Samples;
 use crate::source::Source;
 use crate::target::Target;
 use kiln_core::artifact::{Artifact, Format, Model};
+use kiln_metrics::number;
 use serde::Serialize;
 use std::fmt::Write as _;
 

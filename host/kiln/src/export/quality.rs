@@ -5,7 +5,6 @@ use super::calibrate;
 use super::draw::{images, sample};
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
-use crate::metric::number;
 use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Origin, Report};
@@ -13,6 +12,7 @@ use crate::progress::Silent;
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::artifact::{Format, Model};
+use kiln_metrics::number;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 

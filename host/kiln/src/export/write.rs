@@ -1,7 +1,7 @@
 //! Where exports go: the file, and the same bytes as source to link into flash.
 
 use crate::error::Error;
-use crate::run::check_writable;
+use crate::files::check_writable;
 use std::fmt::Write as _;
 use std::path::Path;
 

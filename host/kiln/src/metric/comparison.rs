@@ -1,14 +1,15 @@
 //! What samples are compared with: independent reference sets, cut into blocks of equal size, so that a value and its
 //! floor come from the same n.
 
-use super::chain::{least_effective, worst_r_hat};
-use super::measure;
-use super::observable::Observables;
 use super::origin::Mixing;
 use crate::error::Error;
 use crate::reference::{Manifest, Method, Reference, shipped};
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
+use kiln_metrics::chain::{least_effective, worst_r_hat};
+use kiln_metrics::measure;
+use kiln_metrics::observable::Observables;
+use kiln_metrics::particles::distances;
 use serde::{Deserialize, Serialize};
 
 /// Samples with what was measured on each, once.
@@ -22,6 +23,13 @@ pub struct Set {
     pub energies: Vec<f64>,
     /// Every sample's part of the virial, see [`measure`]; empty where the target has no gradient.
     pub virials: Vec<f64>,
+}
+
+impl Block<'_> {
+    /// Every distance between two particles.
+    pub fn distances(&self, dimensions: usize) -> Vec<f64> {
+        distances(self.data, self.data.len() / self.energies.len().max(1), dimensions)
+    }
 }
 
 /// A part of a set.

@@ -1,14 +1,14 @@
 //! The quality of a set of samples in one line: for progress bars and pictures, a few milliseconds of work.
 
-use super::histogram::{BINS, Outside, total_variation};
-use super::measure::energies;
-use super::number::digits;
-use super::particles::{distances, share_above};
 use super::report::percent;
-use super::statistic::{Mean, median};
-use super::{mixture, wells};
 use crate::reference::shipped;
 use crate::target::{Structure, Target};
+use kiln_metrics::histogram::{BINS, Outside, total_variation};
+use kiln_metrics::measure::energies;
+use kiln_metrics::number::digits;
+use kiln_metrics::particles::{distances, share_above};
+use kiln_metrics::statistic::{Mean, median};
+use kiln_metrics::{mixture, wells};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 

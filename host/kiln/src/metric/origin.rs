@@ -1,9 +1,9 @@
 //! Where judged samples come from: how independent they are and what they cost.
 
-use super::chain::{self, least_effective, worst_r_hat};
-use super::number::{self, digits};
-use super::observable::Observables;
 use crate::polish::PolishReport;
+use kiln_metrics::chain::{self, least_effective, worst_r_hat};
+use kiln_metrics::number::{self, digits};
+use kiln_metrics::observable::Observables;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! A table of figures, each with its floor or truth, the number of samples behind it and what it cost.
 
 use super::comparison::Facts;
-use super::number::{self, digits, text};
 use super::origin::Mixing;
+use kiln_metrics::number::{self, digits, text};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 

@@ -1,8 +1,7 @@
 //! The metrics that fit a target, all with floor, truth, n and cost.
 
-use super::alignment::Aligner;
 use super::comparison::{Comparison, Set};
-use super::observable::Observables;
+pub use super::effort::Effort;
 use super::origin::{Mixing, Origin};
 use super::report::{Cost, Report};
 use super::trial::Trial;
@@ -10,46 +9,10 @@ use crate::error::Error;
 use crate::progress::{Progress, Silent};
 use crate::samples::Samples;
 use crate::target::Target;
+use kiln_metrics::observable::Observables;
 
 pub use super::headline::{Headline, headline};
-pub use super::measure::energies;
-
-/// How much is spent on the figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
-    /// Samples for means, coverage and weights.
-    pub n: usize,
-    /// Samples per draw of the distances (published: 2000).
-    pub distance_n: usize,
-    /// Independent draws of the distances (published: 10).
-    pub repeats: usize,
-    /// Whether the geometric W2, the dearest figure, is among them.
-    pub geometric: bool,
-}
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self { n: 10_000, distance_n: 2000, repeats: 10, geometric: true }
-    }
-}
-
-impl Effort {
-    /// Samples needed in all.
-    pub fn samples(&self) -> usize {
-        self.n.max(self.distance_n * self.repeats)
-    }
-
-    /// Samples per draw and draws of the geometric W2: n² alignments a draw, 0.3 µs each by enumeration, 0.1 ms by
-    /// search for 13 particles, 3 ms for 55.
-    pub fn geometric(&self, aligner: &Aligner) -> (usize, usize) {
-        let (n, repeats) = match aligner.count() {
-            _ if aligner.is_exact() => (self.distance_n, self.repeats),
-            0..=20 => (400, 3),
-            _ => (100, 2),
-        };
-        (n.min(self.distance_n), repeats.min(self.repeats))
-    }
-}
+pub use kiln_metrics::measure::energies;
 
 /// Evaluates one-step draws of a run against what there is: an exact sampler, or the shipped reference.
 ///
@@ -326,7 +289,7 @@ mod tests {
             [sd("mean energy"), sd("virial E[x.grad E]"), sd("share with E > 0")]
         };
         let [energy, virial, share] = judged(0.01, 0.25);
-        let expected = crate::metric::statistic::Mean::of(&all).sd / 10.0_f64.sqrt();
+        let expected = kiln_metrics::statistic::Mean::of(&all).sd / 10.0_f64.sqrt();
         assert!((energy.0 / expected - 1.0).abs() < 1e-9, "{energy:?}, {expected}");
         let [_, better, surer] = judged(0.04, 1.0);
         assert!((virial.0 / better.0 - 2.0).abs() < 1e-9 && (virial.1.unwrap() / better.1.unwrap() - 2.0).abs() < 1e-9);

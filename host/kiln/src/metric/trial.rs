@@ -1,18 +1,18 @@
 //! One evaluation: the rows that fit a target, in their order.
 
-use super::alignment::Aligner;
 use super::comparison::{Block, Comparison, Set};
-use super::histogram::{BINS, Outside, total_variation};
+use super::effort::Effort;
 use super::origin::{Mixing, Origin};
-use super::particles::{gated, off_centre, share_above};
 use super::report::{Row, percent};
-use super::statistic::{Mean, median, share_error};
-use super::suite::Effort;
-use super::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
-use super::{mixture, wells};
 use crate::progress::{Counted, Part, Progress, Weight};
 use crate::target::{Structure, Target};
 use kiln_core::symmetry::Symmetry;
+use kiln_metrics::alignment::Aligner;
+use kiln_metrics::histogram::{BINS, Outside, total_variation};
+use kiln_metrics::particles::{gated, off_centre, share_above};
+use kiln_metrics::statistic::{Mean, median, share_error};
+use kiln_metrics::transport::{geometric_wasserstein2, wasserstein2, wasserstein2_line};
+use kiln_metrics::{mixture, wells};
 use rayon::prelude::*;
 
 /// One evaluation under way.
@@ -172,7 +172,7 @@ impl Trial<'_> {
         self.add("samples with non-finite energy", figure);
     }
 
-    /// The virial is the number of free coordinates for every density exp(-E): see [`super::measure`].
+    /// The virial is the number of free coordinates for every density exp(-E): see [`kiln_metrics::measure`].
     fn virials(&mut self, n: usize) {
         let free = self.target.symmetry().free_coordinates(self.target.dim()) as f64;
         let (set, rival) = (self.set, self.comparison.map(|c| c.independent.as_ref().unwrap_or(&c.reference)));

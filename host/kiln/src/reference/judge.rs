@@ -1,11 +1,11 @@
 //! What is measured on frames: energy, distances, the virial, and how well chains agree on them.
 
 use super::manifest::{Observable, Virial};
-use crate::metric::chain;
-use crate::metric::measure::energies_and_virials;
-use crate::metric::observable::Observables;
-use crate::metric::statistic::Mean;
 use crate::target::Target;
+use kiln_metrics::chain;
+use kiln_metrics::measure::energies_and_virials;
+use kiln_metrics::observable::Observables;
+use kiln_metrics::statistic::Mean;
 
 /// Observables of frames in the order of the chains: name and one value a frame, the virial last.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,8 @@
 //! The JSON beside a reference: what it is, how it was made, how good it is.
 
-use crate::metric::chain::R_HAT_LIMIT;
-use crate::metric::number::{self, digits};
+use kiln_metrics::chain::R_HAT_LIMIT;
+use kiln_metrics::number::{self, digits};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Standard errors that the virial may be off.
 const VIRIAL_LIMIT: f64 = 4.0;
@@ -228,9 +227,4 @@ impl Manifest {
             self.energy_evaluations, self.divergences, self.seconds
         )
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,7 +3,7 @@
 
 use crate::config::{About, Config, KEYS, settings_table};
 use crate::error::Error;
-use crate::reference::hash;
+use crate::files::hash;
 use kiln_gpu::Checkpoint;
 use std::path::Path;
 

@@ -4,9 +4,9 @@
 //! checkpoint that a resumed training goes on from, are taken out before more is written, so that every step stands there
 //! once and the sum of the energy evaluations is the training's.
 
-use super::write::write_whole;
 use super::{METRICS, Run};
 use crate::error::Error;
+use crate::files::write_whole;
 use kiln_gpu::checksum;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};

@@ -3,8 +3,8 @@
 //! The directory itself is locked by the operating system, so that a lock ends with its process however that ends, and
 //! nothing is left behind. Where a file system knows no locks there is no protection.
 
-use super::write::sweep;
 use crate::error::Error;
+use crate::files::sweep;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};

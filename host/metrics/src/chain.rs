@@ -5,7 +5,7 @@
 //! bulk effective sample size are those of Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021, *Bayesian Analysis* 16,
 //! 667), computed on rank-normalised draws; the effective sample size of a *mean* uses the draws as they are.
 
-use super::statistic::{Mean, median};
+use crate::statistic::{Mean, median};
 
 /// R-hat above which chains do not agree; Vehtari et al. (2021) recommend 1.01.
 pub const R_HAT_LIMIT: f64 = 1.01;

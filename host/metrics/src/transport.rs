@@ -4,8 +4,8 @@
 //! with n = 2000. Its floor is large (5.41 for Many-Well-32), since independent sets never coincide. For particles the
 //! raw distance sees how a frame lies and how it is labelled; the geometric one does not.
 
-use super::alignment::Aligner;
-use super::assignment;
+use crate::alignment::Aligner;
+use crate::assignment;
 use rayon::prelude::*;
 
 /// W2 between two sets of equally many points (rows of `dim` coordinates): √(min over pairings of the mean

@@ -1,6 +1,6 @@
 //! Rotations of space: the one that lays points over others best, and frames.
 
-use super::eigen::eigen;
+use crate::eigen::eigen;
 
 /// 3 × 3, row by row.
 pub type Matrix = [[f64; 3]; 3];

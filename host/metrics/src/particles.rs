@@ -1,7 +1,5 @@
 //! What is measured on particles: distances, and energies below a gate.
 
-use super::comparison::Block;
-
 /// Every distance between two particles, frame by frame: rows of `dimensions`-dimensional particles in rows of `dim`.
 pub fn distances(data: &[f32], dim: usize, dimensions: usize) -> Vec<f64> {
     let mut all = Vec::new();
@@ -44,13 +42,6 @@ pub fn off_centre(data: &[f32], dim: usize, dimensions: usize) -> f64 {
     };
     let frames = data.chunks_exact(dim.max(1));
     frames.clone().filter(off).count() as f64 / frames.len() as f64
-}
-
-impl Block<'_> {
-    /// Every distance between two particles.
-    pub fn distances(&self, dimensions: usize) -> Vec<f64> {
-        distances(self.data, self.data.len() / self.energies.len().max(1), dimensions)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! with a coordinate that is not finite are lost: mass that no mode has;
 //! for n exact samples its floor is about ½ K √(2/π) √((1/K)(1 - 1/K)/n), 0.025 for K = 40 and n = 10,000.
 
-use super::statistic::Mean;
+use crate::statistic::Mean;
 
 /// How a set of samples covers a mixture.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,8 +9,8 @@
 //!   lays a frame spanned by two particles of x over one spanned by two of y, so that nothing depends on how the
 //!   configurations lie, and copies meet exactly.
 
-use super::assignment::Warm;
-use super::rotation::{Matrix, Place, best_rotation, dot, spanned};
+use crate::assignment::Warm;
+use crate::rotation::{Matrix, Place, best_rotation, dot, spanned};
 
 /// Particles in the plane up to which every permutation is tried.
 const MOST_ENUMERATED: usize = 5;
@@ -254,8 +254,8 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rotation::tests::{noise, rotation};
     use super::*;
+    use crate::rotation::tests::{noise, rotation};
 
     /// Moved, turned, mirrored and relabelled.
     fn copy(x: &[f32], dimensions: usize, next: &mut impl FnMut() -> f64, mirrored: bool) -> Vec<f32> {

@@ -6,7 +6,7 @@
 //!
 //! A sample with a coordinate that is not finite is lost: it could be on either side, and the worse counts.
 
-use super::measure::finite;
+use crate::measure::finite;
 
 /// The shares of samples with d > 0 that are possible, for every well: if all lost samples were left, and if all were right
 /// of 0. NaN of nothing.

@@ -4,6 +4,7 @@
 //! is next opened for writing, if that process is no more.
 
 use crate::error::Error;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,11 @@ fn stage(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Re
     let mut file = File::create(path)?;
     write(&mut file)?;
     file.sync_all()
+}
+
+/// SHA-256 in hexadecimal.
+pub fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
