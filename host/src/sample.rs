@@ -44,7 +44,7 @@ impl Sampler {
     /// # Errors
     /// If it holds no generator.
     pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
-        let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(|error| damaged(name, error))?;
+        let spec = GeneratorSpec::from_checkpoint(&file).map_err(|error| damaged(name, error))?;
         let sampler = Self { file, spec, name: name.into() };
         sampler.rows(0, 0, 0).map(|_| sampler)
     }
@@ -91,7 +91,7 @@ fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
 /// If the file is damaged, or no model can hold its layers.
 pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
     let bad = |error: CheckpointError| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
-    let spec = kiln_gpu::Generator::<Cpu>::spec_in(file).map_err(bad)?;
+    let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
     let network = match &spec.body {
         Body::Mlp { hidden, depth } => {
             let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
