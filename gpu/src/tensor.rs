@@ -1,5 +1,5 @@
 //! What the rest of the crate names of dfdx: tensors, tapes and devices, and the few operations that networks and
-//! objectives are made of. Beside this file only those of [`crate::backend`] know dfdx.
+//! objectives are made of. Beside this file only the backends know dfdx.
 
 pub use dfdx::shapes::{Dtype, Rank0};
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, OwnedTape, Storage, Tape, Tensor};

@@ -3,9 +3,10 @@
 mod common;
 
 use common::{uniform, values};
-use dfdx::prelude::*;
+use kiln_gpu::objective::denoising;
+use kiln_gpu::tensor::backward;
 use kiln_gpu::{
-    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
+    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Cpu, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
     ScoreNetwork, ScoreSpec,
 };
 
@@ -136,7 +137,7 @@ impl Run {
             };
             let loss = denoising::loss(&self.net, &values(600, 2 * step), &values(600, 2 * step + 1), &noise);
             let options = AdamOptions { clip: Some(0.3), ..Default::default() };
-            self.adam.step(&mut self.net, loss.backward(), &options).expect("finite");
+            self.adam.step(&mut self.net, backward(loss), &options).expect("finite");
             self.ema.update(&self.net, 0.9);
         }
     }

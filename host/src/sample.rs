@@ -12,7 +12,7 @@ use kiln_core::random::Purpose;
 use kiln_core::{Lanes, Scalar};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::posterior::{LANES, normal_rows};
-use kiln_gpu::{Body, Checkpoint, CheckpointError, Cpu, GeneratorSpec};
+use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 use rayon::prelude::*;
 
 /// Draws the first `n` samples of a seed from the generator of a run.
