@@ -2,10 +2,9 @@
 //! published network at 8 layers of 144 and the lean one, with the rate of its matrix products; and the deployed network.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dfdx::tensor::TensorFromVec;
-use dfdx::tensor_ops::{Backward, MeanTo};
 use kiln_core::{Lanes, Scalar, network};
 use kiln_gpu::egnn::{Activation, Edges, Egnn, EgnnSpec, Head, Radial};
+use kiln_gpu::tensor::{backward, matrix, mean};
 use kiln_gpu::{Adam, AdamOptions, Cpu, Matrix, Taped};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -60,18 +59,18 @@ impl Step {
         let mut uniform = uniform();
         let net = Egnn::new(&device, spec, &mut uniform).expect("a shape");
         let spec = net.spec().clone();
-        let mut matrix = |columns: usize| {
+        let mut drawn = |columns: usize| {
             let numbers = (0..batch * columns).map(|_| 4.0 * uniform() - 2.0).collect();
-            device.tensor_from_vec(numbers, (batch, columns))
+            matrix(&device, numbers, (batch, columns))
         };
-        let h = matrix(spec.particles * spec.node_inputs);
-        let (x, target) = (matrix(spec.particles * spec.dimensions), matrix(spec.particles * spec.dimensions));
+        let h = drawn(spec.particles * spec.node_inputs);
+        let (x, target) = (drawn(spec.particles * spec.dimensions), drawn(spec.particles * spec.dimensions));
         Self { adam: Adam::new(&net), net, batch, h, x, target }
     }
 
     fn run(&mut self) {
         let y: Matrix<Cpu, Taped<Cpu>> = self.net.forward_constant(self.h.clone(), self.x.clone());
-        let gradients = (y - self.target.clone()).square().mean().backward();
+        let gradients = backward(mean((y - self.target.clone()).square()));
         self.adam.step(&mut self.net, gradients, &AdamOptions::default()).expect("a finite gradient");
     }
 

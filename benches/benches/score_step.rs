@@ -2,8 +2,7 @@
 //! floor: the matrix products of that step alone, by the same routine on as many threads.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dfdx::tensor::TensorFromVec;
-use dfdx::tensor_ops::{Backward, MeanTo};
+use kiln_gpu::tensor::{backward, matrix, mean};
 use kiln_gpu::{Adam, AdamOptions, Cpu, Matrix, Mlp, Taped};
 use rayon::prelude::*;
 use std::hint::black_box;
@@ -33,14 +32,14 @@ impl Step {
         let mut uniform = uniform();
         let net = Mlp::new(&device, &WIDTHS, &mut uniform);
         let adam = Adam::new(&net);
-        let x = device.tensor_from_vec((0..BATCH * 3).map(|_| uniform()).collect(), (BATCH, 3));
-        let target = device.tensor_from_vec((0..BATCH * 2).map(|_| uniform()).collect(), (BATCH, 2));
+        let x = matrix(&device, (0..BATCH * 3).map(|_| uniform()).collect(), (BATCH, 3));
+        let target = matrix(&device, (0..BATCH * 2).map(|_| uniform()).collect(), (BATCH, 2));
         Self { net, adam, x, target }
     }
 
     fn run(&mut self) {
         let y: Matrix<Cpu, Taped<Cpu>> = self.net.forward_constant(self.x.clone(), None);
-        let gradients = (y - self.target.clone()).square().mean().backward();
+        let gradients = backward(mean((y - self.target.clone()).square()));
         self.adam.step(&mut self.net, gradients, &AdamOptions::default()).expect("a finite gradient");
     }
 }

@@ -1,15 +1,13 @@
-//! Named f32 tensors and texts in one safetensors file: networks, optimiser states, whole training runs.
+//! Named f32 tensors and texts in one safetensors file. What they stand for is known to those who write and read them:
+//! networks, optimisers, whole training runs.
 //!
 //! Saving is exact (the same bits come back) and canonical (equal contents give equal bytes). The first text of a file is
 //! its `checksum`, over all of its other bytes: a file in which a bit was flipped, or the end is missing, does not open.
 
-use crate::adam::Adam;
-use crate::backend::Backend;
-use crate::generator::SpecError;
-use crate::parameters::{Network, Role};
 use crc::{CRC_64_XZ, Crc, Table};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -52,12 +50,21 @@ pub enum CheckpointError {
         /// What it says.
         text: String,
     },
-    /// The texts describe no generator.
-    #[error("no generator has this shape: {0}")]
-    Spec(#[from] SpecError),
-    /// The texts describe no equivariant network.
-    #[error("no network has this shape: {0}")]
-    Egnn(#[from] crate::egnn::EgnnSpecError),
+    /// The texts make no shape of what the file should hold.
+    #[error("no {what} has this shape: {source}")]
+    Spec {
+        /// What it should hold.
+        what: &'static str,
+        /// Why that cannot be.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl CheckpointError {
+    /// The error that the texts make no shape of `what`.
+    pub(crate) fn no_shape(what: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Spec { what, source: Box::new(error) }
+    }
 }
 
 /// CRC-64/XZ: finds every burst of up to 64 flipped bits.
@@ -177,59 +184,6 @@ impl Checkpoint {
     pub fn bad_text(&self, key: &str) -> CheckpointError {
         let text = self.texts.get(key).cloned().unwrap_or_default();
         CheckpointError::Text { key: key.to_string(), text }
-    }
-
-    /// Adds all matrices of a network, frozen ones included, as `{prefix}{name}`.
-    pub fn insert_network<D: Backend>(&mut self, prefix: &str, net: &impl Network<D>) {
-        for p in net.parameters() {
-            self.insert_tensor(format!("{prefix}{}", p.name), p.shape(), p.matrix.as_vec());
-        }
-    }
-
-    /// Sets all matrices of a network of the same shape.
-    ///
-    /// # Errors
-    /// If a matrix is missing, has another shape or is not finite; the network is then as before.
-    pub fn load_network<D: Backend>(&self, prefix: &str, net: &mut impl Network<D>) -> Result<(), CheckpointError> {
-        let found: Result<Vec<&[f32]>, _> =
-            net.parameters().iter().map(|p| self.tensor(&format!("{prefix}{}", p.name), &p.shape())).collect();
-        for (p, values) in net.parameters_mut().into_iter().zip(found?) {
-            p.matrix.copy_from(values);
-        }
-        Ok(())
-    }
-
-    /// Adds an optimiser's state for `net` as `{prefix}first.{name}`, `{prefix}second.{name}`, `{prefix}steps`.
-    ///
-    /// # Panics
-    /// If the state is another network's.
-    pub fn insert_adam<D: Backend>(&mut self, prefix: &str, net: &impl Network<D>, adam: &Adam<D>) {
-        let trained: Vec<_> = net.parameters().into_iter().filter(|p| p.role == Role::Trained).collect();
-        assert_eq!(trained.len(), adam.first.len(), "a state of another network");
-        for (p, (first, second)) in trained.iter().zip(adam.first.iter().zip(&adam.second)) {
-            for (moment, values) in [("first", first), ("second", second)] {
-                self.insert_tensor(format!("{prefix}{moment}.{}", p.name), p.shape(), D::moment_values(values));
-            }
-        }
-        self.insert_text(format!("{prefix}steps"), adam.steps.to_string());
-    }
-
-    /// The optimiser's state that [`Checkpoint::insert_adam`] saved.
-    ///
-    /// # Errors
-    /// If anything is missing, has another shape or is not finite.
-    pub fn adam<D: Backend>(&self, prefix: &str, net: &impl Network<D>) -> Result<Adam<D>, CheckpointError> {
-        let moments = |moment: &str| -> Result<Vec<D::Moment>, CheckpointError> {
-            let trained = net.parameters().into_iter().filter(|p| p.role == Role::Trained);
-            trained
-                .map(|p| {
-                    let values = self.tensor(&format!("{prefix}{moment}.{}", p.name), &p.shape())?;
-                    Ok(D::moment(p.matrix, values.to_vec()))
-                })
-                .collect()
-        };
-        let steps = self.parsed(&format!("{prefix}steps"))?;
-        Ok(Adam { first: moments("first")?, second: moments("second")?, steps })
     }
 
     /// The file. The header is written here, sorted by name after the checksum, because the library's order of texts is

@@ -14,13 +14,13 @@
 //! Latents of step s are those of (seed, [`Purpose::Distillation`], s): one seed gives one student, whatever the number of
 //! threads.
 
-use crate::adam::{Adam, AdamOptions, NonFiniteGradient};
 use crate::backend::Backend;
-use crate::ema::Ema;
-use crate::generator::{Generator, GeneratorSpec, SpecError};
+use crate::network::generator::{Generator, GeneratorSpec, SpecError};
 use crate::objective::surrogate;
+use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
+use crate::optimiser::ema::Ema;
 use crate::posterior::normal_batch;
-use dfdx::tensor_ops::Backward;
+use crate::tensor::backward;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use std::f64::consts::PI;
 
@@ -123,7 +123,7 @@ impl<D: Backend> Distillation<D> {
         let decay = (0.5 + 0.5 * (PI * progress.min(1.0)).cos()) as f32;
         let rise = ((self.step + 1) as f32 / warmup.max(1) as f32).min(1.0);
         let options = AdamOptions { learning_rate: self.spec.adam.learning_rate * decay * rise, ..self.spec.adam };
-        let gradients = surrogate(traced, &coefficients).backward();
+        let gradients = backward(surrogate(traced, &coefficients));
         let gradient_norm = self.adam.step(&mut self.student, gradients, &options)?;
         self.step += 1;
         if ema > 0.0 {

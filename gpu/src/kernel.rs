@@ -1,4 +1,4 @@
-//! The arithmetic behind the fused CPU operations, on plain slices: it knows nothing of dfdx.
+//! The arithmetic behind the fused CPU operations, on plain slices: it knows shapes, but no tensors, tapes or networks.
 //!
 //! Work is split over the rows of a batch in chunks whose size depends on the batch alone, and partial
 //! sums are added in the order of the chunks: results have the same bits for every number of threads.

@@ -20,30 +20,28 @@
 //! Wrong shapes of slices are errors of the caller and panic; each function says which.
 #![forbid(unsafe_code)]
 
-pub mod adam;
 pub mod backend;
-pub mod body;
 pub mod checkpoint;
-#[cfg(feature = "cuda")]
-pub mod cuda;
 pub mod distill;
-pub mod egnn;
-pub mod ema;
-pub mod generator;
 mod kernel;
-pub mod layer;
 mod memory;
-pub mod mlp;
+mod network;
 pub mod noise;
 pub mod objective;
+mod optimiser;
 pub mod pack;
-pub mod parameters;
 pub mod posterior;
-pub mod score_network;
+pub mod shape;
+pub mod tensor;
 pub mod trainer;
 
+#[cfg(feature = "cuda")]
+pub use backend::cuda;
+pub use network::{body, egnn, generator, layer, mlp, parameters, score_network};
+pub use optimiser::{adam, ema};
+
 pub use adam::{Adam, AdamOptions, NonFiniteGradient};
-pub use backend::{Backend, Grads, InputGradient};
+pub use backend::{Backend, InputGradient};
 pub use body::{Body, Net};
 pub use checkpoint::{Checkpoint, CheckpointError, checksum};
 pub use distill::{DistillSpec, Distillation};
@@ -55,17 +53,6 @@ pub use mlp::Mlp;
 pub use noise::NoiseBatch;
 pub use parameters::{Network, Parameter, ParameterMut, Role};
 pub use score_network::{ScoreNetwork, ScoreSpec};
-
-pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
-pub use dfdx::tensor::Cuda;
-
-use dfdx::shapes::Rank0;
-use dfdx::tensor::{NoneTape, OwnedTape, Tensor};
-
-/// A matrix with run-time shape, row-major: a batch is one row a sample.
-pub type Matrix<D, T = NoneTape, E = f32> = Tensor<(usize, usize), E, D, T>;
-/// A number on a device.
-pub type Scalar<D, T = NoneTape> = Tensor<Rank0, f32, D, T>;
-/// The tape that a backward pass runs along.
-pub type Taped<D> = OwnedTape<f32, D>;
+pub use tensor::Cuda;
+pub use tensor::{Cpu, Grads, Matrix, Scalar, Taped};

@@ -4,10 +4,10 @@
 //! that groups of rows add up for themselves, and the two copies of everything that a checkpoint is written from. It was
 //! compared with measured peaks of MoG-40, Many-Well-32, DW-4 and LJ-13, small and large: above 200 MB within 25 % of them.
 
-use crate::body::Body;
-use crate::egnn::{Edges, EgnnSpec, Head};
-use crate::generator::GeneratorSpec;
-use crate::score_network::ScoreSpec;
+use crate::shape::body::Body;
+use crate::shape::egnn::{Edges, EgnnSpec, Head};
+use crate::shape::generator::GeneratorSpec;
+use crate::shape::score::ScoreSpec;
 use crate::trainer::TrainerSpec;
 
 /// Bytes of a number.

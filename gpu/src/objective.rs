@@ -8,8 +8,7 @@ pub mod dikl;
 pub mod reverse_kl;
 
 use crate::backend::Backend;
-use crate::{Matrix, Scalar};
-use dfdx::prelude::*;
+use crate::tensor::{self, Matrix, Scalar, Tape, matrix, sum};
 
 /// The mean over the batch of sum_d g_d x_d, with g constant: its gradient with respect to the samples is g
 /// over the batch size (\[P\] algorithm 1, "stopgrad").
@@ -17,10 +16,10 @@ use dfdx::prelude::*;
 /// # Panics
 /// If `g` has not the size of `x`.
 pub fn surrogate<D: Backend, T: Tape<f32, D>>(x: Matrix<D, T>, g: &[f32]) -> Scalar<D, T> {
-    let shape = *x.shape();
+    let shape = tensor::shape(&x);
     assert_eq!(g.len(), shape.0 * shape.1, "coefficients");
-    let g: Matrix<D> = x.device().tensor_from_vec(g.to_vec(), shape);
-    (x * g).sum::<Rank0, _>() / shape.0.max(1) as f32
+    let g = matrix(x.device(), g.to_vec(), shape);
+    sum(x * g) / shape.0.max(1) as f32
 }
 
 /// Scales rows of `g` whose norm exceeds `limit` down to it. Returns how many.

@@ -5,17 +5,18 @@
 //! generator. The state is networks, optimisers, the average and two counters: what is saved is all there is, and
 //! a run that is stopped and resumed gives the same bits as one that is not.
 
-use crate::adam::{Adam, AdamOptions, NonFiniteGradient};
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::ema::Ema;
-use crate::generator::{Generator, GeneratorSpec, SpecError};
+use crate::network::generator::{Generator, GeneratorSpec, SpecError};
+use crate::network::parameters::Network;
+use crate::network::score_network::{ScoreNetwork, ScoreSpec};
 use crate::noise::NoiseBatch;
-use crate::objective::{clip_rows, dikl, reverse_kl, surrogate};
+use crate::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
+use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
+use crate::optimiser::ema::Ema;
 use crate::pack::PackEnergy;
 use crate::posterior::{RowReport, denoise_batch, energies, mean_free, normal_batch};
-use crate::score_network::{ScoreNetwork, ScoreSpec};
-use dfdx::tensor_ops::Backward;
+use crate::tensor::backward;
 use kiln_core::posterior::Params;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::Symmetry;
@@ -241,9 +242,9 @@ impl<D: Backend> Trainer<D> {
         let eps = self.draw_noise(symmetry);
         let noise = self.noise((self.lowest(progress) - AHEAD).max(0.0));
         self.batches += 1;
-        let loss = self.score.loss(&x, &eps, &noise);
+        let loss = denoising::loss(&self.score, &x, &eps, &noise);
         let value = loss.as_vec()[0];
-        self.score_adam.step(&mut self.score, loss.backward(), &self.spec.score_adam)?;
+        self.score_adam.step(&mut self.score, backward(loss), &self.spec.score_adam)?;
         if self.spec.score_ema > 0.0 {
             self.score_average.update(&self.score, self.spec.score_ema.min(young(self.score_adam.steps())));
         }
@@ -282,7 +283,7 @@ impl<D: Backend> Trainer<D> {
         }
         let mut options = self.spec.generator_adam;
         options.learning_rate *= rate;
-        let gradients = surrogate(traced, &g).backward();
+        let gradients = backward(surrogate(traced, &g));
         match self.generator_adam.step(&mut self.generator, gradients, &options) {
             Ok(norm) => report.gradient_norm = norm,
             Err(NonFiniteGradient) => report.skipped = true,
@@ -384,12 +385,12 @@ impl<D: Backend> Trainer<D> {
     /// The whole state.
     pub fn to_checkpoint(&self) -> Checkpoint {
         let mut file = Checkpoint::new();
-        file.insert_network("generator.", &self.generator);
-        file.insert_network("average.", self.average.network());
-        file.insert_network("score.", &self.score);
-        file.insert_network("score_average.", self.score_average.network());
-        file.insert_adam("generator_adam.", &self.generator, &self.generator_adam);
-        file.insert_adam("score_adam.", &self.score, &self.score_adam);
+        self.generator.insert_into("generator.", &mut file);
+        self.average.network().insert_into("average.", &mut file);
+        self.score.insert_into("score.", &mut file);
+        self.score_average.network().insert_into("score_average.", &mut file);
+        self.generator_adam.insert_into("generator_adam.", &self.generator, &mut file);
+        self.score_adam.insert_into("score_adam.", &self.score, &mut file);
         file.insert_text("step", self.step.to_string());
         file.insert_text("updates", self.updates.to_string());
         file.insert_text("batches", self.batches.to_string());
@@ -401,12 +402,12 @@ impl<D: Backend> Trainer<D> {
     /// # Errors
     /// If something is missing or has another shape.
     pub fn load(&mut self, file: &Checkpoint) -> Result<(), CheckpointError> {
-        file.load_network("generator.", &mut self.generator)?;
-        file.load_network("average.", self.average.network_mut())?;
-        file.load_network("score.", &mut self.score)?;
-        file.load_network("score_average.", self.score_average.network_mut())?;
-        self.generator_adam = file.adam("generator_adam.", &self.generator)?;
-        self.score_adam = file.adam("score_adam.", &self.score)?;
+        self.generator.load_from("generator.", file)?;
+        self.average.network_mut().load_from("average.", file)?;
+        self.score.load_from("score.", file)?;
+        self.score_average.network_mut().load_from("score_average.", file)?;
+        self.generator_adam = Adam::from_checkpoint("generator_adam.", &self.generator, file)?;
+        self.score_adam = Adam::from_checkpoint("score_adam.", &self.score, file)?;
         self.step = file.parsed("step")?;
         self.updates = file.parsed("updates")?;
         self.batches = file.parsed("batches")?;

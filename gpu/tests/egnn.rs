@@ -235,12 +235,12 @@ fn networks_are_files() {
         let case = Case::new(&spec, 2, seed as u32);
         let mut file = Checkpoint::new();
         spec.insert_into("score.", &mut file);
-        file.insert_network("score.", &case.net);
+        case.net.insert_into("score.", &mut file);
         let file = Checkpoint::from_bytes(&file.to_bytes()).expect("a file");
         let read = EgnnSpec::from_checkpoint("score.", &file).expect("a shape");
         assert_eq!(read, spec);
         let mut net = Egnn::new(&Cpu::default(), read, &mut uniform(1)).expect("a shape");
-        file.load_network("score.", &mut net).expect("weights");
+        net.load_from("score.", &file).expect("weights");
         let y: Matrix<Cpu> = net.forward_constant(case.h.clone(), case.x.clone());
         assert_eq!(bits(&y.as_vec()), bits(&case.displacement(&case.h.as_vec(), &case.x.as_vec())));
     }

@@ -3,9 +3,10 @@
 mod common;
 
 use common::{uniform, values};
-use dfdx::prelude::*;
+use kiln_gpu::objective::denoising;
+use kiln_gpu::tensor::backward;
 use kiln_gpu::{
-    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
+    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Cpu, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
     ScoreNetwork, ScoreSpec,
 };
 
@@ -89,9 +90,9 @@ fn wrong_contents() {
     let error = expect_error(|f| f.insert_text("hidden", "many"));
     assert!(matches!(error, CheckpointError::Text { ref key, .. } if key == "hidden"), "{error}");
     let error = expect_error(|f| f.insert_text("latent", usize::MAX.to_string()));
-    assert!(matches!(error, CheckpointError::Spec(_)), "{error}");
+    assert!(matches!(error, CheckpointError::Spec { .. }), "{error}");
     let error = expect_error(|f| f.insert_text("skip", "NaN"));
-    assert!(matches!(error, CheckpointError::Spec(_)), "{error}");
+    assert!(matches!(error, CheckpointError::Spec { .. }), "{error}");
     let error = expect_error(|f| f.insert_text("format", "2"));
     assert!(matches!(error, CheckpointError::Text { ref key, .. } if key == "format"), "{error}");
     let error = Generator::from_checkpoint(&Cpu::default(), &Checkpoint::new()).expect_err("empty");
@@ -134,26 +135,26 @@ impl Run {
                     NoiseBatch::from_levels(levels, (0..300).map(|i| i % 3).collect())
                 }
             };
-            let loss = self.net.loss(&values(600, 2 * step), &values(600, 2 * step + 1), &noise);
+            let loss = denoising::loss(&self.net, &values(600, 2 * step), &values(600, 2 * step + 1), &noise);
             let options = AdamOptions { clip: Some(0.3), ..Default::default() };
-            self.adam.step(&mut self.net, loss.backward(), &options).expect("finite");
+            self.adam.step(&mut self.net, backward(loss), &options).expect("finite");
             self.ema.update(&self.net, 0.9);
         }
     }
 
     fn save(&self) -> Vec<u8> {
         let mut file = Checkpoint::new();
-        file.insert_network("score.", &self.net);
-        file.insert_network("ema.", self.ema.network());
-        file.insert_adam("adam.", &self.net, &self.adam);
+        self.net.insert_into("score.", &mut file);
+        self.ema.network().insert_into("ema.", &mut file);
+        self.adam.insert_into("adam.", &self.net, &mut file);
         file.to_bytes()
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
         let file = Checkpoint::from_bytes(bytes)?;
-        file.load_network("score.", &mut self.net)?;
-        file.load_network("ema.", self.ema.network_mut())?;
-        self.adam = file.adam("adam.", &self.net)?;
+        self.net.load_from("score.", &file)?;
+        self.ema.network_mut().load_from("ema.", &file)?;
+        self.adam = Adam::from_checkpoint("adam.", &self.net, &file)?;
         Ok(())
     }
 }
@@ -185,10 +186,10 @@ fn loading_is_all_or_nothing() {
     let mut g = generator();
     let before = bits(&g);
     let mut file = Checkpoint::new();
-    file.insert_network("", &generator());
+    generator().insert_into("", &mut file);
     file.insert_tensor("layers.0.weight", vec![6, 7], vec![0.0; 42]);
     file.insert_tensor("layers.2.bias", vec![2], vec![f32::INFINITY; 2]);
-    assert!(matches!(file.load_network("", &mut g), Err(CheckpointError::NonFinite(_))));
+    assert!(matches!(g.load_from("", &file), Err(CheckpointError::NonFinite(_))));
     assert_eq!(bits(&g), before);
-    assert!(matches!(file.adam("adam.", &g), Err(CheckpointError::Missing(_))));
+    assert!(matches!(Adam::from_checkpoint("adam.", &g, &file), Err(CheckpointError::Missing(_))));
 }

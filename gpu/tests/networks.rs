@@ -136,7 +136,7 @@ fn training_finds_the_gaussian_denoiser() {
     for step in 0..1500 {
         let noise = noise_for(&net, 256);
         let (x, eps) = (normals(512), normals(512));
-        let loss = net.loss(&x, &eps, &noise).backward();
+        let loss = denoising::loss(&net, &x, &eps, &noise).backward();
         let learning_rate = 5e-3 * 0.998f32.powi(step);
         adam.step(&mut net, loss, &AdamOptions { learning_rate, ..Default::default() }).expect("finite");
     }

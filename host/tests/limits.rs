@@ -93,7 +93,7 @@ fn numbers_that_are_not_finite_end_with_three_and_leave_no_directory() {
     // A run whose generator overflows.
     let run = untrained_run(place);
     let file = kiln::pretrained::find("mog40").unwrap().file().unwrap();
-    let mut spec = kiln_gpu::Generator::<kiln_gpu::Cpu>::spec_in(&file).unwrap();
+    let mut spec = kiln_gpu::GeneratorSpec::from_checkpoint(&file).unwrap();
     spec.skip = f32::MAX;
     let generator = kiln_gpu::Generator::new(&kiln_gpu::Cpu::default(), spec, &mut || 0.5).unwrap();
     run.write("generator.safetensors", &as_of(&run, generator.to_checkpoint([]))).unwrap();

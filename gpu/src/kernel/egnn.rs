@@ -1,4 +1,4 @@
-//! A whole equivariant network in one call, forward and backward; the formulas stand in [`crate::egnn`].
+//! A whole equivariant network in one call, forward and backward; the formulas stand with the network's module.
 //!
 //! A chunk of samples runs through all layers. In each layer the products of nodes are taken for the whole chunk, those
 //! of edges block by block: a layer's weights and a block's edges stay in the cache together. Each group of chunks adds up
@@ -7,11 +7,13 @@
 mod back;
 mod curve;
 mod geometry;
+mod job;
 mod layer;
 mod messages;
 mod plan;
 mod rows;
 
+pub(crate) use job::Job;
 pub(crate) use plan::{Gradients, Plan};
 
 use super::activation::{add_column_sums, add_row};
@@ -22,62 +24,6 @@ use layer::Work;
 use plan::{Factors, Slots, zeros};
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// A network with its numbers and a batch: what both directions read.
-#[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
-    pub(crate) plan: &'a Plan,
-    /// All matrices, spread by [`Plan::spread`].
-    pub(crate) parameters: &'a [f32],
-    pub(crate) batch: usize,
-    /// (batch, particles, node inputs).
-    pub(crate) h: &'a [f32],
-    /// (batch, particles, dimensions).
-    pub(crate) x: &'a [f32],
-}
-
-impl<'a> Job<'a> {
-    fn check(&self) {
-        let spec = &self.plan.spec;
-        assert_eq!(self.parameters.len(), self.plan.len, "parameters");
-        assert_eq!(self.h.len(), self.batch * spec.particles * spec.node_inputs, "node inputs");
-        assert_eq!(self.x.len(), self.batch * spec.particles * spec.dimensions, "coordinates");
-    }
-
-    fn matrix(&self, at: usize) -> &'a [f32] {
-        &self.parameters[self.plan.ranges[at].clone()]
-    }
-
-    fn samples(&self, chunk: usize) -> Range<usize> {
-        let size = self.plan.chunk(self.batch);
-        chunk * size..((chunk + 1) * size).min(self.batch)
-    }
-
-    fn inputs(&self, samples: &Range<usize>) -> &'a [f32] {
-        let width = self.plan.spec.particles * self.plan.spec.node_inputs;
-        &self.h[samples.start * width..samples.end * width]
-    }
-
-    fn coordinates(&self, samples: &Range<usize>) -> &'a [f32] {
-        let width = self.plan.spec.particles * self.plan.spec.dimensions;
-        &self.x[samples.start * width..samples.end * width]
-    }
-
-    fn embedding(&self, transposed: bool) -> Packed {
-        let pack = if transposed { Packed::transposed } else { Packed::new };
-        pack(self.matrix(0), self.plan.spec.node_inputs, self.plan.width)
-    }
-
-    /// The radial functions of the distances at the input: (edges of the samples, functions).
-    fn input_features(&self, samples: &Range<usize>, geometry: &mut Geometry) -> Buffer {
-        let kind = self.plan.spec.radial;
-        let count = kind.count();
-        geometry.set(self.plan, self.coordinates(samples));
-        let mut features = scratch::take(geometry.squares().len() * count);
-        geometry::radial(kind, geometry.squares(), count, &mut features);
-        features
-    }
-}
 
 /// Subtracts each sample's mean over its particles.
 fn centre(plan: &Plan, values: &mut [f32]) {
@@ -268,7 +214,7 @@ fn backward_chunk(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egnn::{Activation, Edges, EgnnSpec, Head, Layout, Radial};
+    use crate::shape::egnn::{Activation, Edges, EgnnSpec, Head, Layout, Radial};
 
     /// What is computed again comes out as what was kept.
     #[test]
@@ -292,7 +238,7 @@ mod tests {
                 range: 1.0,
             };
             let layout = Layout::new(&spec);
-            let mut plan = Plan::new(&spec, &layout);
+            let mut plan = Plan::new(&layout);
             let values = |n: usize, seed: usize| -> Vec<f32> {
                 (0..n).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
             };

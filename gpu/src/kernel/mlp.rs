@@ -7,6 +7,8 @@
 use super::activation::{add_column_sums, add_row, add_sums, silu, silu_with_derivative};
 use super::gemm::{Packed, gram, product, scaled_product};
 use super::scratch::{self, Buffer};
+use crate::shape::Role;
+use crate::shape::mlp::MlpShape;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -39,28 +41,36 @@ pub(crate) struct LayerPlan {
     pub(crate) output: usize,
     pub(crate) weight: Range<usize>,
     pub(crate) bias: Range<usize>,
-    /// Where the conditioning table lies, and whether it is trained.
-    pub(crate) table: Option<(Range<usize>, bool)>,
+    /// Where the conditioning table lies, and what it is for.
+    pub(crate) table: Option<(Range<usize>, Role)>,
 }
 
 impl Plan {
-    /// From (inputs, outputs, `Some(trainable)` where conditioned) of each layer.
-    pub(crate) fn new(layers: impl Iterator<Item = (usize, usize, Option<bool>)>, features: usize) -> Self {
+    pub(crate) fn new(shape: &MlpShape) -> Self {
+        let features = shape.features;
         let mut len = 0;
         let mut next = |n: usize| {
             len += n;
             len - n..len
         };
-        let layers = layers
-            .map(|(input, output, conditioned)| LayerPlan {
-                input,
-                output,
-                weight: next(input * output),
-                bias: next(output),
-                table: conditioned.map(|trainable| (next(features * output), trainable)),
-            })
-            .collect();
+        let layers = shape.layers.iter().map(|layer| LayerPlan {
+            input: layer.inputs,
+            output: layer.outputs,
+            weight: next(layer.inputs * layer.outputs),
+            bias: next(layer.outputs),
+            table: layer.table.map(|role| (next(features * layer.outputs), role)),
+        });
+        let layers = layers.collect();
         Self { layers, features, len }
+    }
+
+    /// Where each matrix lies, in the order of [`MlpShape`]; none of those that are not trained where they are not wanted.
+    pub(crate) fn places(&self, frozen: bool) -> impl Iterator<Item = Option<Range<usize>>> + '_ {
+        self.layers.iter().flat_map(move |layer| {
+            let table =
+                layer.table.as_ref().map(|(range, role)| (frozen || *role == Role::Trained).then(|| range.clone()));
+            [Some(layer.weight.clone()), Some(layer.bias.clone())].into_iter().chain(table)
+        })
     }
 
     fn input(&self) -> usize {
@@ -271,7 +281,7 @@ fn backward_chunk(
             bias.fill(0.0);
         }
         add_column_sums(values, bias);
-        if let Some((table, true)) = &layer.table {
+        if let Some((table, Role::Trained)) = &layer.table {
             gram(m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
         }
         let Some(weight) = &factors[l] else { continue };

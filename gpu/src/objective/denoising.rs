@@ -1,10 +1,9 @@
 //! Denoising score matching (Vincent 2011): the loss of the score network (\[P\] algorithm 1, inner loop).
 
 use crate::backend::Backend;
+use crate::network::score_network::{ScoreNetwork, ScoreSpec};
 use crate::noise::NoiseBatch;
-use crate::score_network::{ScoreNetwork, ScoreSpec};
-use crate::{Matrix, Scalar, Taped};
-use dfdx::prelude::*;
+use crate::tensor::{Matrix, Scalar, Taped, matrix, mean, sum};
 
 /// The loss for clean samples x, standard normal eps and the noise of each row; all slices (batch, dim).
 ///
@@ -20,7 +19,7 @@ pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise
     let shape = (noise.len(), dim);
     let y = noise.noised(clean, eps, dim);
     let output: Matrix<D, Taped<D>> = net.raw(&y, noise);
-    let constant = |values: Vec<f32>| -> Matrix<D> { net.device().tensor_from_vec(values, shape) };
+    let constant = |values: Vec<f32>| matrix(net.device(), values, shape);
     match *net.spec() {
         ScoreSpec::Preconditioned { data_sd: s, .. } => {
             let rows = clean.chunks_exact(dim).zip(eps.chunks_exact(dim)).zip(noise.ratios());
@@ -28,12 +27,12 @@ pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise
                 let norm = s.hypot(v);
                 x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
             });
-            (output - constant(target.collect())).square().mean()
+            mean((output - constant(target.collect())).square())
         }
         ScoreSpec::Published { .. } => {
             let sigma = noise.sigma().iter().flat_map(|&s| std::iter::repeat_n(s, dim));
             let residual = output * constant(sigma.collect()) + constant(eps.to_vec());
-            residual.square().sum::<Rank0, _>() / noise.len().max(1) as f32
+            sum(residual.square()) / noise.len().max(1) as f32
         }
     }
 }

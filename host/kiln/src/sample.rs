@@ -13,7 +13,7 @@ use kiln_core::{Lanes, Scalar};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::pack::LANES;
 use kiln_gpu::posterior::normal_rows;
-use kiln_gpu::{Body, Checkpoint, CheckpointError, Cpu, GeneratorSpec};
+use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 use rayon::prelude::*;
 
 /// Draws the first `n` samples of a seed from the generator of a run.
@@ -45,7 +45,7 @@ impl Sampler {
     /// # Errors
     /// If it holds no generator.
     pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
-        let spec = kiln_gpu::Generator::<Cpu>::spec_in(&file).map_err(|error| damaged(name, error))?;
+        let spec = GeneratorSpec::from_checkpoint(&file).map_err(|error| damaged(name, error))?;
         let sampler = Self { file, spec, name: name.into() };
         sampler.rows(0, 0, 0).map(|_| sampler)
     }
@@ -92,7 +92,7 @@ fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
 /// If the file is damaged, or no model can hold its layers.
 pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
     let bad = |error: CheckpointError| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
-    let spec = kiln_gpu::Generator::<Cpu>::spec_in(file).map_err(bad)?;
+    let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
     let network = match &spec.body {
         Body::Mlp { hidden, depth } => {
             let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;

@@ -3,14 +3,14 @@
 use super::super::activation::add_column_sums;
 use super::super::gemm::{gram, product};
 use super::super::scratch::{self, Buffer};
-use super::Job;
 use super::curve::run;
 use super::geometry::radial_back;
+use super::job::Job;
 use super::layer::{EdgeValues, Ends, Work, blocks, edges, graph, pair, set_geometry, times};
 use super::messages::{Above, GateBack, HeadBack, Message, MessageBack};
 use super::plan::{Factors, Plan, Slots};
 use super::rows::{ActivateBack, FirstBack, PairBack};
-use crate::egnn::{Edges, LayerAt};
+use crate::shape::egnn::{Edges, LayerAt};
 use std::ops::Range;
 
 /// What the way back through a layer reads.

@@ -1,6 +1,6 @@
 //! Activations and their slopes on vectors of the machine.
 
-use crate::egnn::Activation;
+use crate::shape::egnn::Activation;
 use pulp::{Arch, Simd, WithSimd};
 use std::f32::consts::LOG2_E;
 

@@ -5,7 +5,7 @@
 use super::super::activation::exp;
 use super::super::scratch::{self, Buffer};
 use super::plan::Plan;
-use crate::egnn::{Edges, ROOT_EPSILON, Radial};
+use crate::shape::egnn::{Edges, ROOT_EPSILON, Radial};
 
 /// The geometry of a block.
 pub(super) struct Geometry {

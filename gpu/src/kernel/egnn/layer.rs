@@ -5,11 +5,11 @@ use super::super::gemm::product;
 use super::super::scratch::{self, Buffer};
 use super::curve::run;
 use super::geometry::{Geometry, radial, tanh};
+use super::job::Job;
 use super::messages::{DirectFactor, HeadFactor, Message};
-use super::plan::{Factors, Plan, Slots};
+use super::plan::{Factors, Plan, Slots, zeros};
 use super::rows::{Activate, First, Gather, Graph, Pair};
-use super::{Job, zeros};
-use crate::egnn::{Edges, LayerAt};
+use crate::shape::egnn::{Edges, LayerAt};
 use std::ops::Range;
 
 /// Work space for a chunk; rows of edges are those of one block.

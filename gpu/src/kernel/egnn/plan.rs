@@ -7,7 +7,7 @@
 use super::super::activation::add;
 use super::super::gemm::Packed;
 use super::super::scratch::{self, Buffer};
-use crate::egnn::{Edges, EgnnSpec, Form, LayerAt, Layout};
+use crate::shape::egnn::{Edges, EgnnSpec, Form, LayerAt, Layout};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -43,7 +43,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(spec: &EgnnSpec, layout: &Layout) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let spec = &layout.spec;
         let width = padded(spec.hidden);
         let mut len = 0;
         let numbers = |form: Form| match form {

@@ -3,76 +3,24 @@
 //! Both speak variance-exploding coordinates, y = x_t / alpha and v = sigma / alpha, and answer with
 //! D(y, v) = E[x | y] or sigma times the score, (D - y) / v.
 
+use super::body::Net;
+use super::egnn::{Egnn, repeated};
+use super::mlp::{Mlp, uniform_values};
+use super::parameters::{Network, Parameter, ParameterMut};
 use crate::backend::Backend;
-use crate::body::{Body, Net};
-use crate::egnn::{Egnn, EgnnSpec, repeated};
-use crate::generator::SpecError;
-use crate::mlp::{Mlp, uniform_values};
 use crate::noise::NoiseBatch;
-use crate::parameters::{Network, Parameter, ParameterMut};
-use crate::{Matrix, Scalar, Taped};
-use dfdx::prelude::*;
+use crate::shape::body::Body;
+use crate::shape::egnn::EgnnSpec;
+use crate::shape::generator::SpecError;
+use crate::shape::score::FREQUENCIES;
+use crate::tensor::{self, Matrix, NoneTape, Tape, matrix};
 use rayon::prelude::*;
 use std::f64::consts::TAU;
 
-/// Frequencies of the features of log v: exp(linspace(-2, 2, 8)).
-const FREQUENCIES: usize = 8;
+pub use crate::shape::score::ScoreSpec;
+
 /// Standard deviation of the random frequencies of the published time features.
 const PUBLISHED_FREQUENCY_SD: f64 = 30.0;
-
-/// Which network, and how large.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ScoreSpec {
-    /// Karras et al. 2022, table 1 ("EDM"), with their sigma = v:
-    /// D = c_skip y + c_out F(c_in y; log v), c_skip = s^2 / (s^2 + v^2), c_out = s v / sqrt(s^2 + v^2),
-    /// c_in = 1 / sqrt(s^2 + v^2). F is conditioned on sines and cosines of log v, an MLP in its hidden layers, an EGNN
-    /// through its nodes; the EGNN sees y itself, c_in = 1, since forces between particles have a length of their own.
-    Preconditioned {
-        /// Numbers a sample has.
-        dim: usize,
-        /// F. An EGNN has [`ScoreSpec::NODE_INPUTS`].
-        body: Body,
-        /// s, the standard deviation of the data's region.
-        data_sd: f32,
-    },
-    /// The networks of He et al. 2025: s(x_t, t) itself. Hidden layer l of an MLP is conditioned on
-    /// [sin(2 pi w_l t), cos(2 pi w_l t)] with random w_l that are not trained; nodes of an EGNN have the one input t.
-    Published {
-        /// Numbers a sample has.
-        dim: usize,
-        /// The network; the width of an MLP is even.
-        body: Body,
-        /// (alpha, sigma) for each t.
-        levels: Vec<(f32, f32)>,
-    },
-}
-
-impl ScoreSpec {
-    /// Node inputs of a preconditioned EGNN.
-    pub const NODE_INPUTS: usize = 2 * FREQUENCIES;
-
-    /// Numbers a sample has.
-    pub fn dim(&self) -> usize {
-        match *self {
-            Self::Preconditioned { dim, .. } | Self::Published { dim, .. } => dim,
-        }
-    }
-
-    /// The network.
-    pub fn body(&self) -> &Body {
-        match self {
-            Self::Preconditioned { body, .. } | Self::Published { body, .. } => body,
-        }
-    }
-
-    /// Numbers that tell a network the noise.
-    pub(crate) fn features(&self) -> usize {
-        match self {
-            Self::Preconditioned { .. } => Self::NODE_INPUTS,
-            Self::Published { levels, .. } => levels.len(),
-        }
-    }
-}
 
 /// A network for the score of the noised model density.
 #[derive(Clone, Debug)]
@@ -125,7 +73,7 @@ impl<D: Backend> ScoreNetwork<D> {
     pub fn from_mlp(spec: ScoreSpec, mlp: Mlp<D>) -> Self {
         assert_eq!((mlp.inputs(), mlp.outputs()), (spec.dim(), spec.dim()), "inputs and outputs");
         for c in mlp.layers().iter().filter_map(|l| l.condition()) {
-            assert_eq!(c.table.shape().0, spec.features(), "features");
+            assert_eq!(tensor::shape(&c.table).0, spec.features(), "features");
         }
         Self { spec, net: Net::Mlp(mlp) }
     }
@@ -156,7 +104,7 @@ impl<D: Backend> ScoreNetwork<D> {
             }
             (ScoreSpec::Published { .. }, _) => scale_rows(y, dim, noise.alpha().iter().copied()),
         };
-        let input = device.tensor_from_vec(input, (rows, dim));
+        let input = matrix(device, input, (rows, dim));
         match &self.net {
             Net::Mlp(mlp) => {
                 let features = match &self.spec {
@@ -169,7 +117,7 @@ impl<D: Backend> ScoreNetwork<D> {
                         one_hot
                     }
                 };
-                mlp.forward_constant(input, Some(&device.tensor_from_vec(features, (rows, self.spec.features()))))
+                mlp.forward_constant(input, Some(&matrix(device, features, (rows, self.spec.features()))))
             }
             Net::Egnn(egnn) => {
                 let EgnnSpec { particles, node_inputs, .. } = *egnn.spec();
@@ -178,7 +126,7 @@ impl<D: Backend> ScoreNetwork<D> {
                     ScoreSpec::Published { .. } => indices().iter().map(|t| *t as f32).collect(),
                 };
                 let h = repeated(&h, node_inputs, particles);
-                egnn.forward_constant(device.tensor_from_vec(h, (rows, particles * node_inputs)), input)
+                egnn.forward_constant(matrix(device, h, (rows, particles * node_inputs)), input)
             }
         }
     }
@@ -217,14 +165,6 @@ impl<D: Backend> ScoreNetwork<D> {
             ScoreSpec::Preconditioned { data_sd: s, .. } => (-v / (s * s + v * v), s / s.hypot(v)),
             ScoreSpec::Published { .. } => (0.0, sigma),
         })
-    }
-
-    /// The denoising score-matching loss; see [`crate::objective::denoising::loss`].
-    ///
-    /// # Panics
-    /// As [`crate::objective::denoising::loss`].
-    pub fn loss(&self, clean: &[f32], eps: &[f32], noise: &NoiseBatch) -> Scalar<D, Taped<D>> {
-        crate::objective::denoising::loss(self, clean, eps, noise)
     }
 }
 

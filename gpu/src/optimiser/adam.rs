@@ -1,8 +1,9 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) with global gradient-norm clipping, and a state that can be saved.
 
-use crate::backend::{AdamStep, Backend, Grads};
-use crate::parameters::{Network, Role};
-use dfdx::prelude::*;
+use crate::backend::{AdamStep, Backend};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::network::parameters::{Network, Role};
+use crate::tensor::Grads;
 
 /// What may change from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,9 +35,9 @@ pub struct NonFiniteGradient;
 /// The moments of a network's trained parameters, in the order of [`Network::parameters`].
 #[derive(Clone, Debug)]
 pub struct Adam<D: Backend> {
-    pub(crate) first: Vec<D::Moment>,
-    pub(crate) second: Vec<D::Moment>,
-    pub(crate) steps: u64,
+    first: Vec<D::Moment>,
+    second: Vec<D::Moment>,
+    steps: u64,
 }
 
 impl<D: Backend> Adam<D> {
@@ -44,7 +45,7 @@ impl<D: Backend> Adam<D> {
     pub fn new(net: &impl Network<D>) -> Self {
         let zeros = || {
             let parameters = net.parameters().into_iter().filter(|p| p.role == Role::Trained);
-            parameters.map(|p| D::moment(p.matrix, vec![0.0; p.matrix.shape().num_elements()])).collect()
+            parameters.map(|p| D::moment(p.matrix, vec![0.0; p.numbers()])).collect()
         };
         Self { first: zeros(), second: zeros(), steps: 0 }
     }
@@ -93,5 +94,38 @@ impl<D: Backend> Adam<D> {
             D::adam(&step, p.matrix, first, second, &mut gradients);
         }
         Ok(norm)
+    }
+
+    /// Adds the state for `net` to a file, as `{prefix}first.{name}`, `{prefix}second.{name}`, `{prefix}steps`.
+    ///
+    /// # Panics
+    /// If the state is another network's.
+    pub fn insert_into(&self, prefix: &str, net: &impl Network<D>, file: &mut Checkpoint) {
+        let trained: Vec<_> = net.parameters().into_iter().filter(|p| p.role == Role::Trained).collect();
+        assert_eq!(trained.len(), self.first.len(), "a state of another network");
+        for (p, (first, second)) in trained.iter().zip(self.first.iter().zip(&self.second)) {
+            for (moment, values) in [("first", first), ("second", second)] {
+                file.insert_tensor(format!("{prefix}{moment}.{}", p.name), p.shape(), D::moment_values(values));
+            }
+        }
+        file.insert_text(format!("{prefix}steps"), self.steps.to_string());
+    }
+
+    /// The state that [`Adam::insert_into`] added to a file.
+    ///
+    /// # Errors
+    /// If anything is missing, has another shape or is not finite.
+    pub fn from_checkpoint(prefix: &str, net: &impl Network<D>, file: &Checkpoint) -> Result<Self, CheckpointError> {
+        let moments = |moment: &str| -> Result<Vec<D::Moment>, CheckpointError> {
+            let trained = net.parameters().into_iter().filter(|p| p.role == Role::Trained);
+            trained
+                .map(|p| {
+                    let values = file.tensor(&format!("{prefix}{moment}.{}", p.name), &p.shape())?;
+                    Ok(D::moment(p.matrix, values.to_vec()))
+                })
+                .collect()
+        };
+        let steps = file.parsed(&format!("{prefix}steps"))?;
+        Ok(Self { first: moments("first")?, second: moments("second")?, steps })
     }
 }

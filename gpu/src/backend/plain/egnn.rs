@@ -1,7 +1,8 @@
-//! The network in dfdx's operations, one by one: what devices without a kernel take, and the reference for those with.
+//! An equivariant network in dfdx's operations.
 
-use super::{Activation, Edges, Egnn, LayerAt, ROOT_EPSILON, Radial};
-use crate::Matrix;
+use super::linear::affine;
+use crate::shape::egnn::{Activation, Edges, LayerAt, Layout, ROOT_EPSILON, Radial};
+use crate::tensor::Matrix;
 use dfdx::prelude::*;
 
 /// (batch, particles, coordinates or hidden).
@@ -34,29 +35,33 @@ fn absorb<S: Shape, E: Dtype, D: Device<E>, T: Tape<E, D>>(x: Tensor<S, E, D, T>
     x.put_tape(own.merge(tape))
 }
 
-/// `x W + b`.
-fn affine<E: Dtype, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<D, T, E>,
-    weight: &Matrix<D, NoneTape, E>,
-    bias: &Matrix<D, NoneTape, E>,
-) -> Matrix<D, T, E> {
-    let z = x.matmul(weight.retaped::<T>());
-    let row = bias.retaped::<T>().reshape_like(&(bias.shape().1,));
-    let bias = row.broadcast_like::<_, Axis<0>>(&z);
-    z + bias
+/// The network: its layout, and its matrices in that order.
+struct Plain<'a, E: Dtype, D: Device<E>> {
+    layout: &'a Layout,
+    matrices: &'a [&'a Matrix<D, NoneTape, E>],
 }
 
-impl<E: Dtype, D: Device<E>> Egnn<D, E> {
-    /// The displacement in dfdx's operations: the reference for every fused implementation.
-    ///
-    /// # Panics
-    /// If shapes do not fit.
-    pub fn forward_plain<T: Tape<E, D>>(&self, h: Matrix<D, T, E>, x: Matrix<D, T, E>) -> Matrix<D, T, E> {
-        let spec = &self.spec;
+/// The displacement (batch, particles × dimensions) for node inputs `h` (batch, particles × node inputs) and coordinates
+/// `x`, by a network whose `matrices` lie as its `layout` says.
+///
+/// # Panics
+/// If shapes do not fit.
+pub fn egnn<E: Dtype, D: Device<E>, T: Tape<E, D>>(
+    layout: &Layout,
+    matrices: &[&Matrix<D, NoneTape, E>],
+    h: Matrix<D, T, E>,
+    x: Matrix<D, T, E>,
+) -> Matrix<D, T, E> {
+    Plain { layout, matrices }.forward(h, x)
+}
+
+impl<E: Dtype, D: Device<E>> Plain<'_, E, D> {
+    fn forward<T: Tape<E, D>>(&self, h: Matrix<D, T, E>, x: Matrix<D, T, E>) -> Matrix<D, T, E> {
+        let spec = &self.layout.spec;
         let (b, n, d) = (x.shape().0, spec.particles, spec.dimensions);
-        let device = self.device();
+        let device = x.device().clone();
         let start = x.reshape_like(&(b, n, d));
-        let h = affine(h.reshape_like(&(b * n, spec.node_inputs)), &self.matrices[0], &self.matrices[1]);
+        let h = affine(h.reshape_like(&(b * n, spec.node_inputs)), self.matrices[0], self.matrices[1]);
         let off = (0..b * n * n).map(|at| if at / n % n == at % n { E::default() } else { E::ONE }).collect();
         let off: Nodes<D, NoneTape, E> = device.tensor_from_vec(off, (b, n, n));
         // What is used again leaves its tape with x, the one value that every layer passes on.
@@ -73,7 +78,7 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
             x = absorb(x, tape);
             let u = match layer.head {
                 Some((weight, bias)) => {
-                    self.activate(affine(m.retaped::<T>(), &self.matrices[weight], &self.matrices[bias]))
+                    self.activate(affine(m.retaped::<T>(), self.matrices[weight], self.matrices[bias]))
                 }
                 None => m.retaped::<T>(),
             };
@@ -88,8 +93,8 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
                 let sums = (m.retaped::<T>().reshape_like(&pairs) * mask).sum::<(usize, usize, usize), Axis<2>>();
                 let sums = sums.reshape_like(&(b * n, spec.hidden));
                 let both = (h.retaped::<T>(), sums).concat_along(Axis::<1>);
-                let v = self.activate(affine(both, &self.matrices[node.0], &self.matrices[node.1]));
-                let next = h.retaped::<T>() + affine(v, &self.matrices[update.0], &self.matrices[update.1]);
+                let v = self.activate(affine(both, self.matrices[node.0], self.matrices[node.1]));
+                let next = h.retaped::<T>() + affine(v, self.matrices[update.0], self.matrices[update.1]);
                 let (next, tape) = next.split_tape();
                 h = next;
                 x = absorb(x, tape);
@@ -110,7 +115,7 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
             Radial::Basis { count, range } => {
                 let width = f64::from(range) / (count - 1) as f64;
                 let centres: Vec<E> = (0..count).map(|k| number(-width * k as f64)).collect();
-                let centres: Tensor<(usize,), E, D> = self.device().tensor_from_vec(centres, (count,));
+                let centres: Tensor<(usize,), E, D> = square.device().tensor_from_vec(centres, (count,));
                 let shape = (pairs, count);
                 let r = (square + number::<E>(f64::from(ROOT_EPSILON))).sqrt().reshape_like(&(pairs,));
                 let r = r.broadcast_like::<_, Axis<1>>(&shape) + centres.broadcast_like::<_, Axis<0>>(&shape);
@@ -125,7 +130,7 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
                     (0..count).map(move |k| number::<E>(if r > width * k as f64 { 1.0 } else { -1.0 }))
                 };
                 let numbers = square.as_vec().into_iter().flat_map(steps).collect();
-                self.device().tensor_from_vec(numbers, (pairs, count)).put_tape(tape)
+                square.device().tensor_from_vec(numbers, (pairs, count)).put_tape(tape)
             }
         }
     }
@@ -139,25 +144,26 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
         input_features: Matrix<D, T, E>,
     ) -> Matrix<D, T, E> {
         let (b, n, _) = *square.shape();
-        let hidden = self.spec.hidden;
+        let hidden = self.layout.spec.hidden;
         let (nodes, pairs) = ((b, n, hidden), (b, n, n, hidden));
-        let target = if self.spec.edges == Edges::Directed { layer.target } else { None }.unwrap_or(layer.source);
-        let source = affine(h.with_empty_tape(), &self.matrices[layer.source], &self.matrices[layer.edge_bias]);
+        let target =
+            if self.layout.spec.edges == Edges::Directed { layer.target } else { None }.unwrap_or(layer.source);
+        let source = affine(h.with_empty_tape(), self.matrices[layer.source], self.matrices[layer.edge_bias]);
         let source = source.reshape_like(&nodes).broadcast_like::<_, Axis<2>>(&pairs);
         let target = h.matmul(self.matrices[target].retaped::<T>());
         let target = target.reshape_like(&nodes).broadcast_like::<_, Axis<1>>(&pairs);
-        let features = (self.radial(self.spec.radial.current(), square), input_features).concat_along(Axis::<1>);
+        let features = (self.radial(self.layout.spec.radial.current(), square), input_features).concat_along(Axis::<1>);
         let radial = features.matmul(self.matrices[layer.radial].retaped::<T>()).reshape_like(&pairs);
         let e = self.activate((source + target + radial).reshape_like(&(b * n * n, hidden)));
-        let m = self.activate(affine(e, &self.matrices[layer.message.0], &self.matrices[layer.message.1]));
+        let m = self.activate(affine(e, self.matrices[layer.message.0], self.matrices[layer.message.1]));
         let Some((weight, bias)) = layer.gate else { return m };
-        let gate = affine(m.with_empty_tape(), &self.matrices[weight], &self.matrices[bias]).sigmoid();
+        let gate = affine(m.with_empty_tape(), self.matrices[weight], self.matrices[bias]).sigmoid();
         let gate = gate.reshape_like(&(b * n * n,)).broadcast_like::<_, Axis<1>>(&(b * n * n, hidden));
         gate * m
     }
 
     fn activate<T: Tape<E, D>>(&self, z: Matrix<D, T, E>) -> Matrix<D, T, E> {
-        match self.spec.activation {
+        match self.layout.spec.activation {
             Activation::Relu => z.relu(),
             Activation::Silu => z.with_empty_tape().sigmoid() * z,
         }

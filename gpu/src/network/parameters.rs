@@ -1,23 +1,10 @@
 //! What optimisers, averages and files see of a network: its matrices by name, in a fixed order.
 
-use crate::Matrix;
 use crate::backend::Backend;
-use dfdx::prelude::*;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::tensor::{self, Matrix};
 
-/// What a matrix of a network is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Changed by training.
-    Trained,
-    /// Drawn once and kept.
-    Frozen,
-}
-
-impl Role {
-    pub(crate) fn of_table(trainable: bool) -> Self {
-        if trainable { Self::Trained } else { Self::Frozen }
-    }
-}
+pub use crate::shape::Role;
 
 /// A matrix of a network. Biases are matrices of one row.
 #[derive(Debug)]
@@ -35,9 +22,15 @@ impl<'a, D: Backend> Parameter<'a, D> {
         Self { name, role, matrix }
     }
 
+    /// How many numbers it has.
+    pub fn numbers(&self) -> usize {
+        let (rows, columns) = tensor::shape(self.matrix);
+        rows * columns
+    }
+
     /// The shape in files: (outputs) for biases, (rows, columns) for all else.
     pub fn shape(&self) -> Vec<usize> {
-        stored_shape(&self.name, *self.matrix.shape())
+        stored_shape(&self.name, tensor::shape(self.matrix))
     }
 }
 
@@ -59,7 +52,7 @@ impl<'a, D: Backend> ParameterMut<'a, D> {
 
     /// As [`Parameter::shape`].
     pub fn shape(&self) -> Vec<usize> {
-        stored_shape(&self.name, *self.matrix.shape())
+        stored_shape(&self.name, tensor::shape(self.matrix))
     }
 }
 
@@ -79,16 +72,36 @@ pub trait Network<D: Backend>: Clone {
     /// The number of trained numbers.
     fn trained_numbers(&self) -> usize {
         let trained = self.parameters().into_iter().filter(|p| p.role == Role::Trained);
-        trained.map(|p| p.matrix.shape().num_elements()).sum()
+        trained.map(|p| p.numbers()).sum()
     }
 
     /// A copy that shares nothing with this one: gradients of one are not gradients of the other.
     fn duplicate(&self) -> Self {
         let mut copy = self.clone();
         for p in copy.parameters_mut() {
-            let shape = *p.matrix.shape();
-            *p.matrix = p.matrix.device().tensor_from_vec(p.matrix.as_vec(), shape);
+            let shape = tensor::shape(p.matrix);
+            *p.matrix = tensor::matrix(p.matrix.device(), p.matrix.as_vec(), shape);
         }
         copy
+    }
+
+    /// Adds all matrices to a file, frozen ones included, as `{prefix}{name}`.
+    fn insert_into(&self, prefix: &str, file: &mut Checkpoint) {
+        for p in self.parameters() {
+            file.insert_tensor(format!("{prefix}{}", p.name), p.shape(), p.matrix.as_vec());
+        }
+    }
+
+    /// Sets all matrices to those that [`Network::insert_into`] added to a file.
+    ///
+    /// # Errors
+    /// If a matrix is missing, has another shape or is not finite; the network is then as before.
+    fn load_from(&mut self, prefix: &str, file: &Checkpoint) -> Result<(), CheckpointError> {
+        let found: Result<Vec<&[f32]>, _> =
+            self.parameters().iter().map(|p| file.tensor(&format!("{prefix}{}", p.name), &p.shape())).collect();
+        for (p, values) in self.parameters_mut().into_iter().zip(found?) {
+            p.matrix.copy_from(values);
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The shape of an EGNN, and the names and sizes of its matrices.
+//! The shape of an EGNN, the names and sizes of its matrices, and the shape in a file.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
@@ -25,7 +25,7 @@ pub enum Head {
 /// What the first edge layer sees of the current and the input distance. A basis resolves stiff pair potentials.
 pub type Radial = kiln_core::network::Radial<f32>;
 
-/// The shape of an [`crate::egnn::Egnn`].
+/// The shape of an EGNN; the formulas stand with the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EgnnSpec {
     /// How many particles, at least 2.
@@ -103,9 +103,14 @@ pub(crate) struct LayerAt {
     pub(crate) update: Option<(usize, usize)>,
 }
 
+/// Added to r^2 under the root: the root's slope stays finite where particles meet.
+pub(crate) const ROOT_EPSILON: f32 = 1e-8;
+
 /// All matrices of an EGNN in their order. The embedding's weight and bias are the first two.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub struct Layout {
+    /// The shape that decides all else.
+    pub(crate) spec: EgnnSpec,
     pub(crate) matrices: Vec<(String, Form)>,
     pub(crate) layers: Vec<LayerAt>,
 }
@@ -139,7 +144,7 @@ impl Layout {
                 LayerAt { source, target, radial, edge_bias, message, gate, head, coordinate, node, update }
             })
             .collect();
-        Self { matrices, layers }
+        Self { spec: spec.clone(), matrices, layers }
     }
 }
 
@@ -258,7 +263,7 @@ impl EgnnSpec {
             radial,
             range: file.parsed(&key("range"))?,
         };
-        spec.check()?;
+        spec.check().map_err(|error| CheckpointError::no_shape("network", error))?;
         Ok(spec)
     }
 }

@@ -1,7 +1,7 @@
 //! The exponential moving average of a network: what is sampled and exported.
 
 use crate::backend::Backend;
-use crate::parameters::{Network, Role};
+use crate::network::parameters::{Network, Role};
 use std::marker::PhantomData;
 
 /// An average of the networks that were shown to it.

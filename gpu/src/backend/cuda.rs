@@ -1,6 +1,9 @@
-//! Opening a CUDA device. dfdx panics where there is none: ask the driver first.
+//! CUDA devices: every operation in dfdx's own until a kernel beats them, and how a device is opened. dfdx panics where
+//! there is none: the driver is asked first.
 
-use dfdx::tensor::Cuda;
+use super::{Backend, plain};
+use crate::kernel::adam::AdamStep;
+use crate::tensor::{Cuda, Grads, Matrix, matrix, shape};
 
 /// Why a CUDA device cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,4 +38,30 @@ pub fn find(ordinal: usize) -> Result<(), CudaError> {
 pub fn open(ordinal: usize) -> Result<Cuda, CudaError> {
     find(ordinal)?;
     Cuda::try_build(ordinal, 0).map_err(|error| driver(&error))
+}
+
+impl Backend for Cuda {
+    type Moment = Matrix<Self>;
+
+    fn moment(parameter: &Matrix<Self>, values: Vec<f32>) -> Matrix<Self> {
+        matrix(parameter.device(), values, shape(parameter))
+    }
+
+    fn moment_values(moment: &Matrix<Self>) -> Vec<f32> {
+        moment.as_vec()
+    }
+
+    fn gradient_square_sum(parameter: &Matrix<Self>, gradients: &mut Grads<Self>) -> f64 {
+        plain::gradient_square_sum(parameter, gradients)
+    }
+
+    fn adam(
+        step: &AdamStep,
+        parameter: &mut Matrix<Self>,
+        first: &mut Matrix<Self>,
+        second: &mut Matrix<Self>,
+        gradients: &mut Grads<Self>,
+    ) {
+        plain::adam(step, parameter, first, second, gradients);
+    }
 }

@@ -13,27 +13,20 @@
 //! and the network's output is x after the last layer minus x at the input, without its mean over particles.
 //! It turns and mirrors with x, permutes with (h, x), and does not change when x is shifted.
 
-mod plain;
-mod spec;
+use super::mlp::uniform_values;
+use super::parameters::{Network, Parameter, ParameterMut, Role};
+use crate::backend::{Backend, InputGradient, plain};
+use crate::shape::egnn::Layout;
+use crate::tensor::{Device, Dtype, Matrix, NoneTape, Storage, Tape, matrix, on_tape};
 
-pub use spec::{Activation, Edges, EgnnSpec, EgnnSpecError, Head, Radial};
-pub(crate) use spec::{Form, LayerAt, Layout};
+pub use crate::shape::egnn::{Activation, Edges, EgnnSpec, EgnnSpecError, Head, Radial};
 
-use crate::Matrix;
-use crate::backend::{Backend, InputGradient};
-use crate::mlp::uniform_values;
-use crate::parameters::{Network, Parameter, ParameterMut, Role};
-use dfdx::prelude::*;
-
-/// Added to r^2 under the root: the root's slope stays finite where particles meet.
-pub(crate) const ROOT_EPSILON: f32 = 1e-8;
 /// Gain of the coordinate layer's initial weights, as published: the network starts near zero.
 const COORDINATE_GAIN: f32 = 1e-3;
 
 /// A network of that kind.
 #[derive(Clone, Debug)]
 pub struct Egnn<D: Storage<E>, E: Dtype = f32> {
-    spec: EgnnSpec,
     layout: Layout,
     matrices: Vec<Matrix<D, NoneTape, E>>,
 }
@@ -54,17 +47,17 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
     ) -> Result<Self, EgnnSpecError> {
         spec.check()?;
         let layout = Layout::new(&spec);
-        let matrix = |(name, form): &(String, Form)| {
+        let matrices = layout.matrices.iter().map(|(name, form)| {
             let shape = spec.shape(*form);
-            device.tensor_from_vec(values(name, shape), shape)
-        };
-        let matrices = layout.matrices.iter().map(matrix).collect();
-        Ok(Self { spec, layout, matrices })
+            matrix(device, values(name, shape), shape)
+        });
+        let matrices = matrices.collect();
+        Ok(Self { layout, matrices })
     }
 
     /// Its shape.
     pub fn spec(&self) -> &EgnnSpec {
-        &self.spec
+        &self.layout.spec
     }
 
     /// Where it lives.
@@ -77,12 +70,17 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
         self.layout.matrices.iter().map(|(name, _)| name.as_str()).zip(&self.matrices)
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    /// The displacement in dfdx's operations: the reference for every fused implementation.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    pub fn forward_plain<T: Tape<E, D>>(&self, h: Matrix<D, T, E>, x: Matrix<D, T, E>) -> Matrix<D, T, E> {
+        plain::egnn(&self.layout, &self.all(), h, x)
     }
 
-    pub(crate) fn matrix(&self, at: usize) -> &Matrix<D, NoneTape, E> {
-        &self.matrices[at]
+    /// All matrices, in the order of the layout.
+    fn all(&self) -> Vec<&Matrix<D, NoneTape, E>> {
+        self.matrices.iter().collect()
     }
 }
 
@@ -118,7 +116,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// If shapes do not fit.
     pub fn forward<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D, T>) -> Matrix<D, T> {
-        D::egnn(self, h.put_tape(T::default()), x, InputGradient::Needed)
+        D::egnn(&self.layout, &self.all(), on_tape(h), x, InputGradient::Needed)
     }
 
     /// The same, where gradients reach `h` too.
@@ -126,7 +124,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// As [`Egnn::forward`].
     pub fn forward_both<T: Tape<f32, D>>(&self, h: Matrix<D, T>, x: Matrix<D, T>) -> Matrix<D, T> {
-        D::egnn(self, h, x, InputGradient::Needed)
+        D::egnn(&self.layout, &self.all(), h, x, InputGradient::Needed)
     }
 
     /// The same for constant `h` and `x`, whose gradients nobody wants.
@@ -134,7 +132,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// As [`Egnn::forward`].
     pub fn forward_constant<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D>) -> Matrix<D, T> {
-        D::egnn(self, h.put_tape(T::default()), x.put_tape(T::default()), InputGradient::Skipped)
+        D::egnn(&self.layout, &self.all(), on_tape(h), on_tape(x), InputGradient::Skipped)
     }
 }
 

@@ -1,10 +1,10 @@
 //! A SiLU network with run-time shapes, each hidden layer optionally conditioned.
 
-use crate::Matrix;
-use crate::backend::{Backend, InputGradient};
-use crate::layer::Layer;
-use crate::parameters::{Network, Parameter, ParameterMut, Role};
-use dfdx::prelude::*;
+use super::layer::Layer;
+use super::parameters::{Network, Parameter, ParameterMut, Role};
+use crate::backend::{Backend, InputGradient, plain};
+use crate::shape::mlp::MlpShape;
+use crate::tensor::{Device, Dtype, Matrix, NoneTape, Storage, Tape, on_tape, shape};
 
 /// `layers`, with SiLU after all but the last.
 #[derive(Clone, Debug)]
@@ -19,9 +19,9 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
     pub fn from_layers(layers: Vec<Layer<D, E>>) -> Self {
         assert!(layers.last().is_some_and(|l| l.condition().is_none()), "the last layer exists, unconditioned");
         for pair in layers.windows(2) {
-            assert_eq!(pair[0].weight().shape().1, pair[1].weight().shape().0, "widths of neighbours");
+            assert_eq!(pair[0].shape().outputs, pair[1].shape().inputs, "widths of neighbours");
         }
-        let mut features = layers.iter().filter_map(|l| l.condition()).map(|c| c.table.shape().0);
+        let mut features = layers.iter().filter_map(|l| l.condition()).map(|c| shape(&c.table).0);
         if let Some(first) = features.next() {
             assert!(features.all(|f| f == first), "one set of features for all layers");
         }
@@ -35,12 +35,26 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
 
     /// Numbers a row of the input has.
     pub fn inputs(&self) -> usize {
-        self.layers.first().map_or(0, |l| l.weight().shape().0)
+        self.layers.first().map_or(0, |l| l.shape().inputs)
     }
 
     /// Numbers a row of the output has.
     pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |l| l.weight().shape().1)
+        self.layers.last().map_or(0, |l| l.shape().outputs)
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> MlpShape {
+        let mut tables = self.layers.iter().filter_map(|l| l.condition());
+        MlpShape {
+            layers: self.layers.iter().map(Layer::shape).collect(),
+            features: tables.next().map_or(0, |c| shape(&c.table).0),
+        }
+    }
+
+    /// All matrices, in the order of [`MlpShape`].
+    fn matrices(&self) -> Vec<&Matrix<D, NoneTape, E>> {
+        self.layers.iter().flat_map(Layer::matrices).collect()
     }
 
     /// The output in dfdx's operations, one by one: the reference for every fused implementation.
@@ -49,17 +63,10 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
     /// If shapes do not fit, or a layer is conditioned and there are no features.
     pub fn forward_plain<T: Tape<E, D>>(
         &self,
-        mut x: Matrix<D, T, E>,
+        x: Matrix<D, T, E>,
         features: Option<&Matrix<D, NoneTape, E>>,
     ) -> Matrix<D, T, E> {
-        for (l, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, features);
-            if l + 1 < self.layers.len() {
-                // sigmoid has an id of its own: no operand meets itself in the backward pass.
-                x = x.with_empty_tape().sigmoid() * x;
-            }
-        }
-        x
+        plain::mlp(&self.shape(), &self.matrices(), x, features)
     }
 }
 
@@ -90,7 +97,7 @@ impl<D: Backend> Mlp<D> {
             if l == last {
                 return layer;
             }
-            let outputs = layer.weight().shape().1;
+            let outputs = layer.shape().outputs;
             layer.conditioned(features, table(l, outputs), trainable)
         });
         Self::from_layers(layers.collect())
@@ -101,7 +108,7 @@ impl<D: Backend> Mlp<D> {
     /// # Panics
     /// If shapes do not fit, or a layer is conditioned and there are no features.
     pub fn forward<T: Tape<f32, D>>(&self, x: Matrix<D, T>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
-        D::mlp(self, x, features, InputGradient::Needed)
+        D::mlp(&self.shape(), &self.matrices(), x, features, InputGradient::Needed)
     }
 
     /// The same for a constant `x`, whose gradient nobody wants.
@@ -109,7 +116,7 @@ impl<D: Backend> Mlp<D> {
     /// # Panics
     /// As [`Mlp::forward`].
     pub fn forward_constant<T: Tape<f32, D>>(&self, x: Matrix<D>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
-        D::mlp(self, x.put_tape(T::default()), features, InputGradient::Skipped)
+        D::mlp(&self.shape(), &self.matrices(), on_tape(x), features, InputGradient::Skipped)
     }
 }
 
@@ -126,7 +133,7 @@ impl<D: Backend> Network<D> for Mlp<D> {
             all.push(Parameter::new(format!("layers.{l}.weight"), Role::Trained, layer.weight()));
             all.push(Parameter::new(format!("layers.{l}.bias"), Role::Trained, layer.bias()));
             if let Some(c) = layer.condition() {
-                all.push(Parameter::new(format!("layers.{l}.condition"), Role::of_table(c.trainable), &c.table));
+                all.push(Parameter::new(format!("layers.{l}.condition"), c.role(), &c.table));
             }
         }
         all
@@ -139,7 +146,7 @@ impl<D: Backend> Network<D> for Mlp<D> {
             all.push(ParameterMut::new(format!("layers.{l}.weight"), Role::Trained, weight));
             all.push(ParameterMut::new(format!("layers.{l}.bias"), Role::Trained, bias));
             if let Some(c) = condition {
-                let role = Role::of_table(c.trainable);
+                let role = c.role();
                 all.push(ParameterMut::new(format!("layers.{l}.condition"), role, &mut c.table));
             }
         }

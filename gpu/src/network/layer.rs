@@ -1,7 +1,8 @@
 //! One layer: x W + b, and for conditioned layers + features V.
 
-use crate::Matrix;
-use dfdx::prelude::*;
+use crate::shape::Role;
+use crate::shape::mlp::LayerShape;
+use crate::tensor::{self, Device, Dtype, Matrix, NoneTape, Storage, matrix};
 
 /// The conditioning of a layer: `features V` is added to its pre-activation.
 #[derive(Clone, Debug)]
@@ -10,6 +11,13 @@ pub struct Condition<D: Storage<E>, E: Dtype = f32> {
     pub table: Matrix<D, NoneTape, E>,
     /// Whether V is trained; a frozen table gets no gradient and is no parameter.
     pub trainable: bool,
+}
+
+impl<D: Storage<E>, E: Dtype> Condition<D, E> {
+    /// What V is for.
+    pub fn role(&self) -> Role {
+        if self.trainable { Role::Trained } else { Role::Frozen }
+    }
 }
 
 /// A linear layer with run-time shapes.
@@ -30,11 +38,7 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
     /// # Panics
     /// If the numbers do not fill the shapes.
     pub fn from_values(device: &D, shape: (usize, usize), weight: Vec<E>, bias: Vec<E>) -> Self {
-        Self {
-            weight: device.tensor_from_vec(weight, shape),
-            bias: device.tensor_from_vec(bias, (1, shape.1)),
-            condition: None,
-        }
+        Self { weight: matrix(device, weight, shape), bias: matrix(device, bias, (1, shape.1)), condition: None }
     }
 
     /// The same layer, conditioned on `features` numbers by a table of shape (features, outputs).
@@ -42,8 +46,7 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
     /// # Panics
     /// If the numbers do not fill the shape.
     pub fn conditioned(self, features: usize, table: Vec<E>, trainable: bool) -> Self {
-        let shape = (features, self.weight.shape().1);
-        let table = self.weight.device().tensor_from_vec(table, shape);
+        let table = matrix(self.weight.device(), table, (features, tensor::shape(&self.weight).1));
         Self { condition: Some(Condition { table, trainable }), ..self }
     }
 
@@ -62,26 +65,19 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
         self.condition.as_ref()
     }
 
+    /// Its shape.
+    pub fn shape(&self) -> LayerShape {
+        let (inputs, outputs) = tensor::shape(&self.weight);
+        LayerShape { inputs, outputs, table: self.condition.as_ref().map(Condition::role) }
+    }
+
+    /// Weight, bias and, where there is one, table.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Matrix<D, NoneTape, E>> {
+        [&self.weight, &self.bias].into_iter().chain(self.condition.as_ref().map(|c| &c.table))
+    }
+
     /// Weight, bias and conditioning, to be changed.
     pub(crate) fn parts_mut(&mut self) -> Parts<'_, D, E> {
         (&mut self.weight, &mut self.bias, self.condition.as_mut())
-    }
-
-    /// The pre-activation, in dfdx's operations.
-    pub(crate) fn forward<T: Tape<E, D>>(
-        &self,
-        x: Matrix<D, T, E>,
-        features: Option<&Matrix<D, NoneTape, E>>,
-    ) -> Matrix<D, T, E> {
-        let z = x.matmul(self.weight.retaped::<T>());
-        let row = self.bias.retaped::<T>().reshape_like(&(self.bias.shape().1,));
-        let bias = row.broadcast_like::<_, Axis<0>>(&z);
-        let z = z + bias;
-        match (&self.condition, features) {
-            (None, _) => z,
-            (Some(c), Some(f)) if c.trainable => z + f.retaped::<T>().matmul(c.table.retaped::<T>()),
-            (Some(c), Some(f)) => z + f.clone().matmul(c.table.clone()),
-            (Some(_), None) => panic!("a conditioned layer needs features"),
-        }
     }
 }

@@ -1,0 +1,163 @@
+//! The shape of a generator, and the shape in its file.
+
+use super::body::Body;
+use super::egnn::{EgnnSpec, EgnnSpecError};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+
+/// Version of the file format.
+const FORMAT: &str = "1";
+/// What names of an EGNN's texts begin with.
+const EGNN_PREFIX: &str = "egnn.";
+
+/// The shape of a generator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GeneratorSpec {
+    /// Numbers a sample has.
+    pub dim: usize,
+    /// Numbers a latent has; at least `dim`.
+    pub latent: usize,
+    /// Thresholds on each latent number (with particles: on those that are no coordinates); none for a continuous map.
+    pub thresholds: Vec<f32>,
+    /// Factor on the latent's part.
+    pub skip: f32,
+    /// Factor on the network's part.
+    pub scale: f32,
+    /// The network. An EGNN's `node_inputs` are [`GeneratorSpec::node_inputs`].
+    pub body: Body,
+}
+
+/// Why a [`GeneratorSpec`] is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A size is zero.
+    #[error("dim, hidden and depth must be at least 1")]
+    Empty,
+    /// The latent is too small.
+    #[error("the latent must have at least as many numbers as a sample")]
+    Latent,
+    /// Particles and latent do not fit.
+    #[error("beside dim numbers the latent must have equally many for each particle")]
+    Particles,
+    /// Not finite.
+    #[error("thresholds, skip and scale must be finite")]
+    NonFinite,
+    /// More numbers than fit in memory.
+    #[error("the network is too large")]
+    TooLarge,
+    /// No equivariant network.
+    #[error(transparent)]
+    Egnn(#[from] EgnnSpecError),
+}
+
+impl GeneratorSpec {
+    /// # Errors
+    /// If no generator can have this shape.
+    pub fn check(&self) -> Result<(), SpecError> {
+        /// No layer is wider: products of two widths fit everywhere.
+        const WIDEST: usize = 1 << 20;
+        if self.dim == 0 {
+            return Err(SpecError::Empty);
+        }
+        if self.latent < self.dim {
+            return Err(SpecError::Latent);
+        }
+        if !self.thresholds.iter().chain([&self.skip, &self.scale]).all(|x| x.is_finite()) {
+            return Err(SpecError::NonFinite);
+        }
+        let inputs = self.latent.checked_mul(1 + self.thresholds.len());
+        if inputs.is_none_or(|n| n > WIDEST) {
+            return Err(SpecError::TooLarge);
+        }
+        match &self.body {
+            Body::Mlp { hidden: 0, .. } | Body::Mlp { depth: 0, .. } => Err(SpecError::Empty),
+            Body::Mlp { hidden, depth } if *hidden > WIDEST || *depth > 1000 => Err(SpecError::TooLarge),
+            Body::Mlp { .. } => Ok(()),
+            Body::Egnn(egnn) => {
+                egnn.check()?;
+                let own = self.latent - self.dim;
+                let fits = egnn.particles * egnn.dimensions == self.dim
+                    && own.is_multiple_of(egnn.particles)
+                    && egnn.node_inputs == Self::node_inputs(own / egnn.particles, self.thresholds.len());
+                if fits { Ok(()) } else { Err(SpecError::Particles) }
+            }
+        }
+    }
+
+    /// Inputs, hidden widths and outputs of an MLP.
+    pub(crate) fn widths(&self, hidden: usize, depth: usize) -> Vec<usize> {
+        let mut widths = vec![hidden; depth + 2];
+        widths[0] = self.latent * (1 + self.thresholds.len());
+        widths[depth + 1] = self.dim;
+        widths
+    }
+
+    /// How many trained numbers its network has.
+    pub fn numbers(&self) -> usize {
+        match &self.body {
+            Body::Mlp { hidden, depth } => self.widths(*hidden, *depth).windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            Body::Egnn(egnn) => egnn.numbers(),
+        }
+    }
+
+    /// The same with a network of another hidden width and depth.
+    #[must_use]
+    pub fn resized(&self, hidden: usize, depth: usize) -> Self {
+        let body = match &self.body {
+            Body::Mlp { .. } => Body::Mlp { hidden, depth },
+            Body::Egnn(egnn) => Body::Egnn(EgnnSpec { hidden, layers: depth, ..egnn.clone() }),
+        };
+        Self { body, ..self.clone() }
+    }
+
+    /// Node inputs of an EGNN whose particles have `own` latent numbers each; a constant 1 where there are none.
+    pub fn node_inputs(own: usize, thresholds: usize) -> usize {
+        (own * (1 + thresholds)).max(1)
+    }
+
+    /// Adds the shape to a file, as texts and the tensor `thresholds`.
+    pub fn insert_into(&self, file: &mut Checkpoint) {
+        file.insert_tensor("thresholds", vec![self.thresholds.len()], self.thresholds.clone());
+        for (key, number) in [("dim", self.dim), ("latent", self.latent)] {
+            file.insert_text(key, number.to_string());
+        }
+        match &self.body {
+            Body::Mlp { hidden, depth } => {
+                file.insert_text("network", "mlp");
+                file.insert_text("hidden", hidden.to_string());
+                file.insert_text("depth", depth.to_string());
+            }
+            Body::Egnn(egnn) => {
+                file.insert_text("network", "egnn");
+                egnn.insert_into(EGNN_PREFIX, file);
+            }
+        }
+        file.insert_text("skip", self.skip.to_string());
+        file.insert_text("scale", self.scale.to_string());
+        file.insert_text("format", FORMAT);
+    }
+
+    /// The shape of the generator in a file.
+    ///
+    /// # Errors
+    /// If anything is missing or is no shape.
+    pub fn from_checkpoint(file: &Checkpoint) -> Result<Self, CheckpointError> {
+        if file.text("format")? != FORMAT {
+            return Err(file.bad_text("format"));
+        }
+        let body = match file.text("network")? {
+            "mlp" => Body::Mlp { hidden: file.parsed("hidden")?, depth: file.parsed("depth")? },
+            "egnn" => Body::Egnn(EgnnSpec::from_checkpoint(EGNN_PREFIX, file)?),
+            _ => return Err(file.bad_text("network")),
+        };
+        let spec = Self {
+            dim: file.parsed("dim")?,
+            latent: file.parsed("latent")?,
+            thresholds: file.vector("thresholds")?.to_vec(),
+            skip: file.parsed("skip")?,
+            scale: file.parsed("scale")?,
+            body,
+        };
+        spec.check().map_err(|error| CheckpointError::no_shape("generator", error))?;
+        Ok(spec)
+    }
+}
