@@ -10,6 +10,7 @@
 // A closed or full stderr must not end a training: see `console`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+mod bars;
 mod binning;
 mod cli;
 mod command;

@@ -1,58 +1,15 @@
 //! Progress on stderr: a bar on a terminal, otherwise a plain line every tenth of the way.
 
 use crate::console::say;
-use crate::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kiln::error::Error;
-use kiln::progress::{Part, Progress, Tick, Weight};
+use kiln::progress::Tick;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// What matters most comes first: a narrow terminal cuts the rest off.
 const TEMPLATE: &str = "{prefix:.bold} {bar:20.cyan/blue.dim} {percent:>3} %  {left} left  {msg:.green}  {pos}/{len}  {rate}  {elapsed} elapsed";
-
-/// What the person watches of the library's work: a bar for each of its parts.
-pub struct Bars {
-    quiet: bool,
-    /// The bar that was begun last: notes go above it.
-    latest: Mutex<Option<ProgressBar>>,
-}
-
-impl Bars {
-    /// None where `quiet`.
-    pub fn new(quiet: bool) -> Self {
-        Self { quiet, latest: Mutex::new(None) }
-    }
-}
-
-impl Progress for Bars {
-    fn part<'a>(&'a self, part: Part<'a>) -> Box<dyn Tick + 'a> {
-        let quiet = match part.weight {
-            Weight::Brief => return Box::new(Watch::new(part.name, part.total, !self.quiet)),
-            Weight::Preparation => self.quiet || !std::io::stderr().is_terminal(),
-            Weight::Main => self.quiet,
-        };
-        let bar = Bar::within(part.name, part.total, part.budget, quiet);
-        if !part.doing.is_empty() {
-            bar.quality(part.doing);
-        }
-        if let (Mode::Bar(bar), Ok(mut latest)) = (&bar.mode, self.latest.lock()) {
-            *latest = Some(bar.clone());
-        }
-        Box::new(bar)
-    }
-
-    fn note(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
-        match self.latest.lock().as_deref() {
-            Ok(Some(bar)) => bar.suspend(|| say(text)),
-            _ => say(text),
-        }
-    }
-}
 
 /// The bar of one part; it is left as it stands in the end.
 pub struct Bar {
@@ -84,6 +41,14 @@ struct State {
 }
 
 impl Bar {
+    /// The bar itself, where there is a terminal to show it on.
+    pub fn shown(&self) -> Option<&ProgressBar> {
+        match &self.mode {
+            Mode::Bar(bar) => Some(bar),
+            _ => None,
+        }
+    }
+
     /// A bar over `total` steps, `done` of them behind us where that is known. `quiet` shows nothing.
     pub fn new(label: &str, total: u64, done: u64, quiet: bool) -> Self {
         let progress = Self::within(label, total, None, quiet);

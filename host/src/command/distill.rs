@@ -2,10 +2,10 @@
 
 use super::train::show;
 use super::{check_dim, target_of_run, whole};
+use crate::bars::Bars;
 use crate::cli::Distill;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
-use crate::progress::Bars;
 use kiln::config::Layers;
 use kiln::distill::{Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge};
 use kiln::error::Error;

@@ -3,11 +3,11 @@
 
 use super::given::Given;
 use super::{check_dim, find_target, target_of_run, whole};
+use crate::bars::Bars;
 use crate::cli::Evaluate;
 use crate::console::{print, say};
 use crate::html::{self, Page, Training};
 use crate::interrupt::end_on_signals;
-use crate::progress::Bars;
 use kiln::error::Error;
 use kiln::export::bytes::is_model;
 use kiln::format::Format;

@@ -1,10 +1,10 @@
 //! `kiln reference`: samples of a target that one may believe, with the evidence beside them.
 
 use super::{find_target, whole};
+use crate::bars::Bars;
 use crate::cli::Reference;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
-use crate::progress::Bars;
 use kiln::error::Error;
 use kiln::files::write_whole;
 use kiln::format;

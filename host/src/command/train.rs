@@ -1,12 +1,13 @@
 //! `kiln train`: settings, run directory, training, and at the end samples and their picture.
 
 use super::{find_target, target_of_run};
+use crate::bars::Bars;
 use crate::cli::Train;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
 use crate::plot;
 use crate::plot::Caption;
-use crate::progress::{Bars, parse_budget};
+use crate::progress::parse_budget;
 use kiln::config::{Layers, find_key};
 use kiln::error::Error;
 use kiln::fit::{Options, Prepared, drawn, take};
