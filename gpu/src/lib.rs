@@ -1,18 +1,24 @@
-//! What Kiln trains: networks, objectives and optimiser on dfdx, generic over the device.
+//! What Kiln trains: networks, objectives, optimisers and the reverse diffusive KL trainer on dfdx, generic over the device.
+//!
+//! # Layers
+//! Each knows those before it: [`shape`] (what a network looks like) < kernels (slices in, slices out) < [`backend`] (shapes
+//! and parameter slices; knows no network) < networks ([`mlp`], [`egnn`], [`generator`], [`score_network`]) < [`objective`] and
+//! optimisers ([`adam`], [`ema`]) < [`trainer`] and [`distill`]. Beside them: [`checkpoint`], a leaf of named tensors and texts;
+//! [`pack`] and [`posterior`], which sample a target's posterior for whole batches. Of dfdx only [`tensor`] and the backends
+//! name what they use.
 //!
 //! # Guarantees
 //! - Every fused operation agrees with the same network in plain dfdx operations, value and gradients, and both
 //!   with float64 golden vectors of the published networks; the tests of this crate hold them to it.
 //! - On the CPU the same inputs give the same bits for any number of threads. Work runs in rayon's current pool.
-//! - Nothing here draws random numbers: initialisers take a source of uniforms, objectives take filled slices.
-//! - A training run that is saved and loaded goes on with the same bits ([`checkpoint`]), and equal states give
-//!   equal files.
+//! - Random numbers are keyed by seed, purpose and index: initialisers take a source of uniforms, objectives take filled
+//!   slices, and only [`posterior`], [`trainer`] and [`distill`] open streams.
+//! - A training that is saved and loaded goes on with the same bits ([`checkpoint`]), and equal states give equal files.
 //! - Bytes from outside are checked before they become a network: malformed files are typed errors.
 //!
 //! # Non-goals
 //! - No general framework: dfdx's tape differentiates, this crate adds the few operations that are worth fusing.
-//! - No training loop, no noise schedule, no posterior sampling inside objectives: they are pure functions of
-//!   what the caller sampled.
+//! - No files, no settings, no schedule of a whole run: one [`trainer::Trainer::step`] is the largest unit of work.
 //! - The same bits on different machines: vector width and fused multiply-add are used where they exist. The
 //!   deployed network in `kiln-core` is what has the same bits everywhere.
 //! - Recovery from a full device memory: dfdx's operations panic then, and so do these.
