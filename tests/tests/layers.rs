@@ -91,9 +91,9 @@ fn files(modules: &BTreeMap<String, String>) -> Graph {
     let of = |(module, code): (&String, &String)| {
         let names = named(code).into_iter().filter_map(|path| {
             let mut parts: Vec<&str> = path.split("::").map(str::trim).collect();
-            let mut place: Vec<&str> = match parts.first()? {
-                &"crate" => Vec::new(),
-                &"self" => module.split("::").collect(),
+            let mut place: Vec<&str> = match *parts.first()? {
+                "crate" => Vec::new(),
+                "self" => module.split("::").collect(),
                 _ => module.split("::").collect::<Vec<_>>().split_last()?.1.to_vec(),
             };
             parts.remove(0);

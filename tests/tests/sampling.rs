@@ -55,7 +55,7 @@ fn the_core_samples_what_the_trained_network_does() {
 fn a_sample_does_not_depend_on_how_many_are_drawn() {
     let place = tempfile::tempdir().unwrap();
     let target = &builtin()[0];
-    let run = run(&target, &place.path().join("run"));
+    let run = run(target, &place.path().join("run"));
     let (few, many) = (train::sample(&run, 3, 10).unwrap(), train::sample(&run, 3, 1000).unwrap());
     assert_eq!(few.data, many.data[..few.data.len()]);
     assert_ne!(few.data, train::sample(&run, 4, 10).unwrap().data);

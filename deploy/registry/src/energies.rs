@@ -12,12 +12,7 @@ use crate::pack::{LANES, Pack, chains, join, numbers};
 
 /// Energy and gradient, then the energy alone, at normal points of standard deviation `spread`.
 /// `M` is N + 2.
-fn points<P: Pack, E: Energy<P>, const N: usize, const M: usize>(
-    hash: &mut Hash,
-    count: u32,
-    energy: &E,
-    spread: f64,
-) {
+fn points<P: Pack, E: Energy<P>, const N: usize, const M: usize>(hash: &mut Hash, count: u32, energy: &E, spread: f64) {
     const { assert!(M == N + 2, "a gradient and two energies") }
     chains::<P, M>(hash, count, |rng| {
         let mut x = [P::zero(); N];

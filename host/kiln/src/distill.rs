@@ -75,7 +75,7 @@ impl Plan {
 
 /// How a student came to be.
 pub fn about(target: &Target, teacher: &Teacher, plan: &Plan) -> About {
-    About { student: Some([teacher.name.clone(), plan.describe()]), ..About::training(&target.convention()) }
+    About { student: Some([teacher.name.clone(), plan.describe()]), ..About::training(target.convention()) }
 }
 
 /// What a student is measured on while it learns.
@@ -207,7 +207,7 @@ impl Watch<'_> {
         let Job { target, run, teacher, probes, plan, .. } = self.job;
         let x = student.sample(&probes.z);
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
-        let quality = suite::headline(*target, &x).text;
+        let quality = suite::headline(target, &x).text;
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
             ("target", target.name().to_string()),

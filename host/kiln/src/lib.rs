@@ -1,7 +1,7 @@
 //! Kiln as a library: it trains one-step samplers of Boltzmann distributions, draws from them and judges what they draw.
 //!
 //! A trained sampler is a generator g(z): every sample is one evaluation of a small network. [`target`] says what can be
-//! sampled, [`fit`] trains, [`source`] opens what was trained, [`metric`] judges it, [`reference`] makes the truth to judge
+//! sampled, [`fit`] trains, [`source`] opens what was trained, [`metric`] judges it, [`mod@reference`] makes the truth to judge
 //! by, [`export`] and [`distill`] make it small. The binary `kiln` is this library with a command line.
 //!
 //! ```no_run

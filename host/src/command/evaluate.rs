@@ -91,7 +91,7 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
     if path.is_file() && !is_model(path) {
         let named = arguments.target.as_deref().map(|name| find_target(name, "--target: ")).transpose()?;
         if let Some(target) = &named {
-            check_memory(path, &target)?;
+            check_memory(path, target)?;
         }
         let given = Given::read(path)?;
         let target = named.map_or_else(|| given.target(), Ok)?;

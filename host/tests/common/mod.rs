@@ -67,7 +67,7 @@ pub fn untrained_run(place: &Path) -> Run {
     let mog40 = find("mog40").unwrap();
     let config = from_run_text(mog40.config, "config.toml").unwrap();
     let target = builtin().into_iter().find(|target| target.name() == "mog40").unwrap();
-    Run::create(Some(&place.join("run")), &config, &About::training(&target.convention())).unwrap()
+    Run::create(Some(&place.join("run")), &config, &About::training(target.convention())).unwrap()
 }
 
 /// The bytes of a generator's file as if the run had written it.

@@ -58,7 +58,7 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
             Err(StepError::Interrupted) => continue,
             Err(StepError::NonFinite(_)) => return Err(diverged(plan.steps + done)),
         };
-        guard.see(&report, *target, WAY_OUT)?;
+        guard.see(&report, target, WAY_OUT)?;
         dropped += report.dropped as u64;
         skipped += u64::from(report.skipped);
         evaluations += report.evaluations;

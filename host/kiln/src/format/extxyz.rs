@@ -37,7 +37,7 @@ impl<'a, W: Write> Writer<'a, W> {
         if dimensions > 3 || target.dim() != count * dimensions {
             return Err(invalid("an .extxyz holds particles in at most three dimensions"));
         }
-        Ok(Self { frames: Frames { target, count, dimensions, convention: one_line(&target.convention()) }, out })
+        Ok(Self { frames: Frames { target, count, dimensions, convention: one_line(target.convention()) }, out })
     }
 }
 
@@ -331,11 +331,8 @@ mod tests {
         assert_eq!(lines.len(), 6);
         let back = read(&text).unwrap();
         assert_eq!(back.samples, samples);
-        let label = Label {
-            target: Some("dw4".into()),
-            convention: Some(one_line(&dw4.convention())),
-            particles: Some((4, 2)),
-        };
+        let label =
+            Label { target: Some("dw4".into()), convention: Some(one_line(dw4.convention())), particles: Some((4, 2)) };
         assert_eq!(back.label, label);
     }
 

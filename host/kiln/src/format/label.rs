@@ -37,7 +37,7 @@ impl Label {
                 format!("judge them with --target {other}"),
             ));
         }
-        let ours = one_line(&target.convention());
+        let ours = one_line(target.convention());
         if let Some(other) = self.convention.as_deref().filter(|other| *other != ours) {
             return Err(Error::input(
                 format!("'{source}' says that its samples are under another convention than {title}'s: {other}"),

@@ -129,7 +129,7 @@ fn a_label_of_another_target_is_refused() {
         convention: Some(convention.into()),
         particles: Some(particles),
     };
-    let ours = label::one_line(&lj13.convention());
+    let ours = label::one_line(lj13.convention());
     assert!(label("lj13", &ours, (13, 3)).check("x", &lj13).is_ok());
     assert!(Label::default().check("x", &lj13).is_ok());
     for (label, word) in [
