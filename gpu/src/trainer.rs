@@ -53,7 +53,7 @@ pub enum Weight {
     /// 1/alpha, as published.
     InverseAlpha,
     /// sigma/alpha = v.
-    Ratio,
+    SigmaOverAlpha,
     /// sigma²/alpha.
     SigmaSquaredOverAlpha,
 }
@@ -64,7 +64,7 @@ impl Weight {
         match self {
             Self::One => 1.0,
             Self::InverseAlpha => v.hypot(1.0),
-            Self::Ratio => v,
+            Self::SigmaOverAlpha => v,
             Self::SigmaSquaredOverAlpha => v * v / v.hypot(1.0),
         }
     }

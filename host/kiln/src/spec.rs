@@ -6,10 +6,9 @@ use crate::preset;
 use kiln_core::diffusion::Schedule;
 use kiln_core::dynamics::step_size;
 use kiln_core::posterior::{Params, Transition};
-use kiln_core::score::Estimator;
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::egnn::{Activation, Edges, EgnnSpec, Head, Radial};
-use kiln_gpu::trainer::{Noising, Objective, TrainerSpec, Weight};
+use kiln_gpu::trainer::{Noising, TrainerSpec};
 use kiln_gpu::{AdamOptions, Body, GeneratorSpec, ScoreSpec};
 
 /// The trainer's settings from a configuration.
@@ -81,16 +80,8 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
         },
         score,
         noising,
-        weight: match train.weight {
-            config::Weight::InverseAlpha => Weight::InverseAlpha,
-            config::Weight::SigmaOverAlpha => Weight::Ratio,
-            config::Weight::SigmaSquaredOverAlpha => Weight::SigmaSquaredOverAlpha,
-            config::Weight::One => Weight::One,
-        },
-        objective: match train.objective {
-            config::Objective::Dikl => Objective::Dikl,
-            config::Objective::ReverseKl => Objective::ReverseKl,
-        },
+        weight: train.weight,
+        objective: train.objective,
         generator_adam: adam(train.generator_lr, train.beta1, train.beta2, Some(train.clip)),
         score_adam: adam(train.score_lr, train.score_beta1, train.score_beta2, None),
         warmup: train.warmup as u64,
@@ -171,11 +162,6 @@ fn posterior_params(settings: &config::Posterior) -> Params {
         keep: count(settings.keep),
         scale_steps: settings.adapt,
         adapt: settings.adapt.then(step_size::Params::default),
-        estimator: match settings.estimator {
-            config::Estimator::Mixed => Estimator::Mixed,
-            config::Estimator::Denoising => Estimator::Denoising,
-            config::Estimator::Target => Estimator::Target,
-            config::Estimator::MinimumVariance => Estimator::MinimumVariance,
-        },
+        estimator: settings.estimator,
     }
 }

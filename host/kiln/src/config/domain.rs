@@ -93,6 +93,21 @@ impl Domain {
     }
 }
 
+/// [`Domain::Count`].
+pub(super) const fn count(min: i64, max: i64) -> Domain {
+    Domain::Count { min, max }
+}
+
+/// [`Domain::Above`] 0.
+pub(super) const fn above_zero(max: f64) -> Domain {
+    Domain::Above { above: 0.0, max }
+}
+
+/// [`Domain::Real`].
+pub(super) const fn real(min: f64, max: f64) -> Domain {
+    Domain::Real { min, max }
+}
+
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(v) => Some(*v),

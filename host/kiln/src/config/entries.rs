@@ -1,6 +1,6 @@
 //! A TOML text as entries, each with the place it stands at, and what says which version wrote it.
 
-use super::{KEYS, find_key};
+use super::settings::{KEYS, find_key};
 use crate::error::Error;
 use std::fmt;
 use toml::Value;

@@ -1,8 +1,11 @@
 //! Layers of assignments on top of a preset: files, `--set`, flags. Each assignment is checked as it is read,
 //! so that the error can point at where the value came from.
 
+use super::checked::Config;
+use super::domain::Domain;
 use super::entries::{Origin, entries};
-use super::{Config, Domain, KEYS, Key, Settings, find_key};
+use super::key::Key;
+use super::settings::{KEYS, Settings, find_key};
 use crate::error::{Error, nearest};
 use std::path::Path;
 use toml::Value;
@@ -96,8 +99,7 @@ impl Layers {
         let settings: Settings = table.try_into().map_err(|error| {
             Error::input(format!("the settings do not fit together: {error}"), "this is a defect of Kiln")
         })?;
-        settings.check_together(|key| self.last(key).map(|a| format!("{}: ", a.origin)).unwrap_or_default())?;
-        Ok(Config(settings))
+        Config::of_ranged(settings, |key| self.last(key).map(|a| format!("{}: ", a.origin)).unwrap_or_default())
     }
 
     fn last(&self, key: &str) -> Option<&Assignment> {
@@ -109,6 +111,16 @@ impl Layers {
         let value = key.domain.accept(&value).ok_or_else(|| out_of_range(key, &value, Some(&origin)))?;
         self.0.push(Assignment { key, value, origin });
         Ok(())
+    }
+}
+
+impl Settings {
+    /// Checks every value and how they fit together.
+    ///
+    /// # Errors
+    /// Names the key, its value and its range, or the two values that do not fit.
+    pub fn check(self) -> Result<Config, Error> {
+        Layers::new().resolve(self)
     }
 }
 

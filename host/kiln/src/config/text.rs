@@ -1,8 +1,9 @@
 //! Configurations as TOML text: reading with line and column, writing with a comment on every key.
 
+use super::checked::Config;
 use super::entries::{ABOUT, FORMAT};
 use super::layer::Layers;
-use super::{Config, KEYS, Settings};
+use super::settings::{KEYS, Settings};
 use crate::error::Error;
 use std::fmt::Write as _;
 use toml::Value;
