@@ -65,17 +65,16 @@ pub fn run_text(config: &Config, about: &About) -> String {
 /// # Errors
 /// If it was changed, or written by a Kiln whose runs this one does not open.
 pub fn read_run_text(text: &str, name: &str) -> Result<(Config, About), Error> {
-    let config = from_run_text(text, name)?;
+    let config = from_run_text(text, name);
     let about = text.parse::<toml::Table>().ok().and_then(|mut table| table.remove(ABOUT));
     let about = about.as_ref().and_then(Value::as_table);
-    let format = about.and_then(|about| about.get("format")).and_then(Value::as_integer);
-    if format.is_none_or(|format| format < FORMAT) {
-        let written = format.map_or("no format".into(), |format| format!("format {format}"));
-        return Err(Error::input(
-            format!("{name} has {written}: the run is of an older Kiln, whose files cannot be told from damaged ones"),
-            format!("train the same again with `kiln train --config {name}`, or use the Kiln that made it"),
-        ));
+    // The keys of older formats differ: before a key is complained of, it is told which Kiln wrote it.
+    match about.and_then(|about| about.get("format")).and_then(Value::as_integer) {
+        Some(format) if format < FORMAT => return Err(older(&format!("format {format}"), name, config.is_ok())),
+        None if config.is_ok() => return Err(older("no format", name, true)),
+        _ => {}
     }
+    let config = config?;
     let line = text.split_inclusive('\n').find(|line| line.starts_with(CHECKSUM));
     let whole = line.and_then(|line| {
         let (before, after) = text.split_once(line)?;
@@ -89,6 +88,17 @@ pub fn read_run_text(text: &str, name: &str) -> Result<(Config, About), Error> {
             "undo the change; to train longer give `--resume DIR --set train.steps=N`, for other settings start a new run",
         )),
     }
+}
+
+/// The run is of an older Kiln; `readable` where its settings have today's keys.
+fn older(format: &str, name: &str, readable: bool) -> Error {
+    let hint = match readable {
+        true => format!("train the same again with `kiln train --config {name}`, or use the Kiln that made it"),
+        false => "use the Kiln that made it; its settings have other keys than today's, so train anew".into(),
+    };
+    let message =
+        format!("{name} has {format}: the run is of an older Kiln, whose files cannot be told from damaged ones");
+    Error::input(message, hint)
 }
 
 /// Every section and key with its meaning.
