@@ -13,6 +13,7 @@
 
 use crate::diffusion::Posterior;
 use crate::dynamics::{self, Info, Kernel, State, annealing, hmc, langevin, refresh, step_size};
+use crate::energy::wrong_length;
 use crate::random::Randomness;
 use crate::score::{Accumulator, Estimate, Estimator};
 use crate::symmetry::MeanFree;
@@ -238,6 +239,9 @@ fn particles<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + 
 
 /// Estimates D(y, v) for one noised point per lane, into `estimate`. Particles whose energy is not finite are left out and
 /// counted; where that leaves none, the estimate is NaN.
+///
+/// # Panics
+/// If y has another length than the target's dimension, or the workspace was made for another.
 #[inline]
 pub fn denoise<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> + ?Sized>(
     rng: &mut R,
@@ -248,6 +252,9 @@ pub fn denoise<S: Scalar, V: Vector<Scalar = S>, R: Randomness<S>, E: Energy<S> 
     estimate: &mut Estimate<V>,
     workspace: &mut Workspace<V>,
 ) -> Report<S> {
+    if target.dim() != y.as_slice().len() {
+        wrong_length();
+    }
     let zero = S::zero();
     let rng = &mut MeanFree { rng, symmetry: target.symmetry() };
     let mut report = Report {

@@ -10,7 +10,7 @@ mod marginals;
 mod style;
 
 use kiln::error::Error;
-use kiln::metric::suite::energies;
+use kiln::metric::measure;
 use kiln::samples::Samples;
 use kiln::target::{Structure, Target};
 
@@ -29,8 +29,8 @@ const MOST_MARGINALS: usize = 16;
 /// Seed of the exact samples that are drawn for comparison.
 const EXACT_SEED: u64 = 0x6b69_6c6e_0003;
 
-/// The picture as PNG.
-pub fn picture(target: &Target, samples: &Samples, caption: &Caption) -> Result<Vec<u8>, Error> {
+/// The picture of samples with these energies, as PNG.
+pub fn picture(target: &Target, samples: &Samples, energies: &[f64], caption: &Caption) -> Result<Vec<u8>, Error> {
     let dim = target.dim();
     if samples.dim != dim || samples.is_empty() {
         return Err(Error::input("there are no samples to draw", "sample the run first"));
@@ -39,7 +39,7 @@ pub fn picture(target: &Target, samples: &Samples, caption: &Caption) -> Result<
     let drawn = if dim == 2 {
         density::draw(target, &samples.data, exact.as_deref(), caption)
     } else {
-        marginals::draw(&panels(target, samples, exact.as_deref()), caption)
+        marginals::draw(&panels(target, samples, energies, exact.as_deref()), caption)
     };
     drawn.map_err(|what| {
         Error::numerics(format!("the picture could not be drawn: {what}"), "the samples themselves are in the run")
@@ -47,7 +47,7 @@ pub fn picture(target: &Target, samples: &Samples, caption: &Caption) -> Result<
 }
 
 /// The marginals, and the energies last.
-fn panels(target: &Target, samples: &Samples, exact: Option<&[f32]>) -> Vec<marginals::Panel> {
+fn panels(target: &Target, samples: &Samples, energies: &[f64], exact: Option<&[f32]>) -> Vec<marginals::Panel> {
     let dim = target.dim();
     let wells = match target.structure() {
         Structure::Wells { right } => Some(right),
@@ -73,8 +73,8 @@ fn panels(target: &Target, samples: &Samples, exact: Option<&[f32]>) -> Vec<marg
     panels.push(marginals::Panel {
         title: "energy".into(),
         note: String::new(),
-        samples: energies(target, &samples.data),
-        exact: exact.map(|set| energies(target, set)),
+        samples: energies.to_vec(),
+        exact: exact.map(|set| measure::energies(target, set)),
     });
     panels
 }
@@ -104,6 +104,11 @@ mod tests {
         Target::new("flat", Flat(dim))
     }
 
+    fn drawn(samples: &Samples, caption: &Caption) -> Result<Vec<u8>, Error> {
+        let target = flat(samples.dim);
+        picture(&target, samples, &measure::energies(&target, &samples.data), caption)
+    }
+
     /// The picture's size and how many of its pixels are saturated in colour.
     fn look(png: &[u8]) -> (u32, u32, usize) {
         let picture = image::load_from_memory(png).unwrap().to_rgb8();
@@ -115,9 +120,7 @@ mod tests {
     fn samples_show_in_either_kind_of_picture() {
         for dim in [2, 5] {
             let data: Vec<f32> = (0..dim * 400).map(|i| ((i * 7919) % 1000) as f32 / 300.0 - 1.6).collect();
-            let png =
-                picture(&flat(dim), &Samples { dim, data }, &Caption { title: "flat".into(), figures: "none".into() })
-                    .unwrap();
+            let png = drawn(&Samples { dim, data }, &Caption { title: "flat".into(), figures: "none".into() }).unwrap();
             let (width, height, coloured) = look(&png);
             assert!(width > 800 && height > 800 && coloured > 1000, "{width} {height} {coloured}");
         }
@@ -127,10 +130,10 @@ mod tests {
     fn samples_that_are_not_numbers_do_not_stop_the_picture() {
         for dim in [2, 3] {
             let samples = Samples { dim, data: vec![f32::NAN; dim * 3] };
-            assert!(picture(&flat(dim), &samples, &Caption::default()).is_ok());
+            assert!(drawn(&samples, &Caption::default()).is_ok());
             let samples = Samples { dim, data: vec![1.0; dim] };
-            assert!(picture(&flat(dim), &samples, &Caption::default()).is_ok());
+            assert!(drawn(&samples, &Caption::default()).is_ok());
         }
-        assert!(picture(&flat(2), &Samples { dim: 3, data: vec![0.0; 3] }, &Caption::default()).is_err());
+        assert!(picture(&flat(2), &Samples { dim: 3, data: vec![0.0; 3] }, &[0.0], &Caption::default()).is_err());
     }
 }

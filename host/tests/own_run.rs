@@ -14,7 +14,7 @@ fn run(place: &Path) {
     (settings.train.steps, settings.train.batch, settings.train.warmup, settings.train.pretrain) = (3, 16, 0, 0);
     (settings.generator.hidden, settings.score.hidden, settings.posterior.chain, settings.posterior.keep) =
         (8, 8, 2, 1);
-    fit(&target, settings, &Options { out: Some(&place.join("run")), ..Options::default() }).unwrap();
+    fit(&target, settings, Some(&place.join("run")), &Options::default()).unwrap();
 }
 
 #[test]

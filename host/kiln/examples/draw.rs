@@ -19,7 +19,7 @@ fn main() -> Result<(), Error> {
     let samples = generator.open()?.rows(0, 0, n)?;
     println!("{n} samples of {}, {} coordinates each", generator.target(), samples.dim);
     if let Some(target) = targets::builtin().into_iter().find(|target| target.name() == generator.target()) {
-        println!("{}", suite::headline(&target, &samples.data).text);
+        println!("{}", suite::headline(&target, &samples.data, &suite::energies(&target, &samples.data)).text);
     }
     Ok(())
 }

@@ -130,8 +130,8 @@ fn main() -> Result<(), Error> {
 
     // Train, be stopped half-way, go on.
     let half_way = HalfWay(AtomicBool::new(false));
-    let options = Options { out: Some(&out), progress: &half_way, stop: &half_way.0, ..Options::default() };
-    let place = match fit(&target, config.into_settings(), &options) {
+    let options = Options { progress: &half_way, stop: &half_way.0, ..Options::default() };
+    let place = match fit(&target, config.into_settings(), Some(&out), &options) {
         Ok(Trained { run, .. }) => run.path().to_path_buf(),
         Err(error) => {
             eprintln!("{error}");

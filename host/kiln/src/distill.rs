@@ -207,7 +207,7 @@ impl Watch<'_> {
         let Job { target, run, teacher, probes, plan, .. } = self.job;
         let x = student.sample(&probes.z);
         let error = Deviation::between(&x, &probes.goal, plan.student.dim);
-        let quality = suite::headline(target, &x).text;
+        let quality = suite::headline(target, &x, &suite::energies(target, &x)).text;
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
             ("target", target.name().to_string()),

@@ -31,8 +31,6 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 /// How a training is watched and ended.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// The run directory to make; by default the first free one below `runs`.
-    pub out: Option<&'a Path>,
     /// The wall-clock time after which training must have ended, checkpointed and usable.
     pub budget: Option<Duration>,
     /// Who watches.
@@ -42,9 +40,9 @@ pub struct Options<'a> {
 }
 
 impl Default for Options<'_> {
-    /// Into `runs`, to the end, unwatched.
+    /// To the end, unwatched.
     fn default() -> Self {
-        Self { out: None, budget: None, progress: &Silent, stop: &NEVER }
+        Self { budget: None, progress: &Silent, stop: &NEVER }
     }
 }
 
@@ -61,18 +59,18 @@ pub struct Trained {
     pub report: Report,
 }
 
-/// Trains a target into a new run directory, draws from the generator and judges what was drawn.
+/// Trains a target into a new run directory (`out`, or the first free one below `runs`), draws from the generator and judges
+/// what was drawn.
 ///
 /// # Errors
 /// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, or `stop` was set:
 /// then [`resume`] goes on.
-pub fn fit(target: &Target, settings: Settings, options: &Options<'_>) -> Result<Trained, Error> {
-    let prepared = Prepared::new(target, settings.check()?, options.out)?;
+pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, options: &Options<'_>) -> Result<Trained, Error> {
+    let prepared = Prepared::new(target, settings.check()?, out)?;
     prepared.trained(target, options)
 }
 
-/// Takes up the run in a directory, with the energy that it was trained on, and ends as [`fit`] does. `options.out` means
-/// nothing here.
+/// Takes up the run in a directory, with the energy that it was trained on, and ends as [`fit`] does.
 ///
 /// # Errors
 /// If it is no run, or of another energy; otherwise as [`fit`].
@@ -159,7 +157,7 @@ impl Prepared {
     /// # Errors
     /// If the networks leave the finite numbers, or the directory cannot be written.
     pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
-        let &Options { budget, progress, stop, .. } = options;
+        let &Options { budget, progress, stop } = options;
         let from = self.from.as_ref();
         train(&Training { config: &self.config, target, run: &self.run, from, budget, progress, stop })
     }

@@ -13,7 +13,7 @@
 //! let samples = source::resolve(Path::new("mog40"))?.open()?.rows(0, 0, 1000)?;
 //! // One of one's own.
 //! let wells = targets::builtin().remove(1);
-//! let trained = fit::fit(&wells, wells.settings(), &fit::Options::default())?;
+//! let trained = fit::fit(&wells, wells.settings(), None, &fit::Options::default())?;
 //! println!("{}", trained.report.table());
 //! # Ok(())
 //! # }

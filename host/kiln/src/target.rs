@@ -328,8 +328,8 @@ impl Energy<f64> for Target {
     }
 }
 
-/// An energy that nobody knows.
-struct Unknown(usize);
+/// An energy that nobody knows, over so many coordinates.
+pub(crate) struct Unknown(pub usize);
 
 impl<S: Scalar> Energy<S> for Unknown {
     fn dim(&self) -> usize {

@@ -18,6 +18,7 @@ use kiln_gpu::pack::PackEnergy;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::trainer::{StepError, Trainer};
 use kiln_gpu::{Backend, Checkpoint};
+use kiln_metrics::measure::{energies, energies_and_gradients};
 use kiln_metrics::selection;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -331,11 +332,17 @@ impl<D: Backend> Session<'_, D> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
         let x = self.trainer.generator().sample(&z);
-        let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(self.training.target, &x);
+        let target = self.training.target;
+        let (energies, stein) = match self.training.config.train.select {
+            Select::Last => (energies(target, &x), None),
+            Select::Stein => {
+                let (energies, gradients) = energies_and_gradients(target, &x);
+                let score = selection::score(target.symmetry(), &x, &energies, &gradients);
+                (energies, Some(score))
+            }
+        };
+        let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(target, &x, &energies);
         self.tick.quality(&text);
-        let stein = (self.training.config.train.select == Select::Stein)
-            .then(|| selection::judge(self.training.target, &x))
-            .map(|stein| stein.score());
         if let Some(score) = stein.and_then(|stein| kept(self.best.score, stein, progress)) {
             let file = generator_file(self.training, self.trainer, Some(score)).to_bytes();
             self.training.run.write(BEST, &file)?;

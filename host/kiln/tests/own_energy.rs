@@ -70,8 +70,8 @@ fn an_energy_whose_dimension_comes_from_a_file_goes_through_everything() {
         (16, 16, 8, 4);
     let out = place.path().join("run");
     let halfway = StopAt(30, AtomicBool::new(false));
-    let options = Options { out: Some(&out), progress: &halfway, stop: &halfway.1, ..Options::default() };
-    let error: Error = fit(&target, settings.clone(), &options).unwrap_err();
+    let options = Options { progress: &halfway, stop: &halfway.1, ..Options::default() };
+    let error: Error = fit(&target, settings.clone(), Some(&out), &options).unwrap_err();
     assert!(error.to_string().contains("interrupted"), "{error}");
 
     let stranger = Target::new("widths", Widths(vec![1.0; 3]));
@@ -84,7 +84,7 @@ fn an_energy_whose_dimension_comes_from_a_file_goes_through_everything() {
 
     // Interrupted or not, the same generator.
     let whole = place.path().join("whole");
-    let undisturbed = fit(&target, settings, &Options { out: Some(&whole), ..Options::default() }).unwrap();
+    let undisturbed = fit(&target, settings, Some(&whole), &Options::default()).unwrap();
     assert_eq!(undisturbed.samples, samples);
 
     let generator = source::resolve(run.path()).unwrap();

@@ -29,6 +29,21 @@ pub fn energies<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> 
     samples.par_chunks_exact(target.dim().max(1)).map_init(Vec::new, energy).collect()
 }
 
+/// E and ∇E (rows, dim) of every row, with one evaluation each; E is NaN where a coordinate is not finite.
+pub fn energies_and_gradients<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> (Vec<f64>, Vec<f64>) {
+    let dim = target.dim().max(1);
+    let mut gradients = vec![0.0; samples.len() / dim * dim];
+    let rows = gradients.par_chunks_exact_mut(dim).zip(samples.par_chunks_exact(dim));
+    let measured = |x: &mut Vec<f64>, (gradient, row): (&mut [f64], &[f32])| {
+        x.clear();
+        x.extend(row.iter().map(|v| f64::from(*v)));
+        let energy = target.energy_and_gradient(x, gradient);
+        if finite(row) { energy } else { f64::NAN }
+    };
+    let energies = rows.map_init(Vec::new, measured).collect();
+    (energies, gradients)
+}
+
 /// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each.
 pub fn energies_and_virials<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> (Vec<f64>, Vec<f64>) {
     let dim = target.dim().max(1);

@@ -17,7 +17,7 @@
 //! different ones. [`free_energy`] sees missing modes where neighbours among the samples are near enough to tell their
 //! density: DW-4 and Many-Well-32, not Lennard-Jones clusters, whose frames lie turned and relabelled.
 
-use crate::measure::finite;
+use crate::measure::energies_and_gradients;
 use crate::statistic::median;
 use kiln_core::Energy;
 use kiln_core::symmetry::Symmetry;
@@ -59,17 +59,7 @@ pub fn score(symmetry: Symmetry, samples: &[f32], energies: &[f64], gradients: &
 
 /// The same with energies and gradients from the target's true energy, one evaluation a sample.
 pub fn judge<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> Stein {
-    let dim = target.dim().max(1);
-    let mut gradients = vec![0.0; samples.len() / dim * dim];
-    let rows = gradients.par_chunks_exact_mut(dim).zip(samples.par_chunks_exact(dim));
-    let energies: Vec<f64> = rows
-        .map_init(Vec::new, |x, (gradient, row)| {
-            x.clear();
-            x.extend(row.iter().map(|v| f64::from(*v)));
-            let energy = target.energy_and_gradient(x, gradient);
-            if finite(row) { energy } else { f64::NAN }
-        })
-        .collect();
+    let (energies, gradients) = energies_and_gradients(target, samples);
     stein(target.symmetry(), samples, &energies, &gradients)
 }
 

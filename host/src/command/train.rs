@@ -40,7 +40,7 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
         ));
     }
     let progress = Bars::new(quiet);
-    let options = Options { budget, progress: &progress, stop: &stop, ..Options::default() };
+    let options = Options { budget, progress: &progress, stop: &stop };
     if prepared.train(&target, &options)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds a checkpoint"),
@@ -122,9 +122,10 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
 pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
     let samples = drawn(run, stop)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
-    let figures = suite::headline(target, &samples.data).text;
+    let energies = suite::energies(target, &samples.data);
+    let figures = suite::headline(target, &samples.data, &energies).text;
     if !quiet {
         say(&figures);
     }
-    run.write(PICTURE, &plot::picture(target, &samples, &Caption { title, figures })?)
+    run.write(PICTURE, &plot::picture(target, &samples, &energies, &Caption { title, figures })?)
 }

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use kiln::metric::number::digits;
 use kiln::metric::particles::distances;
 use kiln::metric::report::percent;
+use kiln::metric::suite;
 use kiln::metric::wells::right_fractions;
 use kiln::target::Structure;
 use maud::{Markup, html};
@@ -27,7 +28,8 @@ pub fn section(page: &Page<'_>) -> Markup {
     let cut = |data: &[f32]| data[..data.len().min(DRAWN * dim)].to_vec();
     let samples = cut(&page.samples.data);
     let exact = reference.map(|set| cut(&set.data));
-    let energies = kiln::metric::suite::energies(target, &samples);
+    let all_energies = suite::energies(target, &page.samples.data);
+    let energies = &all_energies[..all_energies.len().min(DRAWN)];
     let exact_energies = reference.map(|set| &set.energies[..set.len().min(DRAWN)]);
     let column = |set: &[f32], at: usize| set.chunks_exact(dim).map(|x| f64::from(x[at])).collect::<Vec<f64>>();
     html! {
@@ -38,13 +40,13 @@ pub fn section(page: &Page<'_>) -> Markup {
                 @if let Some(energies) = exact_energies { span.exact { (energies.len()) " reference samples" } }
             }
             div.charts.wide {
-                (histogram("Energy", "", &energies, exact_energies, true))
+                (histogram("Energy", "", energies, exact_energies, true))
                 @if let Structure::Particles { dimensions, .. } = target.structure() {
                     @let mine = distances(&samples, dim, dimensions);
                     @let theirs = exact.as_ref().map(|set| distances(set, dim, dimensions));
                     (histogram("Distances between particles", "", &mine, theirs.as_deref(), true))
                 } @else if dim == 2 {
-                    (picture(page))
+                    (picture(page, &all_energies))
                 }
             }
             @match target.structure() {
@@ -76,12 +78,12 @@ fn between([least, most]: [f64; 2]) -> String {
 }
 
 /// The samples over the density, as the run's picture shows them.
-fn picture(page: &Page<'_>) -> Markup {
+fn picture(page: &Page<'_>, energies: &[f64]) -> Markup {
     let caption = Caption {
         title: page.report.target.clone(),
-        figures: kiln::metric::suite::headline(page.target, &page.samples.data).text,
+        figures: suite::headline(page.target, &page.samples.data, energies).text,
     };
-    let Ok(png) = plot::picture(page.target, page.samples, &caption) else { return html! {} };
+    let Ok(png) = plot::picture(page.target, page.samples, energies, &caption) else { return html! {} };
     let label = format!(
         "{} samples of {} as dots over bands of its density. {}",
         page.samples.len(),

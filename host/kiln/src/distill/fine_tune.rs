@@ -94,30 +94,13 @@ mod tests {
     use crate::progress::Silent;
     use crate::run::{METRICS, Run};
     use crate::source::Source;
-    use crate::target::Target;
+    use crate::target::{Target, Unknown};
     use kiln_core::energy::mog40;
-    use kiln_core::{Energy, Scalar};
     use std::sync::atomic::AtomicBool;
-
-    /// An energy that is a number nowhere.
-    struct Nowhere(usize);
-
-    impl<S: Scalar> Energy<S> for Nowhere {
-        fn dim(&self) -> usize {
-            self.0
-        }
-        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
-            gradient.fill(S::constant(f64::NAN));
-            self.energy(x)
-        }
-        fn energy(&self, _: &[S]) -> S {
-            S::constant(f64::NAN)
-        }
-    }
 
     /// A target whose energy is a number wherever it is evaluated alone, and none where it is trained on.
     fn broken() -> Target {
-        Target::new("mog40", mog40()).described("Broken", "", "E = -log p").trained_on(Nowhere(2))
+        Target::new("mog40", mog40()).described("Broken", "", "E = -log p").trained_on(Unknown(2))
     }
 
     #[test]

@@ -28,11 +28,11 @@ pub struct Headline {
     pub distance_tvd: Option<f64>,
 }
 
-/// The figures that matter most for the target. For particles a median, since one contact can make any mean.
-pub fn headline(target: &Target, samples: &[f32]) -> Headline {
+/// The figures that matter most for the target, of samples (rows, dim) with these energies (rows). For particles a median,
+/// since one contact can make any mean.
+pub fn headline(target: &Target, samples: &[f32], energies: &[f64]) -> Headline {
     let dim = target.dim();
-    let energies = energies(target, samples);
-    let (mean, middle) = (Mean::of(&energies).mean, median(&energies));
+    let (mean, middle) = (Mean::of(energies).mean, median(energies));
     let mut distance_tvd = None;
     let truth = |value: Option<f64>| value.map_or(String::new(), |truth| format!(" (truth {truth:.2})"));
     let text = match target.structure() {
@@ -58,7 +58,7 @@ pub fn headline(target: &Target, samples: &[f32]) -> Headline {
                 let variation = digits(variation, 3);
                 text += &format!(" (reference {:.2}), distance TVD {variation}", reference.median_energy);
             }
-            text + &format!(", {} above {gate:.0}", percent(share_above(&energies, gate)))
+            text + &format!(", {} above {gate:.0}", percent(share_above(energies, gate)))
         }
         Structure::Unknown => format!("energy {}{}", digits(mean, 2), truth(target.mean_energy())),
     };

@@ -300,6 +300,7 @@ mod tests {
 
     #[test]
     fn the_headline_names_the_figures() {
-        assert!(headline(&pair_target(), &pair(9, 2000, 1.0)).text.contains("2 of 2 modes"));
+        let (target, samples) = (pair_target(), pair(9, 2000, 1.0));
+        assert!(headline(&target, &samples, &energies(&target, &samples)).text.contains("2 of 2 modes"));
     }
 }
