@@ -5,122 +5,30 @@
 //! generator. The state is networks, optimisers, the average and two counters: what is saved is all there is, and
 //! a run that is stopped and resumed gives the same bits as one that is not.
 
+mod spec;
+
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::network::generator::{Generator, GeneratorSpec, SpecError};
+use crate::network::generator::{Generator, SpecError};
 use crate::network::parameters::Network;
-use crate::network::score_network::{ScoreNetwork, ScoreSpec};
+use crate::network::score_network::ScoreNetwork;
 use crate::noise::NoiseBatch;
 use crate::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
-use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
+use crate::optimiser::adam::{Adam, NonFiniteGradient};
 use crate::optimiser::ema::Ema;
 use crate::pack::PackEnergy;
 use crate::posterior::{RowReport, denoise_batch, energies, mean_free, normal_batch};
 use crate::tensor::backward;
-use kiln_core::posterior::Params;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::Symmetry;
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use spec::{Noising, Objective, TrainerSpec, Weight};
+
 /// How far below the generator's lowest noise the score network learns, as a part of the range of log v: it is ready
 /// for the levels that come next, and spends nothing on those far off.
 const AHEAD: f64 = 0.25;
-
-/// Where noise levels come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Noising {
-    /// v log-uniform in [v_low, v_max], one draw in each of `batch` equal cells. For the generator v_low falls from
-    /// v_max to v_min over the fraction `anneal` of training, since weights of modes are decided at large noise and
-    /// their shape at small; the score network runs a little ahead.
-    Continuous {
-        /// Smallest v.
-        v_min: f64,
-        /// Largest v.
-        v_max: f64,
-        /// Fraction of training; 0 for the whole range at once.
-        anneal: f64,
-    },
-    /// t uniform over 1 … T−1 of a table of (alpha, sigma), as published.
-    Levels(Vec<(f32, f32)>),
-}
-
-/// w(t), the weight of a noise level in the generator's loss, in terms of alpha = 1/√(1 + v²), sigma = v alpha.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// 1.
-    One,
-    /// 1/alpha, as published.
-    InverseAlpha,
-    /// sigma/alpha = v.
-    SigmaOverAlpha,
-    /// sigma²/alpha.
-    SigmaSquaredOverAlpha,
-}
-
-impl Weight {
-    /// w at noise-to-signal ratio v.
-    pub fn at(self, v: f32) -> f32 {
-        match self {
-            Self::One => 1.0,
-            Self::InverseAlpha => v.hypot(1.0),
-            Self::SigmaOverAlpha => v,
-            Self::SigmaSquaredOverAlpha => v * v / v.hypot(1.0),
-        }
-    }
-}
-
-/// What the generator minimises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objective {
-    /// Reverse diffusive KL.
-    Dikl,
-    /// Reverse KL by score matching at the smallest noise: the baseline that collapses onto few modes.
-    ReverseKl,
-}
-
-/// Everything that decides a training, its target aside.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainerSpec {
-    /// Seed of every random number.
-    pub seed: u64,
-    /// Outer steps of the whole training, which schedules refer to.
-    pub steps: u64,
-    /// Samples a step.
-    pub batch: usize,
-    /// Updates of the score network before each one of the generator.
-    pub inner: usize,
-    /// Updates of the score network before the first outer step.
-    pub pretrain: usize,
-    /// The generator.
-    pub generator: GeneratorSpec,
-    /// The score network.
-    pub score: ScoreSpec,
-    /// Noise levels.
-    pub noising: Noising,
-    /// w(t).
-    pub weight: Weight,
-    /// What is minimised.
-    pub objective: Objective,
-    /// The generator's optimiser.
-    pub generator_adam: AdamOptions,
-    /// The score network's optimiser.
-    pub score_adam: AdamOptions,
-    /// Outer steps over which the generator's learning rate rises from 0.
-    pub warmup: u64,
-    /// Whether the generator's learning rate falls by a half cosine to 0. The score network's stays: the slower the
-    /// generator, the better it is followed.
-    pub cosine: bool,
-    /// Largest norm of one sample's coefficient; `None` for no limit.
-    pub sample_clip: Option<f32>,
-    /// Decay of the generator's average; 0 for none.
-    pub ema: f32,
-    /// Decay, an update of the score network, of the average that the generator follows; 0 for none. It takes out the
-    /// noise of the score network's own optimisation.
-    pub score_ema: f32,
-    /// Effort of posterior sampling.
-    pub posterior: Params,
-}
 
 /// Why a step did not come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
