@@ -333,3 +333,10 @@ fn a_sampler_that_is_told_to_stop_ends_between_two_steps() {
         assert!((1000..1010).contains(&energy.evaluations.get()), "{}: {params:?}", energy.evaluations.get());
     }
 }
+
+#[test]
+#[should_panic(expected = "a point must have as many coordinates as the energy")]
+fn a_point_of_another_length_is_refused_even_where_the_energy_does_not_look() {
+    let energy = Closing { evaluations: 0.into(), after: 1000 };
+    denoise(&mut Stream::new(1, Purpose::Test, 0), &energy, &[0.3_f64, -0.2, 0.1], 0.5, &CHAIN);
+}

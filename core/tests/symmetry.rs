@@ -250,3 +250,14 @@ fn mean_free_noise_is_normal_in_the_subspace() {
     assert_eq!(symmetry.free_coordinates(8), 6);
     assert_eq!(Symmetry::None.free_coordinates(8), 8);
 }
+
+/// A sampler that trusted such a symmetry would divide by nothing, or never end.
+#[test]
+fn a_symmetry_that_does_not_fit_the_coordinates_is_none() {
+    let particles = |count, dimensions| Symmetry::Particles { count, dimensions };
+    assert_eq!(particles(4, 2).fitting(8), particles(4, 2));
+    for (symmetry, n) in [(particles(4, 2), 9), (particles(4, 0), 0), (particles(1, 2), 2), (particles(0, 0), 0)] {
+        assert_eq!(symmetry.fitting(n), Symmetry::None, "{symmetry:?}, {n}");
+    }
+    assert_eq!(Symmetry::None.fitting(3), Symmetry::None);
+}
