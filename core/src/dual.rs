@@ -65,7 +65,7 @@ impl<S: Scalar> Dual<S> {
 
     /// A function of this number, from its value and its slope there.
     #[inline(always)]
-    fn chain(self, value: S, slope: S) -> Self {
+    fn with_slope(self, value: S, slope: S) -> Self {
         Self { value, derivative: self.derivative * slope }
     }
 }
@@ -177,7 +177,7 @@ impl<S: Scalar> Scalar for Dual<S> {
     #[inline(always)]
     fn exp(self) -> Self {
         let value = self.value.exp();
-        self.chain(value, value)
+        self.with_slope(value, value)
     }
     #[inline(always)]
     fn ln(self) -> Self {
@@ -196,13 +196,13 @@ impl<S: Scalar> Scalar for Dual<S> {
         let (zero, one) = (S::zero(), S::one());
         // 0 at 0, and NaN where the number is NaN.
         let sign = S::select(self.value.lt(zero), -one, S::select(zero.lt(self.value), one, self.value));
-        self.chain(self.value.abs(), sign)
+        self.with_slope(self.value.abs(), sign)
     }
     #[inline(always)]
     fn sin_cos_turns(self) -> (Self, Self) {
         let (sin, cos) = self.value.sin_cos_turns();
         let turn = S::constant(core::f64::consts::TAU);
-        (self.chain(sin, turn * cos), self.chain(cos, -(turn * sin)))
+        (self.with_slope(sin, turn * cos), self.with_slope(cos, -(turn * sin)))
     }
 
     #[inline(always)]
@@ -223,21 +223,21 @@ impl<S: Scalar> Scalar for Dual<S> {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         let value = self.value.sigmoid();
-        self.chain(value, value * (-self.value).sigmoid())
+        self.with_slope(value, value * (-self.value).sigmoid())
     }
     #[inline(always)]
     fn silu(self) -> Self {
         let (rise, rest) = (self.value.sigmoid(), (-self.value).sigmoid());
-        self.chain(self.value.silu(), rise * (S::one() + self.value * rest))
+        self.with_slope(self.value.silu(), rise * (S::one() + self.value * rest))
     }
     #[inline(always)]
     fn tanh(self) -> Self {
         let twice = self.value + self.value;
-        self.chain(self.value.tanh(), S::constant(4.0) * twice.sigmoid() * (-twice).sigmoid())
+        self.with_slope(self.value.tanh(), S::constant(4.0) * twice.sigmoid() * (-twice).sigmoid())
     }
     #[inline(always)]
     fn square(self) -> Self {
-        self.chain(self.value.square(), self.value + self.value)
+        self.with_slope(self.value.square(), self.value + self.value)
     }
 }
 

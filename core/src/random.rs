@@ -41,6 +41,8 @@ pub enum Purpose {
     Polish = 10,
     /// Latents on which a student learns from its teacher; index = step and row.
     Distillation = 11,
+    /// Exploration of an energy; index = ladder, or stage.
+    Exploration = 12,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words.

@@ -118,7 +118,8 @@ impl<D: Backend> Distillation<D> {
         let z = normal_batch(seed, Purpose::Distillation, self.step, batch, self.spec.student.latent);
         let goal = self.teacher.sample(&z);
         let traced = self.student.traced(&z);
-        let Pull { loss, square, coefficients } = pull(&traced.as_vec(), &goal, self.spec.student.dim, width);
+        let Regression { loss, square, coefficients } =
+            regression(&traced.as_vec(), &goal, self.spec.student.dim, width);
         let progress = self.step as f64 / steps.max(1) as f64;
         let decay = (0.5 + 0.5 * (PI * progress.min(1.0)).cos()) as f32;
         let rise = ((self.step + 1) as f32 / warmup.max(1) as f32).min(1.0);
@@ -136,7 +137,7 @@ impl<D: Backend> Distillation<D> {
 
 /// The loss on a batch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pull {
+pub struct Regression {
     /// L.
     pub loss: f32,
     /// The mean of |d|^2.
@@ -149,7 +150,7 @@ pub struct Pull {
 ///
 /// # Panics
 /// If `x` and `goal` are not equally many whole samples.
-pub fn pull(x: &[f32], goal: &[f32], dim: usize, width: f32) -> Pull {
+pub fn regression(x: &[f32], goal: &[f32], dim: usize, width: f32) -> Regression {
     assert!(x.len() == goal.len() && x.len().is_multiple_of(dim), "samples");
     let (mut loss, mut square) = (0.0, 0.0);
     let mut coefficients: Vec<f32> = x.iter().zip(goal).map(|(x, goal)| x - goal).collect();
@@ -162,5 +163,5 @@ pub fn pull(x: &[f32], goal: &[f32], dim: usize, width: f32) -> Pull {
         row.iter_mut().for_each(|d| *d *= (2.0 / root) as f32);
     }
     let rows = (x.len() / dim).max(1) as f64;
-    Pull { loss: (loss / rows) as f32, square: (square / rows) as f32, coefficients }
+    Regression { loss: (loss / rows) as f32, square: (square / rows) as f32, coefficients }
 }

@@ -9,7 +9,6 @@ use kiln_core::score::Estimate;
 use kiln_core::symmetry::{Symmetry, remove_mean};
 use kiln_core::{Energy, Scalar, Vector};
 use rayon::prelude::*;
-use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 /// Rows a batch may have.
@@ -67,21 +66,13 @@ fn stream_index(batch: u64, row: usize) -> u64 {
 /// # Panics
 /// If there are more than [`MAX_ROWS`] rows.
 pub fn normal_batch(seed: u64, purpose: Purpose, batch: u64, rows: usize, dim: usize) -> Vec<f32> {
-    normal_rows(seed, purpose, batch, 0..rows, dim)
-}
-
-/// These rows of a batch of standard normal numbers: the same whichever others are asked for.
-///
-/// # Panics
-/// If the rows end after [`MAX_ROWS`].
-pub fn normal_rows(seed: u64, purpose: Purpose, batch: u64, rows: Range<usize>, dim: usize) -> Vec<f32> {
-    assert!(rows.end <= MAX_ROWS, "too many rows");
-    let mut all = vec![0.0; rows.len() * dim];
+    assert!(rows <= MAX_ROWS, "too many rows");
+    let mut all = vec![0.0; rows * dim];
     if all.is_empty() {
         return all;
     }
     all.par_chunks_mut(LANES * dim).enumerate().for_each(|(block, chunk)| {
-        let indices = std::array::from_fn(|lane| stream_index(batch, rows.start + block * LANES + lane));
+        let indices = std::array::from_fn(|lane| stream_index(batch, block * LANES + lane));
         let mut streams = Streams::<LANES>::new(seed, purpose, indices);
         let mut packs = vec![Pack::constant(0.0); dim];
         streams.fill_normal(&mut packs);

@@ -5,7 +5,7 @@ mod common;
 
 use common::uniform;
 use kiln_core::random::Purpose;
-use kiln_gpu::distill::{DistillError, DistillSpec, Distillation, Pull, pull};
+use kiln_gpu::distill::{DistillError, DistillSpec, Distillation, Regression, regression};
 use kiln_gpu::egnn::{Activation, Edges, EgnnSpec, Head, Radial};
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::{AdamOptions, Body, Cpu, Generator, GeneratorSpec, Network};
@@ -52,7 +52,7 @@ fn distilled(spec: DistillSpec, teacher: &Generator<Cpu>) -> (Generator<Cpu>, f6
     }
     let z = normal_batch(5, Purpose::Test, 0, 2000, teacher.spec().latent);
     let square =
-        pull(&distillation.student().sample(&z), &teacher.sample(&z), teacher.spec().dim, f32::INFINITY).square;
+        regression(&distillation.student().sample(&z), &teacher.sample(&z), teacher.spec().dim, f32::INFINITY).square;
     (distillation.student().clone(), f64::from(square).sqrt())
 }
 
@@ -65,11 +65,11 @@ fn numbers(net: &impl Network<Cpu>) -> Vec<Vec<u32>> {
 #[test]
 fn the_loss_by_hand() {
     let (x, goal) = ([4.0, 6.0, 7.0, 8.0], [1.0, 2.0, 7.0, 8.0]);
-    let found = pull(&x, &goal, 2, 5.0 / 3f32.sqrt());
+    let found = regression(&x, &goal, 2, 5.0 / 3f32.sqrt());
     assert!((found.loss - 25.0 / 3.0).abs() < 1e-5 && found.square == 12.5, "{found:?}");
     assert!(found.coefficients.iter().zip([3.0, 4.0, 0.0, 0.0]).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?}");
-    let square = Pull { loss: 12.5, square: 12.5, coefficients: vec![6.0, 8.0, 0.0, 0.0] };
-    assert_eq!(pull(&x, &goal, 2, f32::INFINITY), square);
+    let square = Regression { loss: 12.5, square: 12.5, coefficients: vec![6.0, 8.0, 0.0, 0.0] };
+    assert_eq!(regression(&x, &goal, 2, f32::INFINITY), square);
 }
 
 /// Central differences of the loss against its coefficients over the rows, for distances on both sides of the width.
@@ -77,12 +77,12 @@ fn the_loss_by_hand() {
 fn the_gradient_by_finite_differences() {
     let (x, goal) = (common::values(12, 1), common::values(12, 2));
     for width in [0.05, 0.5, 50.0] {
-        let found = pull(&x, &goal, 3, width).coefficients;
+        let found = regression(&x, &goal, 3, width).coefficients;
         for (i, g) in found.iter().enumerate() {
             let at = |by: f32| {
                 let mut x = x.clone();
                 x[i] += by;
-                f64::from(pull(&x, &goal, 3, width).loss)
+                f64::from(regression(&x, &goal, 3, width).loss)
             };
             let slope = 4.0 * (at(1e-2) - at(-1e-2)) / 2e-2;
             assert!((slope - f64::from(*g)).abs() < 2e-2 * (0.1 + slope.abs()), "{width} {i}: {slope} {g}");

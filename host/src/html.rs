@@ -11,9 +11,9 @@ mod table;
 use kiln::config::{Config, run_text};
 use kiln::error::Error;
 use kiln::files::write_whole;
+use kiln::metric::Measured;
 use kiln::metric::{Comparison, Report};
 use kiln::run::{Metrics, Run};
-use kiln::samples::Samples;
 use kiln::target::Target;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::Write as _;
@@ -27,7 +27,7 @@ pub struct Page<'a> {
     /// What was judged.
     pub target: &'a Target,
     /// The samples.
-    pub samples: &'a Samples,
+    pub measured: &'a Measured,
     /// What they were compared with.
     pub comparison: Option<&'a Comparison>,
     /// The figures.
@@ -140,7 +140,7 @@ impl Page<'_> {
         let report = self.report;
         html! {
             dl.facts {
-                div { dt { "Samples" } dd { (self.samples.len()) " from " code { (report.source) }
+                div { dt { "Samples" } dd { (self.measured.len()) " from " code { (report.source) }
                     @if let Some(seed) = report.seed { ", seed " (seed) }
                     @if report.polish_steps > 0 { ", each polished by " (report.polish_steps) " MALA steps" } } }
                 @if let Some(training) = self.run {
@@ -174,17 +174,18 @@ mod tests {
     use kiln::metric::Origin;
     use kiln::metric::suite::{Effort, judge};
     use kiln::progress::Silent;
+    use kiln::samples::Samples;
     use kiln::targets::builtin;
 
     fn page(source: &str, training: Option<&Training>) -> String {
         let target = builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
         let target = &target;
-        let samples = Samples { dim: 32, data: target.exact_samples(1, 300).unwrap() };
+        let data = target.exact_samples(1, 300).unwrap();
+        let measured = Measured::of(target, Samples { dim: 32, data }).unwrap();
         let comparison = Comparison::of(target, 300).unwrap();
         let effort = Effort { n: 300, distance_n: 100, repeats: 2, geometric: true };
-        let report =
-            judge(target, &samples, &Origin::draws(source, 1), Some(&comparison), None, effort, &Silent).unwrap();
-        Page { target, samples: &samples, comparison: Some(&comparison), report: &report, run: training }.render()
+        let report = judge(target, &measured, &Origin::draws(source, 1), Some(&comparison), None, effort, &Silent);
+        Page { target, measured: &measured, comparison: Some(&comparison), report: &report, run: training }.render()
     }
 
     #[test]

@@ -297,7 +297,7 @@ fn the_judge_of_references_watches_every_coordinate() {
 fn shares_and_virials_have_errors_and_counts_have_none() {
     let target = target("mog40");
     let comparison = Comparison::of(&target, 1000).unwrap();
-    let (report, _, _) = evaluated(file(2, &comparison.reference.data).path(), "mog40", &[]);
+    let (report, _, _) = evaluated(file(2, &comparison.reference.samples.data).path(), "mog40", &[]);
     let share = row(&report, "fraction within 4 sd of a mode");
     let (p, n) = (share["value"].as_f64().unwrap(), share["effective_sample_size"].as_f64().unwrap());
     let binomial = (p.min(1.0 - 1.0 / n) * (1.0 - p).max(1.0 / n) / n).sqrt();

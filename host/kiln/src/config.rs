@@ -16,7 +16,7 @@ mod text;
 pub use checked::Config;
 pub use choice::{Choice, Decay, NetworkKind, ScoreKind, Select, Transition};
 pub use domain::Domain;
-pub use entries::{FORMAT, Origin};
+pub use entries::{FORMAT, SetBy};
 pub use key::Key;
 pub use kiln_core::score::Estimator;
 pub use kiln_gpu::trainer::{Objective, Weight};

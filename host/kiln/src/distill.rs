@@ -50,7 +50,7 @@ pub fn effort(body: &Body, structure: &Structure) -> [i64; 3] {
 
 /// What is asked of a distillation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct Lesson {
     /// Seed of every random number.
     pub seed: u64,
     /// Steps of regression.
@@ -63,7 +63,7 @@ pub struct Plan {
     pub student: GeneratorSpec,
 }
 
-impl Plan {
+impl Lesson {
     /// What it does, in words.
     pub fn describe(&self) -> String {
         let Self { seed, steps, batch, fine_tune, .. } = self;
@@ -74,8 +74,8 @@ impl Plan {
 }
 
 /// How a student came to be.
-pub fn about(target: &Target, teacher: &Teacher, plan: &Plan) -> About {
-    About { student: Some([teacher.name.clone(), plan.describe()]), ..About::training(target.convention()) }
+pub fn about(target: &Target, teacher: &Teacher, lesson: &Lesson) -> About {
+    About { student: Some([teacher.name.clone(), lesson.describe()]), ..About::training(target.convention()) }
 }
 
 /// What a student is measured on while it learns.
@@ -107,13 +107,13 @@ impl Probes {
 }
 
 /// One distillation.
-pub struct Job<'a> {
+pub struct Teaching<'a> {
     /// Who is learnt from.
     pub teacher: &'a Teacher,
     /// What the student is measured on.
     pub probes: &'a Probes,
     /// What is asked.
-    pub plan: &'a Plan,
+    pub lesson: &'a Lesson,
     /// The student's settings.
     pub config: &'a Config,
     /// The target, for figures and fine-tuning.
@@ -130,26 +130,27 @@ pub struct Job<'a> {
 ///
 /// # Errors
 /// If numbers leave the finite range, or the run directory cannot be written.
-pub fn distil(job: &Job<'_>) -> Result<Outcome, Error> {
+pub fn distil(teaching: &Teaching<'_>) -> Result<Outcome, Error> {
     let device = Cpu::default();
-    let tick = job.progress.part(Part::new(job.target.name(), job.plan.steps + job.plan.fine_tune));
-    let watch = Watch { job, tick, start: Instant::now() };
+    let tick =
+        teaching.progress.part(Part::new(teaching.target.name(), teaching.lesson.steps + teaching.lesson.fine_tune));
+    let watch = Watch { teaching, tick, start: Instant::now() };
     let spec = DistillSpec {
-        seed: job.plan.seed,
-        steps: job.plan.steps,
-        batch: job.plan.batch,
+        seed: teaching.lesson.seed,
+        steps: teaching.lesson.steps,
+        batch: teaching.lesson.batch,
         adam: AdamOptions { learning_rate: RATE, ..AdamOptions::default() },
-        warmup: WARMUP.min(job.plan.steps / 10),
+        warmup: WARMUP.min(teaching.lesson.steps / 10),
         ema: EMA,
-        width: (LOSS_WIDTH * job.probes.width) as f32,
-        student: job.plan.student.clone(),
+        width: (LOSS_WIDTH * teaching.probes.width) as f32,
+        student: teaching.lesson.student.clone(),
     };
-    let mut distillation = Distillation::new(&device, spec, job.teacher.generator.clone())
+    let mut distillation = Distillation::new(&device, spec, teaching.teacher.generator.clone())
         .map_err(|error| Error::input(format!("no such student: {error}"), "check --hidden and --depth"))?;
     let mut last: Option<DistillReport> = None;
     loop {
         let done = distillation.steps_done();
-        let ended = watch.ended(done, job.plan.steps);
+        let ended = watch.ended(done, teaching.lesson.steps);
         if watch.due(done) || ended.is_some() {
             let learnt = |record: &mut Record| {
                 record.loss = last.as_ref().map(|report| f64::from(report.loss));
@@ -176,7 +177,7 @@ fn diverged(step: u64) -> Error {
 
 /// What looks at the student now and then.
 struct Watch<'a> {
-    job: &'a Job<'a>,
+    teaching: &'a Teaching<'a>,
     tick: Box<dyn Tick + 'a>,
     start: Instant,
 }
@@ -186,7 +187,7 @@ impl Watch<'_> {
     fn ended(&self, done: u64, steps: u64) -> Option<Outcome> {
         self.tick.step(done);
         match () {
-            () if self.job.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
+            () if self.teaching.stop.load(Ordering::Relaxed) => Some(Outcome::Interrupted),
             () if done >= steps => Some(Outcome::Finished),
             () => None,
         }
@@ -204,9 +205,9 @@ impl Watch<'_> {
         student: &Generator<Cpu>,
         learnt: impl FnOnce(&mut Record),
     ) -> Result<(), Error> {
-        let Job { target, run, teacher, probes, plan, .. } = self.job;
+        let Teaching { target, run, teacher, probes, lesson, .. } = self.teaching;
         let x = student.sample(&probes.z);
-        let error = Deviation::between(&x, &probes.goal, plan.student.dim);
+        let error = Deviation::between(&x, &probes.goal, lesson.student.dim);
         let quality = suite::headline(target, &x, &suite::energies(target, &x)).text;
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
@@ -215,7 +216,7 @@ impl Watch<'_> {
             ("step", done.to_string()),
             ("kiln", env!("CARGO_PKG_VERSION").to_string()),
             ("distilled_from", teacher.name.clone()),
-            ("distilled_by", plan.describe()),
+            ("distilled_by", lesson.describe()),
         ];
         let file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
         file.check_finite().map_err(|error| {
@@ -269,8 +270,8 @@ mod tests {
             assert_eq!(begun.generator().sample(&z), teacher.generator.sample(&z));
             assert_eq!(begun.spec().generator, *teacher.spec());
 
-            let plan = Plan { seed: 3, steps: 20, batch: 4, fine_tune: 0, student };
-            let about = about(&target, &teacher, &plan);
+            let lesson = Lesson { seed: 3, steps: 20, batch: 4, fine_tune: 0, student };
+            let about = about(&target, &teacher, &lesson);
             assert_eq!(read_run_text(&run_text(&config, &about), CONFIG).unwrap(), (config, about.clone()));
             assert!(about.told().contains("20 steps of 4 latents, seed 3"));
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     message: String,
     hint: String,
     #[source]
@@ -17,7 +17,7 @@ pub struct Error {
 
 /// What sort of trouble it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// It was done, and what came out misses its bar.
     Verdict,
     /// What was asked for cannot be done as asked.
@@ -33,22 +33,22 @@ pub enum Kind {
 impl Error {
     /// Bad input: `message` is one sentence, `hint` the way out.
     pub fn input(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Input, message: message.into(), hint: hint.into(), source: None }
+        Self { kind: ErrorKind::Input, message: message.into(), hint: hint.into(), source: None }
     }
 
     /// What was made is not good enough: `hint` says how to make it better.
     pub fn verdict(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Verdict, ..Self::input(message, hint) }
+        Self { kind: ErrorKind::Verdict, ..Self::input(message, hint) }
     }
 
     /// A computation that left the finite numbers.
     pub fn numerics(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Numerics, ..Self::input(message, hint) }
+        Self { kind: ErrorKind::Numerics, ..Self::input(message, hint) }
     }
 
     /// Stopped by the person; `hint` says how to go on.
     pub fn interrupted(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Interrupted, ..Self::input(message, hint) }
+        Self { kind: ErrorKind::Interrupted, ..Self::input(message, hint) }
     }
 
     /// `action` ("write", "create the directory") on `path` failed with `source`.
@@ -61,7 +61,7 @@ impl Error {
             _ => "check the path and the disk, or choose another place",
         };
         Self {
-            kind: Kind::File,
+            kind: ErrorKind::File,
             message: format!("cannot {action} '{}': {}", path.display(), plain(&source)),
             hint: hint.into(),
             source: Some(source),
@@ -75,7 +75,7 @@ impl Error {
     }
 
     /// What sort of trouble it was.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
@@ -88,10 +88,10 @@ impl Error {
     /// where the person stopped it.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Verdict => 1,
-            Kind::Input | Kind::File => 2,
-            Kind::Numerics => 3,
-            Kind::Interrupted => 130,
+            ErrorKind::Verdict => 1,
+            ErrorKind::Input | ErrorKind::File => 2,
+            ErrorKind::Numerics => 3,
+            ErrorKind::Interrupted => 130,
         }
     }
 }

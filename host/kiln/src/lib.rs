@@ -60,3 +60,4 @@ pub mod target;
 pub mod targets;
 pub mod threads;
 pub mod train;
+pub mod weights;

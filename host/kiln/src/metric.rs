@@ -4,6 +4,7 @@
 pub mod comparison;
 mod effort;
 pub mod headline;
+pub mod measured;
 pub mod origin;
 pub mod report;
 pub mod suite;
@@ -11,6 +12,7 @@ mod trial;
 
 pub use comparison::Comparison;
 pub use kiln_metrics::{measure, mixture, number, particles, selection, statistic, wells};
+pub use measured::Measured;
 pub use origin::{Mixing, Origin};
 pub use report::{Report, Row};
 pub use suite::{Effort, evaluate, judge};

@@ -7,7 +7,6 @@
 
 pub mod judge;
 mod manifest;
-mod symmetry;
 pub mod tempering;
 
 pub use manifest::{Manifest, Method, Observable, Virial};
@@ -247,7 +246,7 @@ fn exchange(target: &Target, order: &Order, progress: &dyn Progress, stop: &Atom
     let dim = target.dim();
     frames.par_chunks_exact_mut(dim).enumerate().for_each(|(frame, x)| {
         let mut stream = Stream::new(order.seed, Purpose::Reference, SYMMETRY_STREAMS + frame as u64);
-        symmetry::apply_random(target.symmetry(), x, &mut stream);
+        kiln_explore::symmetry::apply_random(target.symmetry(), x, &mut stream);
     });
     let rate = |sum: &f64, n: u64| sum / n.max(1) as f64;
     let exchanges = production.exchanged.iter().zip(&production.attempts);
@@ -273,7 +272,7 @@ fn exchange(target: &Target, order: &Order, progress: &dyn Progress, stop: &Atom
 fn shuffled(frames: &[f32], dim: usize, order: &Order) -> Vec<f32> {
     let mut stream = Stream::new(order.seed, Purpose::Reference, ORDER_STREAM);
     let mut rows: Vec<usize> = (0..frames.len() / dim).collect();
-    symmetry::shuffle(&mut rows, &mut stream);
+    kiln_explore::symmetry::shuffle(&mut rows, &mut stream);
     rows.iter().take(order.n).flat_map(|row| &frames[row * dim..][..dim]).copied().collect()
 }
 

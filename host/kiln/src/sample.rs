@@ -1,20 +1,22 @@
-//! Sampling from a trained generator with the deployed network of `kiln-core`: a generator file gives the same samples
-//! on every machine, and sample r of seed s is the generator's image of one latent, whatever n is.
+//! One way to draw: every source opens as a [`Sampler`], whatever it came from, and a sampler gives samples. Sample i of
+//! seed s is the generator's image of one latent, from the stream (s, [`Purpose::Sample`], i): the same whichever others
+//! are drawn, whatever the number of threads, for a run, the model that is exported from it, and a firmware.
 
 use crate::error::Error;
-use crate::export::bytes::Bytes;
-use crate::export::unfit;
+use crate::export::bytes::ModelFile;
+use crate::export::calibrate::latent;
 use crate::run::{GENERATOR, Run};
 use crate::samples::Samples;
-use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
-use kiln_core::network::{Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator};
-use kiln_core::random::Purpose;
+use crate::weights::{damaged, egnn_layers, egnn_shape, layer, mlp_layers};
+use kiln_core::artifact::{Model, Network};
+use kiln_core::network::{Egnn, Generator, InvalidNetwork, Mlp, ParticleGenerator};
+use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::{Lanes, Scalar};
-use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::pack::LANES;
-use kiln_gpu::posterior::normal_rows;
 use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 use rayon::prelude::*;
+
+type Pack = Lanes<LANES>;
 
 /// Draws the first `n` samples of a seed from the generator of a run.
 ///
@@ -24,11 +26,19 @@ pub fn sample(run: &Run, seed: u64, n: usize) -> Result<Samples, Error> {
     Sampler::open(run)?.rows(seed, 0, n)
 }
 
-/// A generator file in memory, checked when it is opened: what a training writes meanwhile does not matter.
+/// A generator in memory, checked when it is opened: what a training writes meanwhile does not matter.
 pub struct Sampler {
-    file: Checkpoint,
-    spec: GeneratorSpec,
     name: String,
+    dim: usize,
+    held: Held,
+}
+
+/// What a sampler has in memory.
+enum Held {
+    /// A generator as trained, of any depth.
+    Trained(Checkpoint, Box<GeneratorSpec>),
+    /// A deployed model.
+    Deployed(ModelFile),
 }
 
 impl Sampler {
@@ -46,66 +56,102 @@ impl Sampler {
     /// If it holds no generator.
     pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
         let spec = GeneratorSpec::from_checkpoint(&file).map_err(|error| damaged(name, error))?;
-        let sampler = Self { file, spec, name: name.into() };
+        let (dim, spec) = (spec.dim, Box::new(spec));
+        let sampler = Self { name: name.into(), dim, held: Held::Trained(file, spec) };
         sampler.rows(0, 0, 0).map(|_| sampler)
+    }
+
+    /// Of a deployed model.
+    ///
+    /// # Errors
+    /// If the model cannot run; not after it was checked.
+    pub fn deployed(file: ModelFile) -> Result<Self, Error> {
+        let dim = file.model()?.dim();
+        Ok(Self { name: file.path().display().to_string(), dim, held: Held::Deployed(file) })
     }
 
     /// Coordinates of a sample.
     pub fn dim(&self) -> usize {
-        self.spec.dim
+        self.dim
     }
 
-    /// Samples `first` up to `first + n` of a seed: each is the same whichever others are drawn.
+    /// Samples `first` up to `first + n` of a seed.
     ///
     /// # Errors
     /// If the file does not hold the layers that it says.
     pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-        let (file, spec) = (&self.file, &self.spec);
+        let (file, spec) = match &self.held {
+            Held::Trained(file, spec) => (file, spec.as_ref()),
+            Held::Deployed(file) => return rows(&file.model()?, seed, first, n),
+        };
         let bad = |error: CheckpointError| damaged(&self.name, error);
+        let shape = Shape { latent: spec.latent, dim: spec.dim };
         match &spec.body {
             Body::Mlp { hidden, depth } => {
                 let layers = mlp_layers(file, spec, *hidden, *depth).map_err(bad)?;
                 let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
                 mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale))
-                    .and_then(|generator| draw(spec, seed, first, n, generator))
+                    .and_then(|generator| draw(shape, &generator, first, n, normal(seed)))
             }
-            Body::Egnn(shape) => {
-                let layers = egnn_layers(file, shape).map_err(bad)?;
-                let embedding = layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
-                let own = (spec.latent - spec.dim) / shape.particles;
-                Egnn::new(egnn_shape(shape), embedding, &layers)
+            Body::Egnn(body) => {
+                let layers = egnn_layers(file, body).map_err(bad)?;
+                let embedding = layer(file, "embedding", body.node_inputs, body.hidden).map_err(bad)?;
+                let own = (spec.latent - spec.dim) / body.particles;
+                Egnn::new(egnn_shape(body), embedding, &layers)
                     .and_then(|egnn| ParticleGenerator::new(egnn, own, &spec.thresholds, spec.skip, spec.scale))
-                    .and_then(|generator| draw(spec, seed, first, n, generator))
+                    .and_then(|generator| draw(shape, &generator, first, n, normal(seed)))
             }
         }
         .map_err(|error| damaged(&self.name, error))
     }
 }
 
-fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
-    Error::input(format!("'{name}' is damaged: {why}"), "train it anew")
-}
-
-/// The generator of a file as a model in floats.
+/// Samples `first` up to `first + n` of a seed from a deployed model, as every machine draws them.
 ///
 /// # Errors
-/// If the file is damaged, or no model can hold its layers.
-pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
-    let bad = |error: CheckpointError| Error::input(format!("'{name}' is damaged: {error}"), "train it anew");
-    let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
-    let network = match &spec.body {
-        Body::Mlp { hidden, depth } => {
-            let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
-            FloatMlp::new(&layers, spec.latent, &spec.thresholds, spec.skip, spec.scale).map(Network::Mlp)
+/// If the model cannot run; not after it was checked.
+pub fn rows(model: &Model<'_>, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
+    let shape = Shape { latent: model.latent(), dim: model.dim() };
+    match model.network() {
+        Network::Mlp(network) => {
+            network.generator().and_then(|network| draw(shape, &network, first, n, normal(seed))).map_err(broken)
         }
-        Body::Egnn(shape) => {
-            let layers = egnn_layers(file, shape).map_err(bad)?;
-            let embedding = layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
-            let (own, factors) = ((spec.latent - spec.dim) / shape.particles, [spec.skip, spec.scale]);
-            FloatEgnn::new(egnn_shape(shape), embedding, &layers, own, &spec.thresholds, factors).map(Network::Egnn)
+        Network::Egnn(network) => {
+            network.generator().and_then(|network| draw(shape, &network, first, n, normal(seed))).map_err(broken)
+        }
+        _ => {
+            let dim = shape.dim;
+            let mut data = vec![0.0; n * dim];
+            data.par_chunks_exact_mut(dim).enumerate().try_for_each_init(
+                || vec![0; model.scratch()],
+                |scratch, (index, x)| model.sample(seed, first + index as u64, scratch, x).map_err(broken),
+            )?;
+            Ok(Samples { dim, data })
+        }
+    }
+}
+
+/// What a float model makes of the first `n` latents that models in integers draw.
+///
+/// # Errors
+/// If the model is not in floats.
+pub fn images(float: &Model<'_>, seed: u64, n: usize) -> Result<Samples, Error> {
+    let shape = Shape { latent: float.latent(), dim: float.dim() };
+    let latents = |indices: [u64; LANES], z: &mut [Pack]| {
+        for (lane, index) in indices.into_iter().enumerate() {
+            z.iter_mut().zip(latent(seed, index, shape.latent)).for_each(|(pack, value)| pack.0[lane] = value);
         }
     };
-    network.and_then(|network| Model::new(target, "", network)).and_then(|model| Bytes::of(&model)).map_err(unfit)
+    match float.network() {
+        Network::Mlp(network) => network.generator().and_then(|network| draw(shape, &network, 0, n, latents)),
+        Network::Egnn(network) => network.generator().and_then(|network| draw(shape, &network, 0, n, latents)),
+        _ => return Err(Error::input("the model is in integers", "give one in floats")),
+    }
+    .map_err(broken)
+}
+
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::input(format!("the model cannot run: {error}"), "export it anew")
 }
 
 /// What both kinds of generator offer.
@@ -113,8 +159,6 @@ trait OneStep: Sync {
     fn scratch(&self) -> usize;
     fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork>;
 }
-
-type Pack = Lanes<LANES>;
 
 impl OneStep for Generator<'_, f32> {
     fn scratch(&self) -> usize {
@@ -134,127 +178,75 @@ impl OneStep for ParticleGenerator<'_, f32> {
     }
 }
 
-/// Samples whose latents come from one batch of streams.
-const SLAB: u64 = 1 << 18;
+/// Numbers of one latent and of its sample.
+#[derive(Clone, Copy)]
+struct Shape {
+    latent: usize,
+    dim: usize,
+}
 
+/// The latents of a seed's samples in floats.
+fn normal(seed: u64) -> impl Fn([u64; LANES], &mut [Pack]) + Sync {
+    move |indices, z| Streams::new(seed, Purpose::Sample, indices).fill_normal(z)
+}
+
+/// Samples `first` up to `first + n`, [`LANES`] at a time; `latents` fills in the latents of these indices.
 fn draw(
-    spec: &GeneratorSpec,
-    seed: u64,
+    shape: Shape,
+    generator: &impl OneStep,
     first: u64,
     n: usize,
-    generator: impl OneStep,
+    latents: impl Fn([u64; LANES], &mut [Pack]) + Sync,
 ) -> Result<Samples, InvalidNetwork> {
-    let dim = spec.dim;
+    let dim = shape.dim;
     let mut data = vec![0.0; n * dim];
-    let (mut rest, mut at) = (data.as_mut_slice(), first);
-    while !rest.is_empty() {
-        let row = (at % SLAB) as usize;
-        let rows = (rest.len() / dim).min(SLAB as usize - row);
-        let (out, later) = rest.split_at_mut(rows * dim);
-        let z = normal_rows(seed, Purpose::Sample, at / SLAB, row..row + rows, spec.latent);
-        fill(spec, &generator, &z, out)?;
-        (rest, at) = (later, at + rows as u64);
-    }
+    data.par_chunks_mut(LANES * dim).enumerate().try_for_each_init(
+        || [shape.latent, dim, generator.scratch()].map(|numbers| vec![Pack::constant(0.0); numbers]),
+        |[z, x, scratch], (block, out)| {
+            latents(std::array::from_fn(|lane| first + (block * LANES + lane) as u64), z);
+            generator.image(z, scratch, x)?;
+            for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
+                row.iter_mut().zip(&*x).for_each(|(value, pack)| *value = pack.0[lane]);
+            }
+            Ok(())
+        },
+    )?;
     Ok(Samples { dim, data })
-}
-
-/// One slab of samples for its latents.
-fn fill(spec: &GeneratorSpec, generator: &impl OneStep, z: &[f32], data: &mut [f32]) -> Result<(), InvalidNetwork> {
-    let (dim, latent) = (spec.dim, spec.latent);
-    data.par_chunks_mut(LANES * dim).zip(z.par_chunks(LANES * latent)).try_for_each(|(out, rows)| {
-        let zero = Pack::constant(0.0);
-        let mut scratch = vec![zero; generator.scratch()];
-        let (mut z, mut x) = (vec![zero; latent], vec![zero; dim]);
-        for (lane, row) in rows.chunks_exact(latent).enumerate() {
-            for (pack, value) in z.iter_mut().zip(row) {
-                pack.0[lane] = *value;
-            }
-        }
-        generator.image(&z, &mut scratch, &mut x)?;
-        for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
-            for (value, pack) in row.iter_mut().zip(&x) {
-                *value = pack.0[lane];
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The affine map of that name.
-fn layer<'a>(file: &'a Checkpoint, name: &str, rows: usize, columns: usize) -> Result<Layer<'a, f32>, CheckpointError> {
-    let weight = file.tensor(&format!("{name}.weight"), &[rows, columns])?;
-    Ok(Layer { weight, bias: file.tensor(&format!("{name}.bias"), &[columns])? })
-}
-
-fn mlp_layers<'a>(
-    file: &'a Checkpoint,
-    spec: &GeneratorSpec,
-    hidden: usize,
-    depth: usize,
-) -> Result<Vec<Layer<'a, f32>>, CheckpointError> {
-    let mut rows = spec.latent * (1 + spec.thresholds.len());
-    let mut layers = Vec::new();
-    for l in 0..=depth {
-        let columns = if l == depth { spec.dim } else { hidden };
-        layers.push(layer(file, &format!("layers.{l}"), rows, columns)?);
-        rows = columns;
-    }
-    Ok(layers)
-}
-
-fn egnn_shape(spec: &EgnnSpec) -> EgnnShape<f32> {
-    EgnnShape {
-        particles: spec.particles,
-        dimensions: spec.dimensions,
-        node_inputs: spec.node_inputs,
-        activation: spec.activation,
-        radial: spec.radial,
-        range: spec.range,
-    }
-}
-
-fn egnn_layers<'a>(file: &'a Checkpoint, spec: &EgnnSpec) -> Result<Vec<EgnnLayer<'a, f32>>, CheckpointError> {
-    let hidden = spec.hidden;
-    let one = |l: usize| {
-        let name = |part: &str| format!("layers.{l}.{part}");
-        let matrix = |part: &str, rows, columns| file.tensor(&name(&format!("{part}.weight")), &[rows, columns]);
-        let affine = |part: &str, rows, columns| layer(file, &name(part), rows, columns);
-        Ok(EgnnLayer {
-            source: matrix("source", hidden, hidden)?,
-            target: (spec.edges == Edges::Directed).then(|| matrix("target", hidden, hidden)).transpose()?,
-            radial: matrix("radial", 2 * spec.radial.count(), hidden)?,
-            edge_bias: file.tensor(&name("edge.bias"), &[hidden])?,
-            message: affine("message", hidden, hidden)?,
-            gate: spec.attention.then(|| affine("gate", hidden, 1)).transpose()?,
-            head: (spec.head == Head::Deep).then(|| affine("head", hidden, hidden)).transpose()?,
-            coordinate: matrix("coordinate", hidden, 1)?,
-            node: (l + 1 < spec.layers)
-                .then(|| {
-                    Ok::<_, CheckpointError>([affine("node", 2 * hidden, hidden)?, affine("update", hidden, hidden)?])
-                })
-                .transpose()?,
-        })
-    };
-    (0..spec.layers).map(one).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::bytes::Bytes;
     use crate::pretrained;
+    use crate::weights::float_model;
+    use kiln_core::artifact::Artifact;
+
+    /// Where keys of indices in 18 and in 24 bits would part.
+    const EDGES: [u64; 2] = [1 << 18, 1 << 24];
 
     #[test]
-    fn a_sample_is_the_same_whichever_others_are_drawn() {
-        let mog40 = Sampler::of(pretrained::all()[0].file().unwrap(), pretrained::all()[0].name).unwrap();
-        // Across the end of a batch of streams.
-        let (first, n) = (SLAB - 40, 80);
-        let all = mog40.rows(5, first, n).unwrap();
-        assert_eq!(all.len(), n);
-        let mut parts = Vec::new();
-        for part in [0..3, 3..39, 39..42, 42..80] {
-            parts.extend(mog40.rows(5, first + part.start as u64, part.len()).unwrap().data);
+    fn a_sample_is_the_same_whichever_others_are_drawn_and_whatever_draws_it() {
+        let pretrained = pretrained::all()[0];
+        let trained = Sampler::of(pretrained.file().unwrap(), pretrained.name).unwrap();
+        let bytes: Bytes = float_model(&pretrained.file().unwrap(), pretrained.name, pretrained.name).unwrap();
+        let model = Artifact::check(bytes.as_slice()).unwrap();
+        for edge in EDGES {
+            let (first, n) = (edge - 40, 80);
+            let all = trained.rows(5, first, n).unwrap();
+            assert_eq!(all.len(), n);
+            let mut parts = Vec::new();
+            for part in [0..3, 3..39, 39..42, 42..80] {
+                parts.extend(trained.rows(5, first + part.start as u64, part.len()).unwrap().data);
+            }
+            assert_eq!(parts, all.data);
+            assert_eq!(rows(&model, 5, first, n).unwrap(), all);
+            // Sample by sample, as a firmware does.
+            let (mut scratch, mut x) = (vec![0; model.scratch()], vec![0.0; model.dim()]);
+            for (index, row) in all.data.chunks_exact(all.dim).enumerate() {
+                model.sample(5, first + index as u64, &mut scratch, &mut x).unwrap();
+                assert_eq!(x, row);
+            }
         }
-        assert_eq!(parts, all.data);
-        assert_eq!(mog40.rows(5, SLAB, 7).unwrap().data, all.data[40 * 2..47 * 2]);
     }
 }

@@ -4,12 +4,10 @@
 use crate::config::Config;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
-use crate::export::draw;
 use crate::pretrained::{self, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
-use crate::sample::{Sampler, float_model};
-use crate::samples::Samples;
-use kiln_core::artifact::Model;
+use crate::sample::Sampler;
+use crate::weights::float_model;
 use std::path::{Path, PathBuf};
 
 /// Where runs lie unless `--out` says otherwise.
@@ -75,40 +73,11 @@ impl Source {
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn open(&self) -> Result<Draws<'_>, Error> {
-        Ok(match self {
-            Self::Run(run, _) => Draws::Float(Box::new(Sampler::open(run)?)),
-            Self::Pretrained(pretrained) => Draws::Float(Box::new(Sampler::of(pretrained.file()?, pretrained.name)?)),
-            Self::Model(file) => Draws::Model(Box::new(file.model()?)),
-        })
-    }
-}
-
-/// An open generator.
-pub enum Draws<'a> {
-    /// In floats, as trained.
-    Float(Box<Sampler>),
-    /// A deployed model.
-    Model(Box<Model<'a>>),
-}
-
-impl Draws<'_> {
-    /// Coordinates of a sample.
-    pub fn dim(&self) -> usize {
+    pub fn open(&self) -> Result<Sampler, Error> {
         match self {
-            Self::Float(sampler) => sampler.dim(),
-            Self::Model(model) => model.dim(),
-        }
-    }
-
-    /// Samples `first` up to `first + n` of a seed: each is the same whichever others are drawn.
-    ///
-    /// # Errors
-    /// If the generator is damaged.
-    pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-        match self {
-            Self::Float(sampler) => sampler.rows(seed, first, n),
-            Self::Model(model) => draw::rows(model, seed, first, n),
+            Self::Run(run, _) => Sampler::open(run),
+            Self::Pretrained(pretrained) => Sampler::of(pretrained.file()?, pretrained.name),
+            Self::Model(file) => Sampler::deployed(file.clone()),
         }
     }
 }

@@ -3,7 +3,7 @@
 mod window;
 
 use crate::config::{Config, Select};
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
@@ -237,7 +237,7 @@ impl<D: Backend> Session<'_, D> {
     /// Trains to an end, and saves what was reached unless it left the finite numbers.
     fn run(mut self) -> Result<Outcome, Error> {
         match self.train() {
-            Err(error) if error.kind() == Kind::Numerics => Err(error),
+            Err(error) if error.kind() == ErrorKind::Numerics => Err(error),
             outcome => {
                 let saved = self.save();
                 outcome.and_then(|outcome| saved.map(|()| outcome))

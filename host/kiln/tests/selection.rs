@@ -1,7 +1,7 @@
 //! The score by which a training keeps a generator, on samples of Kiln's targets.
 
 use kiln::metric::measure::energies;
-use kiln::metric::selection::{free_energy, judge};
+use kiln::metric::selection::{free_energy, stein_of};
 use kiln::polish::polish;
 use kiln::samples::Samples;
 use kiln::target::Target;
@@ -25,7 +25,7 @@ fn exact(of: &Target) -> Vec<f32> {
 }
 
 fn score(target: &Target, samples: &[f32]) -> f64 {
-    judge(target, samples).score()
+    stein_of(target, samples).score()
 }
 
 fn free(target: &Target, samples: &[f32]) -> f64 {
@@ -74,7 +74,7 @@ fn contacts_count_by_their_share_not_by_their_size() {
         samples[8 * row..8 * row + 8].iter_mut().for_each(|x| *x *= 1e4);
     }
     samples[80..88].fill(f32::NAN);
-    let stein = judge(&target, &samples);
+    let stein = stein_of(&target, &samples);
     assert!(
         (stein.lost - 11.0 / N as f64).abs() < 1e-12 && (stein.score() - before).abs() < 0.02,
         "{stein:?} {before}"

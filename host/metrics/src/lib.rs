@@ -18,7 +18,9 @@
 pub mod alignment;
 pub mod assignment;
 pub mod chain;
+pub mod cholesky;
 pub mod eigen;
+pub mod gaussians;
 pub mod histogram;
 pub mod measure;
 pub mod mixture;

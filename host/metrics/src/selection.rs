@@ -58,7 +58,7 @@ pub fn score(symmetry: Symmetry, samples: &[f32], energies: &[f64], gradients: &
 }
 
 /// The same with energies and gradients from the target's true energy, one evaluation a sample.
-pub fn judge<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> Stein {
+pub fn stein_of<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> Stein {
     let (energies, gradients) = energies_and_gradients(target, samples);
     stein(target.symmetry(), samples, &energies, &gradients)
 }

@@ -7,7 +7,9 @@ use crate::cli::Distill;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
 use kiln::config::Layers;
-use kiln::distill::{Job, PROBES, Plan, Probes, Teacher, about, default_name, distil, effort, fine_tuning, judge};
+use kiln::distill::{
+    Lesson, PROBES, Probes, Teacher, Teaching, about, default_name, distil, effort, fine_tuning, judge,
+};
 use kiln::error::Error;
 use kiln::run::{JUDGEMENT, Run};
 use kiln::source::resolve;
@@ -46,9 +48,9 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     }
     let [steps, batch] = [whole(steps, 1, "--steps")?, whole(batch, 1, "--batch")?];
     let seed = config.run.seed;
-    let plan = Plan { seed, steps, batch: usize::try_from(batch).unwrap_or(usize::MAX), fine_tune, student };
+    let lesson = Lesson { seed, steps, batch: usize::try_from(batch).unwrap_or(usize::MAX), fine_tune, student };
 
-    let bytes = plan.student.distillation_memory(teacher.spec(), plan.batch, PROBES);
+    let bytes = lesson.student.distillation_memory(teacher.spec(), lesson.batch, PROBES);
     memory::check(bytes, "this distillation", "lower --batch or --hidden")?;
 
     let name = default_name(target.name(), config.generator.hidden, seed);
@@ -56,12 +58,12 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     let probes = Probes::of(&teacher, seed)?;
     // What could not be judged in the end is refused now.
     source.float_model()?;
-    let run = Run::create_as(arguments.out.as_deref(), &name, &config, &about(&target, &teacher, &plan))?;
+    let run = Run::create_as(arguments.out.as_deref(), &name, &config, &about(&target, &teacher, &lesson))?;
     let stop = stop_on_signals();
     let place = run.path().display().to_string();
-    let (hidden, depth) = plan.student.body.size();
+    let (hidden, depth) = lesson.student.body.size();
     if !quiet {
-        let (title, numbers, of) = (target.title(), plan.student.numbers(), teacher.spec().numbers());
+        let (title, numbers, of) = (target.title(), lesson.student.numbers(), teacher.spec().numbers());
         say(format_args!(
             "distilling {} of {title} into {hidden} x {depth}, {numbers} numbers of {of}, in {place}",
             teacher.name
@@ -69,9 +71,10 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     }
     let progress = Bars::new(quiet);
     let target = &target;
-    let (plan, config, probes) = (&plan, &config, &probes);
-    let job = Job { teacher: &teacher, probes, plan, config, target, run: &run, progress: &progress, stop: &stop };
-    if distil(&job)? == Outcome::Interrupted {
+    let (lesson, config, probes) = (&lesson, &config, &probes);
+    let teaching =
+        Teaching { teacher: &teacher, probes, lesson, config, target, run: &run, progress: &progress, stop: &stop };
+    if distil(&teaching)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds the student as it was, not yet done"),
             format!("`kiln evaluate {place}` judges it; start anew for a finished one"),
@@ -79,7 +82,7 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     }
     let title = format!("{}, {hidden} x {depth} distilled from {}, seed {seed}", target.title(), teacher.name);
     show(&run, target, title, &stop, quiet)?;
-    let judgement = judge::judge(target, &source, &run, config)?;
+    let judgement = judge::compare(target, &source, &run, config)?;
     run.write(JUDGEMENT, judgement.json().as_bytes())?;
     if arguments.json {
         return print(&(judgement.json() + "\n"));

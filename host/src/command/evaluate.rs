@@ -12,9 +12,10 @@ use kiln::error::Error;
 use kiln::export::bytes::is_model;
 use kiln::format::Format;
 use kiln::memory;
+use kiln::metric::Measured;
 use kiln::metric::comparison::{Comparison, manifest_mixing};
 use kiln::metric::origin::Origin;
-use kiln::metric::suite::{Effort, judge, mixing};
+use kiln::metric::suite::{Effort, judge};
 use kiln::polish::{PILOT_ROWS, polish_in_parts};
 use kiln::progress::{Counted, Part, Weight};
 use kiln::run::{REPORT, Run};
@@ -35,7 +36,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
-    let Judged { target, mut samples, mut origin, run } = judged(arguments, seed, effort, quiet)?;
+    let Judged { target, mut measured, mut origin, run } = judged(arguments, seed, effort, quiet)?;
     let target = &target;
     let comparison = match &arguments.reference {
         Some(path) => {
@@ -43,15 +44,17 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
             let (samples, manifest) = Given::read(path)?.of(target, quiet)?;
             Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
         }
-        None => Comparison::of(target, samples.len()),
+        None => Comparison::of(target, measured.len()),
     };
     if steps > 0 {
+        let mut samples = measured.samples;
         let parts = samples.len().div_ceil(PILOT_ROWS) as u64;
         let part = Part { weight: Weight::Brief, ..Part::new("polishing", parts) };
         let counted = Counted::new(&bars, part);
         origin = origin.polished(&polish_in_parts(target, &mut samples, steps, seed, &|| counted.tick())?);
+        measured = Measured::of(target, samples)?;
     }
-    let report = judge(target, &samples, &origin, comparison.as_ref(), arguments.gate, effort, &bars)?;
+    let report = judge(target, &measured, &origin, comparison.as_ref(), arguments.gate, effort, &bars);
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
 
     let place = arguments.report.clone().or_else(|| run.as_ref().map(|(run, _)| run.file(REPORT)));
@@ -59,7 +62,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     let comparison = comparison.as_ref();
     let page = Page {
         target,
-        samples: &samples,
+        measured: &measured,
         comparison,
         report: &report,
         run: run.as_ref().map(|(_, training)| training),
@@ -80,7 +83,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
 /// What is to be judged.
 struct Judged {
     target: Target,
-    samples: Samples,
+    measured: Measured,
     origin: Origin,
     run: Option<(Run, Training)>,
 }
@@ -95,20 +98,21 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         }
         let given = Given::read(path)?;
         let target = named.map_or_else(|| given.target(), Ok)?;
-        let (mut samples, manifest) = given.of(&target, quiet)?;
+        let (samples, manifest) = given.of(&target, quiet)?;
         check_judging(path, &samples)?;
         let chains = chains(arguments, &source, &samples)?;
+        let mut measured = Measured::of(&target, samples)?;
         let mixing = match (&manifest, chains) {
             (Some(manifest), None) => manifest_mixing(manifest),
-            (_, chains) => mixing(&target, &samples, chains.unwrap_or(1)),
+            (_, chains) => measured.mixing(&target, chains.unwrap_or(1)),
         };
         // Figures look at the first rows: let these be of all chains.
         if let Some(chains) = chains {
-            samples = interleaved(&samples, chains);
+            measured = measured.interleaved(chains);
         }
         let producing = manifest.map(|manifest| manifest.energy_evaluations);
         let origin = Origin { seed: None, mixing, producing, ..Origin::draws(&source, seed) };
-        return Ok(Judged { target, samples, origin, run: None });
+        return Ok(Judged { target, measured, origin, run: None });
     }
     if let Some(chains) = arguments.chains {
         let message =
@@ -121,19 +125,17 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
     let target = target_of_run(generator.target(), path)?;
-    let samples = {
-        let draws = generator.open()?;
-        check_dim(&generator, draws.dim(), &target)?;
-        draws.rows(seed, 0, effort.samples())?
-    };
+    let sampler = generator.open()?;
+    check_dim(&generator, sampler.dim(), &target)?;
+    let measured = Measured::of(&target, sampler.rows(seed, 0, effort.samples())?)?;
     let draws = Origin::draws(&source, seed);
     Ok(match generator {
         Source::Run(run, config) => {
             let training = Training::read(&run, &config)?;
             let origin = Origin { training: training.energy_evaluations(), ..draws };
-            Judged { target, samples, origin, run: Some((run, training)) }
+            Judged { target, measured, origin, run: Some((run, training)) }
         }
-        Source::Pretrained(_) | Source::Model(_) => Judged { target, samples, origin: draws, run: None },
+        Source::Pretrained(_) | Source::Model(_) => Judged { target, measured, origin: draws, run: None },
     })
 }
 
@@ -152,13 +154,6 @@ fn chains(arguments: &Evaluate, source: &str, samples: &Samples) -> Result<Optio
         )),
         Ok(chains) => Ok(Some(chains)),
     }
-}
-
-/// The rows of chains that stand one after another, first rows first.
-fn interleaved(samples: &Samples, chains: usize) -> Samples {
-    let (dim, length) = (samples.dim, samples.len() / chains);
-    let rows = (0..length).flat_map(|row| (0..chains).map(move |chain| chain * length + row));
-    Samples { dim, data: rows.flat_map(|row| &samples.data[row * dim..(row + 1) * dim]).copied().collect() }
 }
 
 /// Refuses a file that needs more memory than there is before it is read: its samples are read, kept and measured, and as
@@ -182,17 +177,4 @@ fn check_numbers(path: &Path, numbers: u64, rows: u64) -> Result<(), Error> {
         &format!("judging '{}'", path.display()),
         "judge a part of it: most figures look at 20,000 samples",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_rows_of_interleaved_chains_are_of_all_of_them() {
-        let samples = Samples { dim: 2, data: (0..12).map(|x| x as f32).collect() };
-        let rows = [0., 1., 4., 5., 8., 9., 2., 3., 6., 7., 10., 11.];
-        assert_eq!(interleaved(&samples, 3).data, rows);
-        assert_eq!(interleaved(&samples, 1), samples);
-    }
 }

@@ -14,8 +14,9 @@ use kiln::metric::statistic::median;
 use kiln::metric::suite::energies;
 use kiln::polish::{PILOT_ROWS, PolishReport, Polisher};
 use kiln::progress::Tick;
+use kiln::sample::Sampler;
 use kiln::samples::Samples;
-use kiln::source::{Draws, resolve};
+use kiln::source::resolve;
 use kiln::target::Target;
 use kiln::targets::find;
 use kiln_core::symmetry::Symmetry;
@@ -51,10 +52,14 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
-    let target = &match find(source.target()) {
-        Some(target) => target,
-        None => without_energy(&source, source.open()?.dim()),
+    let (target, opened) = match find(source.target()) {
+        Some(target) => (target, None),
+        None => {
+            let sampler = source.open()?;
+            (without_energy(&source, sampler.dim()), Some(sampler))
+        }
     };
+    let target = &target;
     if !target.has_energy() && (steps > 0 || arguments.gate.is_some()) {
         let flag = if steps > 0 { "--polish" } else { "--gate" };
         let name = target.name();
@@ -63,13 +68,13 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     }
     format.suits(target)?;
     format::check_space(output, n, target)?;
-    let draws = source.open()?;
-    check_dim(&source, draws.dim(), target)?;
+    let sampler = opened.map_or_else(|| source.open(), Ok)?;
+    check_dim(&source, sampler.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
     let wanted = Wanted { n, seed, steps, gate: arguments.gate };
     let watch = Watch::new(target, n, quiet);
     let Drawn { polished, gate } = format::write_in_parts(output, n, target, arguments.force, |put| {
-        draw(&draws, target, &wanted, watch, &stop, put)
+        draw(&sampler, target, &wanted, watch, &stop, put)
     })?;
     if !quiet {
         if let Some(report) = polished {
@@ -114,7 +119,7 @@ struct Drawn {
 
 /// Hands over the first n samples of the seed's sequence, polished, that pass the gate.
 fn draw(
-    draws: &Draws<'_>,
+    source: &Sampler,
     target: &Target,
     wanted: &Wanted,
     mut watch: Watch,
@@ -125,7 +130,7 @@ fn draw(
     // The step size comes from the same samples whatever n is.
     let mut polisher = match steps {
         0 => None,
-        _ => Some(Polisher::tuned(target, &draws.rows(seed, 0, PILOT_ROWS)?, steps, seed, stop)?),
+        _ => Some(Polisher::tuned(target, &source.rows(seed, 0, PILOT_ROWS)?, steps, seed, stop)?),
     };
     let mut gate = gate.map(Gate::new);
     let part = part(target, steps) as u64;
@@ -143,7 +148,7 @@ fn draw(
             Some(gate) => next_draws(n, drawn, gate.kept) - drawn,
             None => n - drawn,
         };
-        let mut rows = draws.rows(seed, drawn, missing.min(part) as usize)?;
+        let mut rows = source.rows(seed, drawn, missing.min(part) as usize)?;
         if let Some(polisher) = &mut polisher {
             polisher.polish(&mut rows, drawn)?;
             go_on(drawn)?;

@@ -6,6 +6,7 @@ use crate::binning::{densities, range};
 use crate::plot::{self, Caption};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kiln::metric::Measured;
 use kiln::metric::number::digits;
 use kiln::metric::particles::distances;
 use kiln::metric::report::percent;
@@ -26,10 +27,9 @@ pub fn section(page: &Page<'_>) -> Markup {
     let (target, dim) = (page.target, page.target.dim());
     let reference = page.comparison.map(|comparison| &comparison.reference);
     let cut = |data: &[f32]| data[..data.len().min(DRAWN * dim)].to_vec();
-    let samples = cut(&page.samples.data);
-    let exact = reference.map(|set| cut(&set.data));
-    let all_energies = suite::energies(target, &page.samples.data);
-    let energies = &all_energies[..all_energies.len().min(DRAWN)];
+    let samples = cut(&page.measured.samples.data);
+    let exact = reference.map(|set| cut(&set.samples.data));
+    let energies = &page.measured.energies[..page.measured.len().min(DRAWN)];
     let exact_energies = reference.map(|set| &set.energies[..set.len().min(DRAWN)]);
     let column = |set: &[f32], at: usize| set.chunks_exact(dim).map(|x| f64::from(x[at])).collect::<Vec<f64>>();
     html! {
@@ -46,7 +46,7 @@ pub fn section(page: &Page<'_>) -> Markup {
                     @let theirs = exact.as_ref().map(|set| distances(set, dim, dimensions));
                     (histogram("Distances between particles", "", &mine, theirs.as_deref(), true))
                 } @else if dim == 2 {
-                    (picture(page, &all_energies))
+                    (picture(page))
                 }
             }
             @match target.structure() {
@@ -78,15 +78,16 @@ fn between([least, most]: [f64; 2]) -> String {
 }
 
 /// The samples over the density, as the run's picture shows them.
-fn picture(page: &Page<'_>, energies: &[f64]) -> Markup {
+fn picture(page: &Page<'_>) -> Markup {
+    let Measured { samples, energies, .. } = page.measured;
     let caption = Caption {
         title: page.report.target.clone(),
-        figures: suite::headline(page.target, &page.samples.data, energies).text,
+        figures: suite::headline(page.target, &samples.data, energies).text,
     };
-    let Ok(png) = plot::picture(page.target, page.samples, energies, &caption) else { return html! {} };
+    let Ok(png) = plot::picture(page.target, samples, energies, &caption) else { return html! {} };
     let label = format!(
         "{} samples of {} as dots over bands of its density. {}",
-        page.samples.len(),
+        samples.len(),
         caption.title,
         caption.figures
     );

@@ -14,7 +14,7 @@ pub(super) const ABOUT: &str = "about";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SetBy {
     /// A file, with the line and column (from 1) of the value.
     File {
         /// As the person named it.
@@ -30,7 +30,7 @@ pub enum Origin {
     Flag(&'static str),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SetBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { file, line, column } => write!(f, "{file}:{line}:{column}"),
@@ -41,11 +41,11 @@ impl fmt::Display for Origin {
 }
 
 /// The entries of a TOML text as (`section.key`, value, place of the value or of the unknown key).
-pub(super) fn entries(text: &str, name: &str) -> Result<Vec<(String, Value, Origin)>, Error> {
+pub(super) fn entries(text: &str, name: &str) -> Result<Vec<(String, Value, SetBy)>, Error> {
     let place = |offset: usize| {
         let before = &text[..text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Origin::File {
+        SetBy::File {
             file: name.to_string(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,

@@ -3,7 +3,7 @@
 
 use super::checked::Config;
 use super::domain::Domain;
-use super::entries::{Origin, entries};
+use super::entries::{SetBy, entries};
 use super::key::Key;
 use super::settings::{KEYS, Settings, find_key};
 use crate::error::{Error, nearest};
@@ -14,7 +14,7 @@ use toml::Value;
 struct Assignment {
     key: &'static Key,
     value: Value,
-    origin: Origin,
+    origin: SetBy,
 }
 
 /// Assignments in the order in which they were made; later ones win.
@@ -63,16 +63,16 @@ impl Layers {
             Some(value) if value.is_str() || !wants_text => value,
             _ => Value::from(raw),
         };
-        self.assign(key, value, Origin::Set)
+        self.assign(key, value, SetBy::Set)
     }
 
     /// Adds what a flag says.
     pub fn flag(&mut self, key: &str, value: impl Into<Value>, flag: &'static str) -> Result<(), Error> {
-        self.assign(key, value.into(), Origin::Flag(flag))
+        self.assign(key, value.into(), SetBy::Flag(flag))
     }
 
     /// The text assigned to a key, if any, and where.
-    pub fn get(&self, key: &str) -> Option<(&str, &Origin)> {
+    pub fn get(&self, key: &str) -> Option<(&str, &SetBy)> {
         self.last(key).and_then(|a| a.value.as_str().map(|text| (text, &a.origin)))
     }
 
@@ -106,7 +106,7 @@ impl Layers {
         self.0.iter().rev().find(|assignment| assignment.key.name == key)
     }
 
-    fn assign(&mut self, name: &str, value: Value, origin: Origin) -> Result<(), Error> {
+    fn assign(&mut self, name: &str, value: Value, origin: SetBy) -> Result<(), Error> {
         let key = find_key(name).ok_or_else(|| unknown(name, &origin))?;
         let value = key.domain.accept(&value).ok_or_else(|| out_of_range(key, &value, Some(&origin)))?;
         self.0.push(Assignment { key, value, origin });
@@ -124,7 +124,7 @@ impl Settings {
     }
 }
 
-fn unknown(name: &str, origin: &Origin) -> Error {
+fn unknown(name: &str, origin: &SetBy) -> Error {
     let field = name.rsplit('.').next().unwrap_or(name);
     let same_field = KEYS.iter().find(|key| key.field() == field).map(|key| key.name);
     let hint = match same_field.or_else(|| nearest(name, KEYS.iter().map(|key| key.name))) {
@@ -136,7 +136,7 @@ fn unknown(name: &str, origin: &Origin) -> Error {
     Error::input(format!("{origin}: unknown key '{name}'"), hint)
 }
 
-fn out_of_range(key: &Key, value: &Value, origin: Option<&Origin>) -> Error {
+fn out_of_range(key: &Key, value: &Value, origin: Option<&SetBy>) -> Error {
     let place = origin.map(|origin| format!("{origin}: ")).unwrap_or_default();
     let shown: String = match value {
         Value::String(text) => format!("\"{text}\""),

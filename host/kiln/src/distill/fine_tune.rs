@@ -1,6 +1,6 @@
 //! A student that goes on by its teacher's own objective.
 
-use super::{Job, Watch};
+use super::{Teaching, Watch};
 use crate::config::{Config, Decay};
 use crate::error::Error;
 use crate::guard::Guard;
@@ -22,21 +22,21 @@ const WAY_OUT: &str =
 
 /// Goes on from the student by the teacher's objective.
 pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<Outcome, Error> {
-    let Job { plan, config, target, stop, .. } = watch.job;
-    if plan.fine_tune == 0 {
+    let Teaching { lesson, config, target, stop, .. } = watch.teaching;
+    if lesson.fine_tune == 0 {
         return Ok(Outcome::Finished);
     }
     let energy = target.training();
-    let spec = trainer_spec(&fine_tuning(config, plan.fine_tune)?, target.dim(), energy.symmetry())?;
+    let spec = trainer_spec(&fine_tuning(config, lesson.fine_tune)?, target.dim(), energy.symmetry())?;
     let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
         .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
-    let mut guard = Guard::new(plan.fine_tune, trainer.spec().batch);
+    let mut guard = Guard::new(lesson.fine_tune, trainer.spec().batch);
     // Of the last step; counts and evaluations are of all since the last record.
     let mut last = StepReport::default();
     let (mut dropped, mut skipped, mut evaluations, mut all_evaluations) = (0, 0, 0, 0);
     loop {
         let done = trainer.steps_done();
-        let ended = watch.ended(plan.steps + done, plan.steps + plan.fine_tune);
+        let ended = watch.ended(lesson.steps + done, lesson.steps + lesson.fine_tune);
         if done > 0 && (watch.due(done) || ended.is_some()) {
             let learnt = |record: &mut Record| {
                 record.score_loss = last.score_loss.map(f64::from);
@@ -45,18 +45,18 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
                 record.energy_evaluations = Some(evaluations);
                 record.all_energy_evaluations = Some(all_evaluations);
             };
-            watch.look(plan.steps + done, Phase::FineTuning, trainer.generator(), learnt)?;
+            watch.look(lesson.steps + done, Phase::FineTuning, trainer.generator(), learnt)?;
             (dropped, skipped, evaluations) = (0, 0, 0);
         }
         if let Some(outcome) = ended {
             return Ok(outcome);
         }
-        let progress = done as f64 / plan.fine_tune as f64;
+        let progress = done as f64 / lesson.fine_tune as f64;
         let report = match trainer.step(energy, progress, stop) {
             Ok(report) => report,
             // Told apart above.
             Err(StepError::Interrupted) => continue,
-            Err(StepError::NonFinite(_)) => return Err(diverged(plan.steps + done)),
+            Err(StepError::NonFinite(_)) => return Err(diverged(lesson.steps + done)),
         };
         guard.see(&report, target, WAY_OUT)?;
         dropped += report.dropped as u64;
@@ -89,7 +89,7 @@ fn diverged(step: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distill::{Plan, Probes, Teacher, about, distil};
+    use crate::distill::{Lesson, Probes, Teacher, about, distil};
     use crate::pretrained;
     use crate::progress::Silent;
     use crate::run::{METRICS, Run};
@@ -115,12 +115,21 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let distilled = |name: &str, fine_tune: u64| {
             let student = teacher.student(4, 1).unwrap();
-            let plan = Plan { seed: 0, steps: 5, batch: 4, fine_tune, student };
-            let about = about(&target, &teacher, &plan);
+            let lesson = Lesson { seed: 0, steps: 5, batch: 4, fine_tune, student };
+            let about = about(&target, &teacher, &lesson);
             let run = Run::create_as(Some(&place.path().join(name)), name, &config, &about).unwrap();
             let (teacher, probes, target, config) = (&teacher, &probes, &target, &config);
-            let job = Job { teacher, probes, plan: &plan, config, target, run: &run, progress: &Silent, stop: &stop };
-            (distil(&job).map_err(|error| [error.to_string(), error.hint().to_string()]), run)
+            let teaching = Teaching {
+                teacher,
+                probes,
+                lesson: &lesson,
+                config,
+                target,
+                run: &run,
+                progress: &Silent,
+                stop: &stop,
+            };
+            (distil(&teaching).map_err(|error| [error.to_string(), error.hint().to_string()]), run)
         };
         let (outcome, plain) = distilled("plain", 0);
         assert_eq!(outcome, Ok(Outcome::Finished));

@@ -3,12 +3,12 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
-use crate::export::draw::{images, sample};
 use crate::export::quality::{self, EFFORT, Metadata, Quality, columns, difference, report};
 use crate::export::{convert, unfit, with_metadata};
 use crate::metric::comparison::Comparison;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
+use crate::sample::{images, rows};
 use crate::samples::Samples;
 use crate::source::Source;
 use crate::target::Target;
@@ -145,7 +145,7 @@ impl Deviation {
 ///
 /// # Errors
 /// If one of them cannot run.
-pub fn judge(target: &Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
+pub fn compare(target: &Target, teacher: &Source, run: &Run, config: &Config) -> Result<Judgement, Error> {
     let student = Source::Run(run.clone(), Box::new(config.clone()));
     let comparison = Comparison::of(target, EFFORT.samples());
     let of = |source: &Source| {
@@ -202,7 +202,7 @@ fn judged(target: &Target, float: &Model<'_>, name: String, comparison: Option<&
         Err(error) => return Ok(Judged { size, images, figures: quality::figures(&own, &own), small: Err(error) }),
     };
     let bare = checked(&bare)?;
-    let small = sample(&bare, SEED, samples)?;
+    let small = rows(&bare, SEED, 0, samples)?;
     let figures = quality::figures(&own, &report(target, &small, SEED, comparison)?);
     let difference = Some(difference(&small, &images));
     let quality = Some(Quality { seed: SEED, samples, difference, figures: figures.clone() });
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(found.figures, figures(&same));
         assert_ne!(
             found.figures,
-            figures(&sample(&dead, SEED, EFFORT.samples()).unwrap()),
+            figures(&rows(&dead, SEED, 0, EFFORT.samples()).unwrap()),
             "floats have latents of their own"
         );
     }

@@ -26,7 +26,7 @@ pub struct Compensator {
 }
 
 /// Inputs that share a step: their number, and the steps that are possible in terms of a wanted one.
-pub struct Block<'a> {
+pub struct Inputs<'a> {
     /// How many inputs.
     pub inputs: usize,
     /// The step that can be had instead of this one: not smaller.
@@ -35,7 +35,7 @@ pub struct Block<'a> {
 
 /// A rounded row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct RoundedRow {
     /// Whole numbers, in the order of the inputs.
     pub weights: Vec<i32>,
     /// What they are multiples of, for each block.
@@ -77,7 +77,7 @@ impl Compensator {
 
     /// Rounds a row to whole numbers of magnitude up to `most`, whose sum of magnitudes stays below `limit` in every
     /// block. `bias` is the constant's weight. Also the mean square of the output's change.
-    pub fn round(&self, row: &[f64], bias: f64, blocks: &[Block<'_>], most: i32, limit: u64) -> (Row, f64) {
+    pub fn round(&self, row: &[f64], bias: f64, blocks: &[Inputs<'_>], most: i32, limit: u64) -> (RoundedRow, f64) {
         let clips = if most < 1 << 10 { &CLIPS[..] } else { &CLIPS[..1] };
         let tried = clips.iter().map(|clip| {
             let mut widen = 1.0;
@@ -96,10 +96,10 @@ impl Compensator {
             }
         });
         let best = tried.min_by(|(_, a), (_, b)| a.total_cmp(b));
-        best.unwrap_or_else(|| (Row { weights: Vec::new(), steps: Vec::new(), bias }, 0.0))
+        best.unwrap_or_else(|| (RoundedRow { weights: Vec::new(), steps: Vec::new(), bias }, 0.0))
     }
 
-    fn round_with(&self, row: &[f64], bias: f64, blocks: &[Block<'_>], most: i32, clip: f64) -> (Row, f64) {
+    fn round_with(&self, row: &[f64], bias: f64, blocks: &[Inputs<'_>], most: i32, clip: f64) -> (RoundedRow, f64) {
         let mut steps = Vec::new();
         let mut step_of = Vec::with_capacity(row.len());
         let mut rest = row;
@@ -126,7 +126,7 @@ impl Compensator {
             left[a + 1..].iter_mut().zip(&factor[a + 1..]).for_each(|(w, u)| *w -= error * u);
         }
         let bias = if n > row.len() { left[n - 1] } else { bias };
-        (Row { weights, steps, bias }, cost)
+        (RoundedRow { weights, steps, bias }, cost)
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
         let row: Vec<f64> = (0..24).map(|k| (f64::from(k) * 1.7).sin()).collect();
         let (same, nearest) =
             (|step: f64| step, |weights: &[f64]| weights.iter().map(|w| (w * 7.0).round() / 7.0).collect::<Vec<_>>());
-        let block = Block { inputs: 24, step: &same };
+        let block = Inputs { inputs: 24, step: &same };
         let (rounded, cost) = Compensator::new(&statistic, true).round(&row, 0.25, &[block], 7, u64::MAX);
         assert!(rounded.weights.iter().all(|w| w.abs() <= 7));
         let change = |weights: &[f64], bias: f64| {
@@ -233,7 +233,7 @@ mod tests {
     fn a_limit_on_the_sum_widens_the_step() {
         let (statistic, _) = correlated(24, 500);
         let same = |step: f64| step;
-        let block = || [Block { inputs: 24, step: &same }];
+        let block = || [Inputs { inputs: 24, step: &same }];
         let compensator = Compensator::new(&statistic, false);
         let (rounded, _) = compensator.round(&[1.0; 24], 0.5, &block(), 127, 1000);
         assert!(rounded.weights.iter().map(|w| w.abs()).sum::<i32>() < 1000);

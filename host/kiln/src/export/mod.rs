@@ -3,7 +3,6 @@
 pub mod bytes;
 pub mod calibrate;
 pub mod compensate;
-pub mod draw;
 pub mod mirror;
 pub mod parts;
 pub mod quality;
@@ -77,12 +76,12 @@ pub fn unfit(error: ArtifactError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::calibrate::latent;
-    use super::draw::{images, sample};
     use super::mirror::{Observer, Place};
     use super::quality::difference;
     use super::*;
     use crate::pretrained::{self, find};
-    use crate::sample::{Sampler, float_model};
+    use crate::sample::{Sampler, images, rows};
+    use crate::weights::float_model;
     use kiln_core::artifact::Artifact;
 
     fn float(name: &str) -> Bytes {
@@ -96,7 +95,7 @@ mod tests {
             let model = Artifact::check(bytes.as_slice()).unwrap();
             assert_eq!(model.target(), pretrained.name);
             let same = Sampler::of(pretrained.file().unwrap(), pretrained.name).unwrap().rows(3, 0, 40).unwrap();
-            assert_eq!(sample(&model, 3, 40).unwrap(), same, "{}", pretrained.name);
+            assert_eq!(rows(&model, 3, 0, 40).unwrap(), same, "{}", pretrained.name);
             assert_eq!(convert(&model, Format::F32).unwrap(), bytes);
         }
     }
@@ -167,7 +166,7 @@ mod tests {
             let bytes = convert(&float, format).unwrap();
             let model = Artifact::check(bytes.as_slice()).unwrap();
             assert_eq!(model.format(), format);
-            let difference = difference(&sample(&model, 0, 2000).unwrap(), &images(&float, 0, 2000).unwrap());
+            let difference = difference(&rows(&model, 0, 0, 2000).unwrap(), &images(&float, 0, 2000).unwrap());
             println!("{name} {}: {difference:?}", format.name());
             assert!(difference.rms < bound, "{name} {}: {difference:?}", format.name());
             assert!(convert(&model, Format::F32).unwrap_err().to_string().contains("only one in f32"));
@@ -186,7 +185,7 @@ mod tests {
         let bytes = convert(&float, Format::I8W16A).unwrap();
         let model = Artifact::check(bytes.as_slice()).unwrap();
         assert_eq!(model, direct);
-        assert_eq!(sample(&model, 1, 50).unwrap(), sample(&direct, 1, 50).unwrap());
+        assert_eq!(rows(&model, 1, 0, 50).unwrap(), rows(&direct, 1, 0, 50).unwrap());
         let told = with_metadata(&model, "told").unwrap();
         let told = Artifact::check(told.as_slice()).unwrap();
         assert_eq!((told.metadata(), told.network()), ("told", model.network()));

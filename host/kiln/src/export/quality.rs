@@ -2,13 +2,13 @@
 //! are apart. All of it goes into the model's metadata.
 
 use super::calibrate;
-use super::draw::{images, sample};
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
 use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
-use crate::metric::{Origin, Report};
+use crate::metric::{Measured, Origin, Report};
 use crate::progress::Silent;
+use crate::sample::{images, rows};
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::artifact::{Format, Model};
@@ -129,7 +129,7 @@ impl Metadata {
 /// If the model is of another target.
 pub fn compare(target: &Target, float: &Model<'_>, deployed: &Model<'_>, seed: u64) -> Result<Quality, Error> {
     let n = EFFORT.samples();
-    let ours = sample(deployed, seed, n)?;
+    let ours = rows(deployed, seed, 0, n)?;
     let comparison = Comparison::of(target, n);
     let report = |samples: &Samples| report(target, samples, seed, comparison.as_ref());
     let judged = report(&ours)?;
@@ -147,7 +147,8 @@ pub fn compare(target: &Target, float: &Model<'_>, deployed: &Model<'_>, seed: u
 /// # Errors
 /// If the samples have other coordinates than the target.
 pub fn report(target: &Target, samples: &Samples, seed: u64, comparison: Option<&Comparison>) -> Result<Report, Error> {
-    judge(target, samples, &Origin::draws("a model", seed), comparison, None, EFFORT, &Silent)
+    let measured = Measured::of(target, samples.clone())?;
+    Ok(judge(target, &measured, &Origin::draws("a model", seed), comparison, None, EFFORT, &Silent))
 }
 
 /// The figures of both generators side by side.

@@ -3,7 +3,7 @@
 //! ([`Weight::ROW_LIMIT`]).
 
 use super::calibrate::{Calibration, Statistic};
-use super::compensate::{Block, Compensator};
+use super::compensate::{Compensator, Inputs};
 use super::mirror::Place;
 use super::scale::{q16, representable, scale, thresholds};
 use crate::error::Error;
@@ -53,14 +53,14 @@ impl Whole for i16 {
 
 /// A matrix of integers that owns its numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table<W> {
+pub struct OwnedMatrix<W> {
     weights: Vec<W>,
     scales: Vec<u32>,
     /// Q16; not part of the matrix where the network gives it no bias.
     bias: Vec<i32>,
 }
 
-impl<W> Table<W> {
+impl<W> OwnedMatrix<W> {
     fn matrix(&self) -> Matrix<'_, W> {
         Matrix { weights: &self.weights, scales: &self.scales }
     }
@@ -75,7 +75,7 @@ pub enum Quantised<W> {
     /// Layers of units with the binary points of what they pass on.
     Mlp {
         /// The layers.
-        layers: Vec<(Table<W>, u8)>,
+        layers: Vec<(OwnedMatrix<W>, u8)>,
         /// Numbers of a latent.
         latent: usize,
         /// Q16.
@@ -88,7 +88,7 @@ pub enum Quantised<W> {
         /// Its sizes.
         shape: EgnnShape,
         /// What makes h of inputs.
-        embedding: Table<W>,
+        embedding: OwnedMatrix<W>,
         /// The layers.
         layers: Vec<Messages<W>>,
         /// Latent numbers of a particle.
@@ -104,20 +104,20 @@ pub enum Quantised<W> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Messages<W> {
     points: [u8; 3],
-    source: Table<W>,
-    radial: Table<W>,
-    message: Table<W>,
-    gate: Option<(Table<W>, u8)>,
-    coordinate: Table<W>,
+    source: OwnedMatrix<W>,
+    radial: OwnedMatrix<W>,
+    message: OwnedMatrix<W>,
+    gate: Option<(OwnedMatrix<W>, u8)>,
+    coordinate: OwnedMatrix<W>,
     node: Option<Nodes<W>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Nodes<W> {
     points: [u8; 2],
-    state: Table<W>,
-    sums: Table<W>,
-    update: Table<W>,
+    state: OwnedMatrix<W>,
+    sums: OwnedMatrix<W>,
+    update: OwnedMatrix<W>,
 }
 
 impl<W: Whole> Quantised<W> {
@@ -308,19 +308,19 @@ fn tables<W: Whole, const N: usize>(
     statistic: &Statistic,
     constant: bool,
     points: [u8; N],
-) -> Result<[Table<W>; N], Error> {
+) -> Result<[OwnedMatrix<W>; N], Error> {
     let compensator = Compensator::new(statistic, constant);
     let steps = points.map(|point| move |step: f64| representable(step, point));
     let rounded: Vec<_> = rows
         .rows
         .par_iter()
         .map(|(row, bias)| {
-            let blocks = rows.inputs.iter().zip(&steps).map(|(inputs, step)| Block { inputs: *inputs, step });
+            let blocks = rows.inputs.iter().zip(&steps).map(|(inputs, step)| Inputs { inputs: *inputs, step });
             let blocks: Vec<_> = blocks.collect();
             compensator.round(row, *bias, &blocks, W::MOST, W::ROW_LIMIT).0
         })
         .collect();
-    let mut tables = points.map(|_| Table { weights: Vec::new(), scales: Vec::new(), bias: Vec::new() });
+    let mut tables = points.map(|_| OwnedMatrix { weights: Vec::new(), scales: Vec::new(), bias: Vec::new() });
     for row in &rounded {
         let mut rest = &row.weights[..];
         for (b, table) in tables.iter_mut().enumerate() {

@@ -1,75 +1,14 @@
 //! What samples are compared with: independent reference sets, cut into blocks of equal size, so that a value and its
 //! floor come from the same n.
 
+use super::measured::{Block, Measured};
 use super::origin::Mixing;
 use crate::error::Error;
 use crate::reference::{Manifest, Method, Reference, shipped};
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
 use kiln_metrics::chain::{least_effective, worst_r_hat};
-use kiln_metrics::measure;
-use kiln_metrics::observable::Observables;
-use kiln_metrics::particles::distances;
 use serde::{Deserialize, Serialize};
-
-/// Samples with what was measured on each, once.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Set {
-    /// Coordinates per sample.
-    pub dim: usize,
-    /// Coordinates, row by row.
-    pub data: Vec<f32>,
-    /// E of every sample; NaN where a coordinate is not finite.
-    pub energies: Vec<f64>,
-    /// Every sample's part of the virial, see [`measure`]; empty where the target has no gradient.
-    pub virials: Vec<f64>,
-}
-
-impl Block<'_> {
-    /// Every distance between two particles.
-    pub fn distances(&self, dimensions: usize) -> Vec<f64> {
-        distances(self.data, self.data.len() / self.energies.len().max(1), dimensions)
-    }
-}
-
-/// A part of a set.
-#[derive(Debug, Clone, Copy)]
-pub struct Block<'a> {
-    /// Coordinates, row by row.
-    pub data: &'a [f32],
-    /// E of every sample.
-    pub energies: &'a [f64],
-}
-
-impl Set {
-    /// Measures every sample with one evaluation of energy and gradient.
-    pub fn of(target: &Target, data: Vec<f32>) -> Self {
-        let dim = target.dim().max(1);
-        let (energies, virials) = measure::energies_and_virials(target, &data);
-        Self { dim, data, energies, virials }
-    }
-
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.energies.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.energies.is_empty()
-    }
-
-    /// How independent the samples are, as so many chains of equal length one after another.
-    pub fn mixing(&self, target: &Target, chains: usize) -> Mixing {
-        Mixing::measured(&Observables::of(target.symmetry(), self.dim, &self.data, &self.energies), chains)
-    }
-
-    /// Samples `at * size` up to `(at + 1) * size`.
-    pub fn block(&self, at: usize, size: usize) -> Block<'_> {
-        let rows = at * size..(at + 1) * size;
-        Block { data: &self.data[rows.start * self.dim..rows.end * self.dim], energies: &self.energies[rows] }
-    }
-}
 
 /// What is known of the reference, for the head of a report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,10 +29,10 @@ pub struct Comparison {
     /// What is known of them.
     pub facts: Facts,
     /// What samples are compared with.
-    pub reference: Set,
+    pub reference: Measured,
     /// An independent set that stands in for samples in the floors; without one, blocks of the reference stand in for
     /// each other.
-    pub independent: Option<Set>,
+    pub independent: Option<Measured>,
 }
 
 /// Pairs of blocks: of samples and reference, and of two independent exact sets.
@@ -127,7 +66,8 @@ impl Comparison {
             mixing: Mixing::independent(),
             energy_evaluations: Some(0),
         };
-        let [reference, independent] = [reference?, independent?].map(|data| Set::of(target, data));
+        let [reference, independent] =
+            [reference?, independent?].map(|data| Measured::unchecked(target, Samples { dim: target.dim(), data }));
         Some(Self { facts, reference, independent: Some(independent) })
     }
 
@@ -144,7 +84,7 @@ impl Comparison {
         if samples.len() < 2 {
             return Err(Error::input("the reference has fewer than two samples", "give a few thousand"));
         }
-        let reference = Set::of(target, samples.data);
+        let reference = Measured::unchecked(target, samples);
         let lost = reference.energies.iter().filter(|energy| !energy.is_finite()).count();
         if lost > 0 {
             let message = format!("the energy of {lost} samples of the reference is not finite");
@@ -161,14 +101,14 @@ impl Comparison {
     }
 
     /// Samples in the largest blocks of which there are enough, up to `size`.
-    pub fn size(&self, samples: &Set, size: usize) -> usize {
+    pub fn size(&self, samples: &Measured, size: usize) -> usize {
         let own = if self.independent.is_some() { self.reference.len() } else { self.reference.len() / 2 };
         size.min(samples.len()).min(own).max(1)
     }
 
     /// Up to `repeats` pairs of disjoint blocks. A floor's blocks are neighbours in the ring of the reference's blocks,
     /// each used once on either side, where there is no independent set.
-    pub fn pairs<'a>(&'a self, samples: &'a Set, size: usize, repeats: usize) -> Pairs<'a> {
+    pub fn pairs<'a>(&'a self, samples: &'a Measured, size: usize, repeats: usize) -> Pairs<'a> {
         let size = self.size(samples, size);
         let blocks = self.reference.len() / size;
         let reference = |at: usize| self.reference.block(at, size);
@@ -212,9 +152,10 @@ pub fn manifest_mixing(manifest: &Manifest) -> Mixing {
 mod tests {
     use super::*;
 
-    fn set(n: usize) -> Set {
+    fn set(n: usize) -> Measured {
         let energies: Vec<f64> = (0..n).map(|i| i as f64).collect();
-        Set { dim: 1, data: energies.iter().map(|e| *e as f32).collect(), energies, virials: Vec::new() }
+        let data = energies.iter().map(|e| *e as f32).collect();
+        Measured { samples: Samples { dim: 1, data }, energies, virials: Vec::new() }
     }
 
     fn comparison(n: usize, independent: Option<usize>) -> Comparison {

@@ -1,15 +1,15 @@
 //! The metrics that fit a target, all with floor, truth, n and cost.
 
-use super::comparison::{Comparison, Set};
+use super::comparison::Comparison;
 pub use super::effort::Effort;
-use super::origin::{Mixing, Origin};
+use super::measured::Measured;
+use super::origin::Origin;
 use super::report::{Cost, Report};
 use super::trial::Trial;
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
 use crate::samples::Samples;
 use crate::target::Target;
-use kiln_metrics::observable::Observables;
 
 pub use super::headline::{Headline, headline};
 pub use kiln_metrics::measure::energies;
@@ -20,53 +20,36 @@ pub use kiln_metrics::measure::energies;
 /// If the samples have other coordinates than the target, or there are none.
 pub fn evaluate(target: &Target, samples: &Samples, seed: u64, source: &str, effort: Effort) -> Result<Report, Error> {
     let comparison = Comparison::of(target, samples.len());
-    judge(target, samples, &Origin::draws(source, seed), comparison.as_ref(), None, effort, &Silent)
-}
-
-/// How independent samples in a file's order are, as so many chains of equal length one after another.
-pub fn mixing(target: &Target, samples: &Samples, chains: usize) -> Mixing {
-    let energies = energies(target, &samples.data);
-    Mixing::measured(&Observables::of(target.symmetry(), samples.dim, &samples.data, &energies), chains)
+    let measured = Measured::of(target, samples.clone())?;
+    Ok(judge(target, &measured, &Origin::draws(source, seed), comparison.as_ref(), None, effort, &Silent))
 }
 
 /// Evaluates samples of a target. The first `effort.n` give means, coverage and weights; all are cut into up to
 /// `effort.repeats` draws for the distances. Fewer samples mean fewer draws. Energies above `gate` are counted, and
 /// left out of the figures that say so; by default the gate is [`Comparison::gate`]. Figures that take long are parts of
 /// `progress`.
-///
-/// # Errors
-/// If the samples have other coordinates than the target, or there are none.
 pub fn judge(
     target: &Target,
-    samples: &Samples,
+    set: &Measured,
     origin: &Origin,
     comparison: Option<&Comparison>,
     gate: Option<f64>,
     effort: Effort,
     progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let dim = target.dim();
-    if samples.dim != dim {
-        let message = format!("the samples have {} coordinates, {} has {dim}", samples.dim, target.title());
-        return Err(Error::input(message, "evaluate samples of the target they were drawn for"));
-    }
-    if samples.is_empty() {
-        return Err(Error::input("there are no samples to judge", "draw some first"));
-    }
-    let set = Set::of(target, samples.data.clone());
+) -> Report {
     let gate = gate.or_else(|| comparison.and_then(|comparison| comparison.gate(target)));
     let mut trial =
-        Trial { target, origin, set: &set, comparison, gate, effort, progress, rows: Vec::new(), notes: Vec::new() };
+        Trial { target, origin, set, comparison, gate, effort, progress, rows: Vec::new(), notes: Vec::new() };
     trial.plain();
     if let Some(comparison) = comparison {
         trial.compared(comparison);
-        if set.data == comparison.reference.data {
+        if set.samples == comparison.reference.samples {
             trial.notes.push("the samples are the reference itself: no distance between them means anything".into());
         }
     }
     let (rows, notes) = (trial.rows, trial.notes);
-    let reference = comparison.map_or(0, |c| c.reference.len() + c.independent.as_ref().map_or(0, Set::len));
-    Ok(Report {
+    let reference = comparison.map_or(0, |c| c.reference.len() + c.independent.as_ref().map_or(0, Measured::len));
+    Report {
         target: target.title().into(),
         convention: target.convention().into(),
         source: origin.source.clone(),
@@ -83,12 +66,13 @@ pub fn judge(
         gate,
         notes,
         rows,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Mixing;
     use crate::polish::polish;
     use crate::target::Structure;
     use crate::target::Target;
@@ -143,6 +127,10 @@ mod tests {
             .collect()
     }
 
+    fn measured(target: &Target, samples: &Samples) -> Measured {
+        Measured::of(target, samples.clone()).unwrap()
+    }
+
     const EFFORT: Effort = Effort { n: 2000, distance_n: 400, repeats: 5, geometric: true };
 
     fn report(data: Vec<f32>) -> Report {
@@ -187,7 +175,7 @@ mod tests {
     fn judged(target: &Target, samples: &Samples, reference: &Samples) -> Report {
         let comparison = Comparison::given(target, reference.clone(), "chains", None).unwrap();
         let effort = Effort { n: 1000, distance_n: 250, repeats: 4, geometric: true };
-        judge(target, samples, &Origin::draws("a test", 1), Some(&comparison), None, effort, &Silent).unwrap()
+        judge(target, &measured(target, samples), &Origin::draws("a test", 1), Some(&comparison), None, effort, &Silent)
     }
 
     #[test]
@@ -226,7 +214,7 @@ mod tests {
         let (target, samples) = double_wells(6, 400);
         let origin = Origin { polishing: 4000, ..Origin::draws("a test", 1) };
         let effort = Effort { n: 400, distance_n: 200, repeats: 2, geometric: true };
-        let report = judge(&target, &samples, &origin, None, Some(0.0), effort, &Silent).unwrap();
+        let report = judge(&target, &measured(&target, &samples), &origin, None, Some(0.0), effort, &Silent);
         assert_eq!(report.rows[0].energy_evaluations, 4400);
         assert!(report.rows.iter().all(|row| row.floor.is_none() && row.energy_evaluations >= 4000));
         assert_eq!(report.cost.judging, 400);
@@ -255,7 +243,7 @@ mod tests {
         Stream::new(3, Purpose::Test, 0).fill_normal(&mut noise);
         let samples = Samples { dim: 100, data: noise.iter().map(|xi| (50.0 + xi) as f32).collect() };
         let origin = Origin::draws("a test", 1);
-        let report = judge(&target, &samples, &origin, None, None, Effort::default(), &Silent).unwrap();
+        let report = judge(&target, &measured(&target, &samples), &origin, None, None, Effort::default(), &Silent);
         let row = report.rows.iter().find(|row| row.metric.starts_with("virial")).unwrap();
         let error = row.sd.unwrap();
         assert!((0.12..0.16).contains(&error) && (row.value - 100.0).abs() < 5.0 * error, "{} ± {error}", row.value);
@@ -281,7 +269,8 @@ mod tests {
             let mut comparison = Comparison::given(&target, cut(2000..4000), "chains", None).unwrap();
             comparison.facts.mixing.effective_fraction = theirs;
             let effort = Effort { n: 1000, distance_n: 100, repeats: 1, geometric: false };
-            let report = judge(&target, &samples, &origin, Some(&comparison), None, effort, &Silent).unwrap();
+            let report =
+                judge(&target, &measured(&target, &samples), &origin, Some(&comparison), None, effort, &Silent);
             let sd = |metric: &str| {
                 let row = report.rows.iter().find(|row| row.metric == metric).unwrap();
                 (row.sd.unwrap(), row.floor_sd)

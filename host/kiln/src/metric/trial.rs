@@ -1,7 +1,8 @@
 //! One evaluation: the rows that fit a target, in their order.
 
-use super::comparison::{Block, Comparison, Set};
+use super::comparison::Comparison;
 use super::effort::Effort;
+use super::measured::{Block, Measured};
 use super::origin::{Mixing, Origin};
 use super::report::{Row, percent};
 use crate::progress::{Counted, Part, Progress, Weight};
@@ -22,7 +23,7 @@ pub struct Trial<'a> {
     /// Where they come from.
     pub origin: &'a Origin,
     /// The samples, measured.
-    pub set: &'a Set,
+    pub set: &'a Measured,
     /// What they are compared with.
     pub comparison: Option<&'a Comparison>,
     /// The energy above which they are counted and left out.
@@ -39,7 +40,7 @@ pub struct Trial<'a> {
 
 /// A figure of one set.
 #[derive(Default)]
-struct Figure {
+struct Value {
     value: f64,
     sd: Option<f64>,
     floor: Option<f64>,
@@ -92,22 +93,22 @@ impl Trial<'_> {
     }
 
     /// A share of the first n samples, and of as many exact ones.
-    fn share(&self, share: f64, n: usize, floor: Option<(f64, usize)>) -> Figure {
+    fn share(&self, share: f64, n: usize, floor: Option<(f64, usize)>) -> Value {
         let effective = |n: usize, mixing: &Mixing| n as f64 * mixing.effective_fraction;
         let floor_sd = floor.zip(self.comparison);
-        Figure {
+        Value {
             value: share,
             sd: Some(share_error(share, effective(n, &self.origin.mixing))),
             floor: floor.map(|(share, _)| share),
             floor_sd: floor_sd
                 .map(|((share, n), comparison)| share_error(share, effective(n, &comparison.facts.mixing))),
-            ..Figure::default()
+            ..Value::default()
         }
     }
 
-    fn add(&mut self, metric: &str, figure: Figure) {
+    fn add(&mut self, metric: &str, figure: Value) {
         let n = self.set.len().min(self.effort.n);
-        let Figure { value, sd, floor, floor_sd, truth, energies } = figure;
+        let Value { value, sd, floor, floor_sd, truth, energies } = figure;
         let energy_evaluations = self.cost(n, energies);
         let floor_repeats = usize::from(floor.is_some());
         let row = Row { value, sd, floor, floor_sd, truth, floor_repeats, energy_evaluations, ..self.row(metric, n) };
@@ -134,10 +135,10 @@ impl Trial<'_> {
                 let se = Some(self.error(&energy, &self.set.energies));
                 self.add(
                     "mean log p",
-                    Figure { value: -energy.mean, sd: se, truth, energies: true, ..Figure::default() },
+                    Value { value: -energy.mean, sd: se, truth, energies: true, ..Value::default() },
                 );
                 let mut add = |metric, value, floor, truth| {
-                    self.add(metric, Figure { value, floor, truth, ..Figure::default() });
+                    self.add(metric, Value { value, floor, truth, ..Value::default() });
                 };
                 let modes = Some(found.modes as f64);
                 add("modes covered", found.covered as f64, floor.map(|f| f.covered as f64), modes);
@@ -149,15 +150,15 @@ impl Trial<'_> {
             structure => {
                 let (sd, truth) = (Some(self.error(&energy, &self.set.energies)), known);
                 let (floor, floor_sd) = (reference.map(|r| r.mean), reference.map(|r| self.rival_error(&r)));
-                self.add("mean energy", Figure { value: energy.mean, sd, floor, floor_sd, truth, energies: true });
+                self.add("mean energy", Value { value: energy.mean, sd, floor, floor_sd, truth, energies: true });
                 if let Structure::Wells { right } = structure {
                     let worst = |b: &Block<'_>| wells::worst_deviation(&wells::right_fractions(b.data, dim), right);
                     let (value, floor) = (worst(&judged), rival.as_ref().map(worst));
-                    self.add("worst well |P(d>0) - truth|", Figure { value, floor, ..Figure::default() });
+                    self.add("worst well |P(d>0) - truth|", Value { value, floor, ..Value::default() });
                 }
                 if let Structure::Particles { .. } = structure {
                     let (value, floor) = of_energies(&median);
-                    self.add("median energy", Figure { value, floor, energies: true, ..Figure::default() });
+                    self.add("median energy", Value { value, floor, energies: true, ..Value::default() });
                 }
             }
         }
@@ -165,10 +166,10 @@ impl Trial<'_> {
         if let Some(gate) = self.gate {
             let (value, floor) = of_energies(&|energies| share_above(energies, gate));
             let figure = self.share(value, n, floor.zip(rival.map(|r| r.energies.len())));
-            self.add(&format!("share with E > {gate}"), Figure { energies: true, ..figure });
+            self.add(&format!("share with E > {gate}"), Value { energies: true, ..figure });
         }
         let lost = judged.energies.iter().filter(|energy| !energy.is_finite()).count() as f64;
-        let figure = Figure { value: lost, truth: Some(0.0), energies: true, ..Figure::default() };
+        let figure = Value { value: lost, truth: Some(0.0), energies: true, ..Value::default() };
         self.add("samples with non-finite energy", figure);
     }
 
@@ -180,14 +181,14 @@ impl Trial<'_> {
             return;
         }
         // Of the samples up to a gate.
-        let up_to = |set: &Set, n: usize, gate: Option<f64>| -> Vec<f64> {
+        let up_to = |set: &Measured, n: usize, gate: Option<f64>| -> Vec<f64> {
             let pairs = set.virials[..n].iter().zip(&set.energies);
             pairs.filter(|(_, energy)| gate.is_none_or(|gate| **energy <= gate)).map(|(virial, _)| *virial).collect()
         };
         let figure = |gate: Option<f64>| {
             let mine = Mean::of(&up_to(set, n, gate));
             let theirs = rival.map(|set| Mean::of(&up_to(set, set.len().min(n), gate)));
-            Figure {
+            Value {
                 value: mine.mean,
                 sd: Some(self.error(&mine, &up_to(set, set.len(), gate))),
                 floor: theirs.map(|m| m.mean),
@@ -253,7 +254,7 @@ impl Trial<'_> {
             wasserstein2(a.data, b.data, dim, &|| watched.tick())
         });
         if let Some((_, dimensions)) = particles {
-            let off = off_centre(&self.set.data, dim, dimensions);
+            let off = off_centre(&self.set.samples.data, dim, dimensions);
             if off > 0.0 {
                 self.notes.push(format!(
                     "W2: the mean of {} of the frames is not at the origin, where the reference's is, and the raw distance \

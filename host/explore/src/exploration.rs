@@ -1,0 +1,165 @@
+//! What is asked of an exploration and what it gives.
+
+use crate::bounds::Bound;
+use crate::evidence::Figure;
+use crate::frame::Frame;
+use crate::ladder::rate;
+use crate::probe::Probe;
+use crate::start::Start;
+use kiln_metrics::chain::{least_effective, worst_r_hat};
+use kiln_metrics::gaussians::Fit;
+use serde::Serialize;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Every random number follows from it.
+    pub seed: u64,
+    /// Evaluations at most.
+    pub evaluations: u64,
+    /// Where each coordinate may be.
+    pub bounds: Vec<Bound>,
+    /// Names of the coordinates.
+    pub names: Vec<String>,
+    /// Where chains begin.
+    pub start: Start,
+}
+
+impl Settings {
+    /// No bounds, names x0, x1, …, scattered starts.
+    pub fn new(dim: usize, evaluations: u64, seed: u64) -> Self {
+        let names = (0..dim).map(|k| format!("x{k}")).collect();
+        Self { seed, evaluations, bounds: vec![Bound::NONE; dim], names, start: Start::Scattered }
+    }
+}
+
+/// How the pool was made in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// By replica exchange.
+    Ladders,
+    /// By moves on the target alone: they mix better here.
+    Plain,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Exploration {
+    /// Coordinates of a state.
+    pub dim: usize,
+    /// Ladders.
+    pub ladders: usize,
+    /// States of each.
+    pub frames: usize,
+    /// States (ladders, frames, dim) in the user's coordinates.
+    pub rows: Vec<f64>,
+    /// E of each.
+    pub energies: Vec<f64>,
+    /// The cell that each lies in; empty where there is one cell only.
+    pub cells: Vec<usize>,
+    /// Location and whitening of the free coordinates.
+    pub frame: Frame,
+    /// The mixture that was fitted to the whitened states.
+    pub fit: Option<Fit>,
+    /// log Z and its standard error.
+    pub log_z: Option<(f64, f64)>,
+    /// The table.
+    pub figures: Vec<Figure>,
+    /// How the pool was made.
+    pub kind: Kind,
+    /// β of every rung.
+    pub betas: Vec<f64>,
+    /// Cumulative rejection of the ladder, Λ.
+    pub barrier: f64,
+    /// Round trips a ladder; unknown without one.
+    pub trips: Option<f64>,
+    /// The pair of rungs that exchange least, and how often they do not.
+    pub worst_pair: Option<(usize, f64)>,
+    /// Blocks of coordinates that do not interact with the rest, and the acceptance of their refreshes.
+    pub blocks: Vec<(Vec<usize>, f64)>,
+    /// What the probe found.
+    pub probe: Probe,
+    /// Evaluations, exactly.
+    pub evaluations: u64,
+    /// Why it is not converged; empty where it is.
+    pub reasons: Vec<String>,
+}
+
+/// R-hat and effective sample size that count as converged.
+const LIMITS: (f64, f64) = (1.05, 400.0);
+/// Round trips that each ladder should have made.
+const TRIPS: f64 = 3.0;
+/// Below this Λ there is nothing to travel across.
+const FLAT: f64 = 0.5;
+/// A pair that rejects more is named.
+const REJECTION: f64 = 0.8;
+/// Halves of the ladders whose means differ by more standard errors disagree.
+const HALVES: f64 = 4.0;
+
+impl Exploration {
+    /// The least effective sample size of the table.
+    pub fn effective(&self) -> f64 {
+        least_effective(self.figures.iter().map(|figure| figure.effective))
+    }
+
+    /// The worst R-hat of the table.
+    pub fn r_hat(&self) -> f64 {
+        worst_r_hat(self.figures.iter().map(|figure| figure.r_hat))
+    }
+
+    /// Rows of some ladders, for a part of the pool.
+    pub fn part(&self, ladders: std::ops::Range<usize>) -> &[f64] {
+        let of_one = self.frames * self.dim;
+        &self.rows[ladders.start * of_one..ladders.end * of_one]
+    }
+
+    /// What does not hold, in words.
+    pub(crate) fn judge(&mut self) {
+        let mut reasons = Vec::new();
+        let worst = self.figures.iter().max_by(|a, b| a.r_hat.total_cmp(&b.r_hat));
+        if let Some(figure) = worst.filter(|figure| figure.r_hat.is_nan() || figure.r_hat > LIMITS.0) {
+            let Figure { name, r_hat, .. } = figure;
+            reasons.push(format!("ladders do not agree: R-hat of {name} is {r_hat:.3}, above {}", LIMITS.0));
+        }
+        let least = self.figures.iter().min_by(|a, b| a.effective.total_cmp(&b.effective));
+        if let Some(figure) = least.filter(|figure| figure.effective.is_nan() || figure.effective < LIMITS.1) {
+            let Figure { name, effective, .. } = figure;
+            reasons.push(format!("{name} has an effective sample size of {effective:.0}, below {}", LIMITS.1));
+        }
+        if let Some(trips) = self.trips.filter(|trips| self.barrier > FLAT && *trips < TRIPS) {
+            reasons.push(format!(
+                "a state travels from the hot end to the cold one {trips:.1} times a ladder, less than {TRIPS}"
+            ));
+            if let Some((low, rejection)) = self.worst_pair.filter(|(_, rejection)| *rejection > REJECTION) {
+                let ([a, b], often) = ([self.betas[low], self.betas[low + 1]], 100.0 * rejection);
+                reasons.push(format!("exchanges between beta {a:.3} and {b:.3} are rejected {often:.0} % of the time"));
+            }
+        }
+        if let Some(reason) = self.halves_differ() {
+            reasons.push(reason);
+        }
+        self.reasons = reasons;
+    }
+
+    /// Whether two halves of the ladders put different masses into a cell.
+    fn halves_differ(&self) -> Option<String> {
+        let half = self.cells.len() / 2;
+        for figure in &self.figures {
+            let Some(cell) = figure.name.strip_prefix("cell ").and_then(|cell| cell.parse::<usize>().ok()) else {
+                continue;
+            };
+            let share =
+                |part: &[usize]| rate([part.iter().filter(|at| **at + 1 == cell).count() as f64, part.len() as f64]);
+            let [a, b] = [share(&self.cells[..half]), share(&self.cells[half..])];
+            // Each half has half of the effective samples.
+            let error = (4.0 * figure.mean * (1.0 - figure.mean) / figure.effective).sqrt();
+            if (a - b).abs() > HALVES * error {
+                return Some(format!(
+                    "one half of the ladders has {a:.3} of its states in cell {cell}, the other {b:.3}"
+                ));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,353 @@
+//! Ladders of replicas between a reference and the target (parallel tempering on a path: U_β = β E + (1 - β) q, q = -log of
+//! the reference's density). Replicas move by Hamiltonian trajectories and by refreshes of small blocks; neighbours exchange
+//! places; at β = 0 every round is a fresh exact draw. Ladder l draws from the stream (seed, exploration, l), whatever thread it
+//! runs on, and ladders never meet: what they agree on they found independently.
+
+use crate::reference::Reference;
+use crate::refresh::BlockProposal;
+use crate::row::Row;
+use crate::whitened::{Scratch, Whitened};
+use kiln_core::Energy;
+use kiln_core::dynamics::{State, Workspace, hmc};
+use kiln_core::random::{Randomness, Stream};
+use std::cell::RefCell;
+
+/// Some trajectories take a shorter step, by up to this many decades: necks and narrow modes need them.
+const DECADES: f64 = 2.5;
+/// All steps vary by this much, against periodic orbits.
+const JITTER: f64 = 0.2;
+
+/// How ladders move.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// β of every rung, rising to 1. A rung at 0 is drawn anew in every round.
+    pub betas: Vec<f64>,
+    /// Step size of every rung.
+    pub steps: Vec<f64>,
+    /// Leapfrog steps of a trajectory: between these, log-uniformly.
+    pub lengths: [u32; 2],
+    /// The same of the coldest rung.
+    pub cold_lengths: [u32; 2],
+    /// What lies at β = 0.
+    pub reference: Reference,
+    /// Blocks that the coldest rung refreshes in every round.
+    pub blocks: Vec<BlockProposal>,
+    /// The share of trajectories with shorter steps.
+    pub short: f64,
+}
+
+impl Plan {
+    /// Evaluations of one round of one ladder, on average.
+    pub fn cost(&self) -> f64 {
+        let moving = self.betas.iter().filter(|beta| **beta > 0.0).count() as f64;
+        let drawn = self.betas.len() as f64 - moving;
+        let trajectories = (moving - 1.0) * mean(self.lengths) + mean(self.cold_lengths);
+        drawn + trajectories + self.blocks.len() as f64
+    }
+}
+
+/// The mean of a number that is log-uniform between two.
+fn mean([least, most]: [u32; 2]) -> f64 {
+    let [least, most] = [least, most].map(f64::from);
+    if most > least { (most - least) / (most / least).ln() } else { least }
+}
+
+/// One rung of one ladder: where it is, with the energy itself.
+#[derive(Debug, Clone)]
+struct Replica {
+    /// u, ∇E(u), E(u).
+    state: State<Row>,
+    /// -log of the reference's density, and its gradient.
+    reference: (f64, Vec<f64>),
+}
+
+/// What rungs did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Acceptance probabilities of trajectories with their full step, and their number, by rung.
+    pub accepted: Vec<[f64; 2]>,
+    /// Probabilities that neighbours do not exchange, and attempts, by pair.
+    pub rejected: Vec<[f64; 2]>,
+    /// Acceptance probabilities of refreshes, and their number, by block.
+    pub refreshed: Vec<[f64; 2]>,
+    /// Trajectories that ended outside the domain.
+    pub divergences: u64,
+    /// Rounds.
+    pub rounds: u64,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn new(plan: &Plan) -> Self {
+        let zeros = |n: usize| vec![[0.0; 2]; n];
+        let rungs = plan.betas.len();
+        Self {
+            accepted: zeros(rungs),
+            rejected: zeros(rungs - 1),
+            refreshed: zeros(plan.blocks.len()),
+            divergences: 0,
+            rounds: 0,
+        }
+    }
+
+    /// Adds what another ladder did.
+    pub fn add(&mut self, other: &Self) {
+        let sum = |a: &mut [[f64; 2]], b: &[[f64; 2]]| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a = [a[0] + b[0], a[1] + b[1]]);
+        };
+        sum(&mut self.accepted, &other.accepted);
+        sum(&mut self.rejected, &other.rejected);
+        sum(&mut self.refreshed, &other.refreshed);
+        self.divergences += other.divergences;
+        self.rounds += other.rounds;
+    }
+}
+
+/// A mean of a sum and a number; unknown of nothing.
+pub fn rate([sum, n]: [f64; 2]) -> f64 {
+    sum / n
+}
+
+/// What a ladder left behind in some rounds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    /// The coldest rung's u, round by round.
+    pub cold: Vec<f64>,
+    /// Its energy.
+    pub energies: Vec<f64>,
+    /// q - E of every rung, round by round.
+    pub values: Vec<f64>,
+    /// Times that a state came from the hottest rung to the coldest.
+    pub trips: u64,
+}
+
+/// One ladder.
+#[derive(Debug, Clone)]
+pub struct Ladder {
+    replicas: Vec<Replica>,
+    /// Whether what stands at a rung was last at the hot end (1), the cold end (-1), or neither.
+    heading: Vec<i8>,
+    stream: Stream,
+    rounds: u64,
+    work: State<Row>,
+    workspace: Workspace<Row>,
+    scratch: RefCell<Scratch>,
+    by_reference: RefCell<Vec<f64>>,
+}
+
+/// U_β.
+struct Tempered<'a, 'b> {
+    energy: &'a Whitened<'b>,
+    reference: &'a Reference,
+    beta: f64,
+    scratch: &'a RefCell<Scratch>,
+    by_reference: &'a RefCell<Vec<f64>>,
+}
+
+impl Energy<f64> for Tempered<'_, '_> {
+    fn dim(&self) -> usize {
+        self.energy.frame.free()
+    }
+
+    fn energy_and_gradient(&self, u: &[f64], gradient: &mut [f64]) -> f64 {
+        let energy = self.energy.evaluate(u, gradient, &mut self.scratch.borrow_mut());
+        if self.beta >= 1.0 {
+            return energy;
+        }
+        let mut by_reference = self.by_reference.borrow_mut();
+        let q = self.reference.energy_and_gradient(u, &mut by_reference);
+        mix(self.beta, gradient, &by_reference);
+        self.beta * energy + (1.0 - self.beta) * q
+    }
+
+    fn energy(&self, u: &[f64]) -> f64 {
+        let mut gradient = vec![0.0; u.len()];
+        self.energy_and_gradient(u, &mut gradient)
+    }
+}
+
+/// β a + (1 - β) b into a.
+fn mix(beta: f64, a: &mut [f64], b: &[f64]) {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a = beta * *a + (1.0 - beta) * b);
+}
+
+impl Ladder {
+    /// Replicas that stand at these places, one a rung.
+    pub fn new(energy: &Whitened<'_>, reference: &Reference, places: &[Vec<f64>], stream: Stream) -> Self {
+        let free = energy.frame.free();
+        let mut scratch = Scratch::new(energy.frame.dim());
+        let replica = |u: &Vec<f64>| {
+            let mut state = State { position: Row(u.clone()), gradient: Row::zeros(free), energy: 0.0 };
+            state.energy = energy.evaluate(u, &mut state.gradient.0, &mut scratch);
+            let mut replica = Replica { state, reference: (0.0, vec![0.0; free]) };
+            replica.refer(reference);
+            replica
+        };
+        let replicas: Vec<Replica> = places.iter().map(replica).collect();
+        let zero = Row::zeros(free);
+        let work = State { position: zero.clone(), gradient: zero.clone(), energy: 0.0 };
+        let heading = vec![0; replicas.len()];
+        let scratch = RefCell::new(scratch);
+        let by_reference = RefCell::new(vec![0.0; free]);
+        Self { replicas, heading, stream, rounds: 0, work, workspace: Workspace::new(&zero), scratch, by_reference }
+    }
+
+    /// Where the rungs stand.
+    pub fn places(&self) -> impl Iterator<Item = &[f64]> {
+        self.replicas.iter().map(|replica| &*replica.state.position.0)
+    }
+
+    /// The random numbers that come next: a ladder that is built anew goes on with them.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Rungs for other βs: each takes the place of the old rung with this number, with its energy.
+    pub fn rearranged(self, places: &[usize]) -> Self {
+        let replicas = places.iter().map(|at| self.replicas[*at].clone()).collect();
+        Self { replicas, heading: vec![0; places.len()], ..self }
+    }
+
+    /// One round. What is kept of it goes to `trace`.
+    pub fn round(&mut self, plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally, trace: Option<&mut Trace>) {
+        let last = plan.betas.len() - 1;
+        for (rung, beta) in plan.betas.iter().enumerate() {
+            if *beta == 0.0 {
+                self.redraw(rung, plan, energy);
+                continue;
+            }
+            let lengths = if rung == last { plan.cold_lengths } else { plan.lengths };
+            self.travel(rung, lengths, plan, energy, tally);
+        }
+        for (at, block) in plan.blocks.iter().enumerate() {
+            let probability = self.refresh(last, block, plan, energy);
+            tally.refreshed[at] = [tally.refreshed[at][0] + probability, tally.refreshed[at][1] + 1.0];
+        }
+        self.exchange(plan, tally);
+        let trips = self.turn();
+        self.rounds += 1;
+        tally.rounds += 1;
+        if let Some(trace) = trace {
+            let cold = &self.replicas[last].state;
+            trace.cold.extend_from_slice(&cold.position.0);
+            trace.energies.push(cold.energy);
+            trace.values.extend(self.replicas.iter().map(Replica::value));
+            trace.trips += trips;
+        }
+    }
+
+    /// A fresh draw of the reference.
+    fn redraw(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) {
+        let replica = &mut self.replicas[rung];
+        plan.reference.draw(&mut self.stream, &mut replica.state.position.0);
+        let State { position, gradient, energy: value } = &mut replica.state;
+        *value = energy.evaluate(&position.0, &mut gradient.0, self.scratch.get_mut());
+        replica.refer(&plan.reference);
+    }
+
+    /// One Hamiltonian trajectory.
+    fn travel(&mut self, rung: usize, lengths: [u32; 2], plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally) {
+        let beta = plan.betas[rung];
+        let uniform = |stream: &mut Stream| -> f64 { stream.uniform() };
+        let [least, most] = lengths.map(f64::from);
+        let steps = (least * (most / least).powf(uniform(&mut self.stream))).round() as u32;
+        let [varied, short, decades] = std::array::from_fn(|_| uniform(&mut self.stream));
+        let full = short >= plan.short;
+        let factor = if full { 1.0 } else { 10.0_f64.powf(-DECADES * decades) };
+        let step_size = plan.steps[rung] * factor * (1.0 + JITTER * (2.0 * varied - 1.0));
+        let Self { replicas, stream, work, workspace, scratch, by_reference, .. } = self;
+        let replica = &mut replicas[rung];
+        work.copy_from(&replica.state);
+        mix(beta, &mut work.gradient.0, &replica.reference.1);
+        work.energy = replica.at(beta);
+        let tempered = Tempered { energy, reference: &plan.reference, beta, scratch, by_reference };
+        let info = hmc::step(stream, work, &hmc::Params { step_size, steps }, &tempered, workspace);
+        if full {
+            tally.accepted[rung] = [tally.accepted[rung][0] + info.acceptance, tally.accepted[rung][1] + 1.0];
+        }
+        tally.divergences += u64::from(info.divergent);
+        if info.accepted {
+            replica.state.copy_from(work);
+            replica.refer(&plan.reference);
+            let (q, by_reference) = &replica.reference;
+            replica.state.energy = (work.energy - (1.0 - beta) * q) / beta;
+            let gradients = replica.state.gradient.0.iter_mut().zip(by_reference);
+            gradients.for_each(|(g, q)| *g = (*g - (1.0 - beta) * q) / beta);
+        }
+    }
+
+    /// Proposes a block anew; the probability of taking it.
+    fn refresh(&mut self, rung: usize, block: &BlockProposal, plan: &Plan, energy: &Whitened<'_>) -> f64 {
+        let Self { replicas, stream, work, workspace: _, scratch, .. } = self;
+        let (replica, scratch) = (&mut replicas[rung], scratch.get_mut());
+        let beta = plan.betas[rung];
+        let mut values = [0.0; crate::refresh::LARGEST_BLOCK];
+        let values = &mut values[..block.coordinates.len()];
+        energy.frame.place(&replica.state.position.0, &mut scratch.y);
+        values.iter_mut().zip(&block.coordinates).for_each(|(value, at)| *value = scratch.y[*at]);
+        let before = block.log_density(values);
+        block.draw(stream, values);
+        let after = block.log_density(values);
+        block.coordinates.iter().zip(&*values).for_each(|(at, value)| scratch.y[*at] = *value);
+        energy.frame.unplace(&scratch.y, &mut work.position.0);
+        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch);
+        let proposed = if beta < 1.0 {
+            let q = plan.reference.energy_and_gradient(&work.position.0, &mut self.by_reference.borrow_mut());
+            beta * work.energy + (1.0 - beta) * q
+        } else {
+            work.energy
+        };
+        let log_ratio = replica.at(beta) - proposed + before - after;
+        let probability = if log_ratio.is_finite() { log_ratio.min(0.0).exp() } else { 0.0 };
+        let uniform: f64 = stream.uniform();
+        if uniform < probability {
+            replica.state.copy_from(work);
+            replica.refer(&plan.reference);
+        }
+        probability
+    }
+
+    /// Tries to exchange every other pair of neighbours.
+    fn exchange(&mut self, plan: &Plan, tally: &mut Tally) {
+        let first = (self.rounds % 2) as usize;
+        for low in (first..plan.betas.len().saturating_sub(1)).step_by(2) {
+            let (hot, cold) = (&self.replicas[low], &self.replicas[low + 1]);
+            let log_ratio = (plan.betas[low] - plan.betas[low + 1]) * (cold.value() - hot.value());
+            let probability = if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() };
+            let uniform: f64 = self.stream.uniform();
+            tally.rejected[low] = [tally.rejected[low][0] + 1.0 - probability, tally.rejected[low][1] + 1.0];
+            if uniform < probability {
+                self.replicas.swap(low, low + 1);
+                self.heading.swap(low, low + 1);
+            }
+        }
+    }
+
+    /// Marks who is at the ends; how many came all the way from hot to cold.
+    fn turn(&mut self) -> u64 {
+        let last = self.heading.len() - 1;
+        if last == 0 {
+            return 0;
+        }
+        self.heading[0] = 1;
+        let arrived = self.heading[last] == 1;
+        self.heading[last] = -1;
+        u64::from(arrived)
+    }
+}
+
+impl Replica {
+    /// U_β.
+    fn at(&self, beta: f64) -> f64 {
+        if beta >= 1.0 { self.state.energy } else { beta * self.state.energy + (1.0 - beta) * self.reference.0 }
+    }
+
+    /// q - E.
+    fn value(&self) -> f64 {
+        self.reference.0 - self.state.energy
+    }
+
+    fn refer(&mut self, reference: &Reference) {
+        self.reference.0 = reference.energy_and_gradient(&self.state.position.0, &mut self.reference.1);
+    }
+}

@@ -1,0 +1,249 @@
+//! The parts that an exploration is made of: ladders at given places, tuned, moved for a share of the budget, and what is
+//! fitted to the states they leave.
+
+use crate::counted::Counted;
+use crate::ensemble::{Ensemble, Record};
+use crate::exploration::Settings;
+use crate::ladder::{Ladder, Plan, rate};
+use crate::pool::Pool;
+use crate::probe::blocks;
+use crate::reference::{Reference, reinforced};
+use crate::refresh::{BlockProposal, LARGEST_BLOCK};
+use crate::refusal::Refusal;
+use crate::scout::Scouted;
+use crate::whitened::Whitened;
+use kiln_core::random::{Purpose, Stream};
+use kiln_core::symmetry::Symmetry;
+use kiln_metrics::gaussians::{Fit, FitOptions};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The first reference is this wide, in units of the scouts' widths, and so is the wide part of later ones.
+pub const BROAD: f64 = 4.0;
+/// A fitted reference is wider than its states, and has a part that is much wider.
+const INFLATION: f64 = 1.2;
+const BROAD_SHARE: f64 = 0.05;
+/// What tuning may take of the budget.
+const TUNING: f64 = 0.1;
+/// Rounds between two looks at `stop`.
+const PART: usize = 16;
+/// Refreshes that are taken more rarely are left out.
+const USEFUL: f64 = 0.02;
+/// Most coordinates whose interactions are looked for.
+const MOST_COORDINATES: usize = 256;
+/// Streams of fits, beside those of ladders.
+const FITS: u64 = 4 << 40;
+
+/// What the parts share.
+pub struct Explorer<'a> {
+    /// The energy.
+    pub energy: &'a Counted<'a>,
+    /// What is asked.
+    pub settings: &'a Settings,
+    /// Ladders.
+    pub chains: usize,
+    /// Set when the person stops it.
+    pub stop: &'a AtomicBool,
+    /// Is told what is done and the evaluations so far.
+    pub watch: &'a (dyn Fn(&str, u64) + Sync),
+    /// Streams of ladders and of fits that were given away.
+    pub given: [u64; 2],
+}
+
+/// States u with their energies, ladder by ladder.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// Places.
+    pub places: Vec<Vec<f64>>,
+    /// E(u).
+    pub energies: Vec<f64>,
+}
+
+impl Explorer<'_> {
+    /// Says what is done.
+    pub fn tell(&self, what: &str) {
+        (self.watch)(what, self.energy.evaluations());
+    }
+
+    /// Ends where the person wants it.
+    pub fn go_on(&self) -> Result<(), Refusal> {
+        if self.stop.load(Ordering::Relaxed) { Err(Refusal::interrupted()) } else { Ok(()) }
+    }
+
+    /// Evaluations that are left.
+    pub fn left(&self) -> f64 {
+        self.settings.evaluations.saturating_sub(self.energy.evaluations()) as f64
+    }
+
+    /// A share of the whole budget.
+    pub fn share(&self, share: f64) -> f64 {
+        share * self.settings.evaluations as f64
+    }
+
+    /// Rounds of all ladders that so many evaluations buy.
+    pub fn rounds(&self, plan: &Plan, evaluations: f64) -> usize {
+        // Lengths are drawn: many ladders never take a fiftieth more than the mean.
+        (evaluations / (1.02 * plan.cost() * self.chains as f64)).max(0.0) as usize
+    }
+
+    /// The streams of the next ladders; the same whatever was drawn before.
+    fn streams(&mut self) -> u64 {
+        self.given[0] += 1;
+        self.given[0] << 20
+    }
+
+    /// The stream of the next fit.
+    fn fit_stream(&mut self) -> Stream {
+        self.given[1] += 1;
+        Stream::new(self.settings.seed, Purpose::Exploration, FITS + self.given[1])
+    }
+
+    /// u of a free y.
+    pub fn whiten(&self, whitened: &Whitened<'_>, y: &[f64]) -> Vec<f64> {
+        let mut u = vec![0.0; whitened.frame.free()];
+        whitened.frame.unplace(y, &mut u);
+        u
+    }
+
+    /// The free y of states, one after another.
+    pub fn free_rows(&self, whitened: &Whitened<'_>, places: &[Vec<f64>]) -> Vec<f64> {
+        let mut y = vec![0.0; whitened.frame.dim()];
+        let mut rows = Vec::with_capacity(places.len() * y.len());
+        for u in places {
+            whitened.frame.place(u, &mut y);
+            rows.extend_from_slice(&y);
+        }
+        rows
+    }
+
+    /// Blocks that are small enough to be refreshed, where coordinates fall apart.
+    pub fn blocks(&self, scouted: &Scouted) -> Vec<Vec<usize>> {
+        let dim = self.energy.dim();
+        let costly = (dim as u64 + 1) * 30 > self.settings.evaluations;
+        if dim > MOST_COORDINATES || costly || self.energy.symmetry() != Symmetry::None {
+            return Vec::new();
+        }
+        let points: Vec<Vec<f64>> = scouted.places.iter().take(3).cloned().collect();
+        let n = scouted.places.len() as f64;
+        let width = |k: usize| {
+            let mean = scouted.places.iter().map(|y| y[k]).sum::<f64>() / n;
+            (scouted.places.iter().map(|y| (y[k] - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-6)
+        };
+        let widths: Vec<f64> = (0..dim).map(width).collect();
+        let all = blocks(self.energy, &self.settings.bounds, &points, &widths);
+        all.into_iter().filter(|block| block.len() <= LARGEST_BLOCK).collect()
+    }
+
+    /// Ladders of a plan. The two coldest rungs stand at these places; the others too, or at draws of the reference.
+    pub fn ladders(&mut self, plan: Plan, whitened: &Whitened<'_>, places: &[Vec<f64>], drawn: bool) -> Ensemble {
+        let (first, rungs) = (self.streams(), plan.betas.len());
+        let ladder = |at: usize| {
+            let mut stream = Stream::new(self.settings.seed, Purpose::Exploration, first + at as u64);
+            let stand = |rung: usize| {
+                let mut u = places[at % places.len()].clone();
+                if drawn && rung + 2 < rungs {
+                    plan.reference.draw(&mut stream, &mut u);
+                }
+                u
+            };
+            let stands: Vec<Vec<f64>> = (0..rungs).map(stand).collect();
+            Ladder::new(whitened, &plan.reference, &stands, stream)
+        };
+        let ladders = (0..self.chains).map(ladder).collect();
+        Ensemble { plan, ladders }
+    }
+
+    /// Tunes steps and βs, longer each time.
+    pub fn tune(&self, ensemble: &mut Ensemble, whitened: &Whitened<'_>, rounds: &[usize]) -> Result<(), Refusal> {
+        let begun = self.energy.evaluations();
+        for rounds in rounds {
+            let spent = (self.energy.evaluations() - begun) as f64;
+            let rounds = (*rounds).min(self.rounds(&ensemble.plan, self.share(TUNING) - spent));
+            if rounds < 2 {
+                break;
+            }
+            let tally = ensemble.tune_steps(whitened, rounds, self.stop);
+            self.go_on()?;
+            self.tell("tuning the ladder");
+            ensemble.retune(&tally);
+        }
+        Ok(())
+    }
+
+    /// Moves on for so many rounds and keeps them.
+    pub fn advance(
+        &self,
+        ensemble: &mut Ensemble,
+        whitened: &Whitened<'_>,
+        rounds: usize,
+        what: &str,
+    ) -> Result<Record, Refusal> {
+        let (mut record, mut rest) = (Record::default(), rounds);
+        while rest > 0 {
+            let part = rest.min(PART);
+            record.append(ensemble.advance(whitened, part, true, self.stop));
+            self.go_on()?;
+            self.tell(what);
+            rest -= part;
+        }
+        Ok(record)
+    }
+
+    /// The coldest states of a leg without its first third.
+    pub fn settled(&self, record: &Record, free: usize) -> States {
+        let first = record.frames() / 3;
+        let mut states = States::default();
+        for trace in &record.traces {
+            states.places.extend(trace.cold.chunks_exact(free).skip(first).map(<[f64]>::to_vec));
+            states.energies.extend(trace.energies.iter().skip(first));
+        }
+        states
+    }
+
+    /// Where the coldest rungs stand now.
+    pub fn cold_ends(&self, ensemble: &Ensemble) -> Vec<Vec<f64>> {
+        ensemble.ladders.iter().filter_map(|ladder| ladder.places().last().map(<[f64]>::to_vec)).collect()
+    }
+
+    /// A mixture of the states; none of particles, whose states turn and change names.
+    pub fn fit(&mut self, states: &States) -> Option<Fit> {
+        if self.energy.symmetry() != Symmetry::None {
+            return None;
+        }
+        let mut stream = self.fit_stream();
+        let rows: Vec<f64> = states.places.iter().flatten().copied().collect();
+        Fit::of(&rows, states.places.first()?.len(), &FitOptions::default(), &mut stream)
+    }
+
+    /// A reference that is the fit, wider, and heavier where it was lightest.
+    pub fn reference(&mut self, fit: Option<&Fit>, states: &States, free: usize) -> Reference {
+        let Some(fit) = fit else { return Reference::Gaussian { width: BROAD, dim: free } };
+        let wide = fit.clone().inflated(INFLATION).with_broad(BROAD_SHARE, BROAD);
+        let places = states.places.iter().map(|u| &**u);
+        let pairs: Vec<(&[f64], f64)> = places.zip(states.energies.iter().copied()).collect();
+        Reference::Mixture(reinforced(wide, &pairs, &mut self.fit_stream()))
+    }
+
+    /// Proposals of the blocks, fitted to the states.
+    pub fn proposals(&mut self, whitened: &Whitened<'_>, states: &States, apart: &[Vec<usize>]) -> Vec<BlockProposal> {
+        let rows = self.free_rows(whitened, &states.places);
+        let dim = whitened.frame.dim();
+        let mut stream = self.fit_stream();
+        apart.iter().filter_map(|block| BlockProposal::fitted(block, &rows, dim, &mut stream)).collect()
+    }
+
+    /// Leaves out refreshes that are hardly ever taken.
+    pub fn keep_useful_blocks(&self, ensemble: &mut Ensemble, record: &Record) {
+        let mut useful = record.tally.refreshed.iter().map(|tally| rate(*tally) > USEFUL);
+        ensemble.plan.blocks.retain(|_| useful.next().unwrap_or(false));
+    }
+
+    /// The effective sample size that moving on yields an evaluation, and the worst R-hat.
+    pub fn yielded(&self, record: &Record, plan: &Plan, whitened: &Whitened<'_>, fit: Option<&Fit>) -> (f64, f64) {
+        let frames = record.frames();
+        let settled = record.clone().without_first(frames / 4, whitened.frame.free(), plan.betas.len());
+        let (effective, r_hat) = Pool::of(&settled, whitened, fit, &self.settings.names).columns.quick();
+        // Chains that begin apart count as one sample each, however little they move.
+        let gained = effective - self.chains as f64;
+        (if gained > 0.0 { gained / (plan.cost() * frames as f64) } else { 0.0 }, r_hat)
+    }
+}

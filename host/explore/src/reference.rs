@@ -1,0 +1,85 @@
+//! The distribution at the hot end of a ladder: easy to draw from, known with its constant, and wide enough that all of the
+//! target lies within.
+
+use kiln_core::random::{Randomness, Stream};
+use kiln_metrics::gaussians::{Fit, FitOptions};
+use rayon::prelude::*;
+
+/// A distribution over u.
+#[derive(Debug, Clone)]
+pub enum Reference {
+    /// N(0, width²) in so many coordinates.
+    Gaussian {
+        /// Its standard deviation in every coordinate.
+        width: f64,
+        /// Coordinates.
+        dim: usize,
+    },
+    /// A mixture that was fitted to states, widened.
+    Mixture(Fit),
+}
+
+impl Reference {
+    /// -log density, normalised, and its gradient.
+    pub fn energy_and_gradient(&self, u: &[f64], gradient: &mut [f64]) -> f64 {
+        match self {
+            Self::Gaussian { width, dim } => {
+                let precision = 1.0 / (width * width);
+                gradient.iter_mut().zip(u).for_each(|(g, u)| *g = precision * u);
+                let square: f64 = u.iter().map(|u| u * u).sum();
+                0.5 * precision * square + *dim as f64 * (width.ln() + 0.5 * std::f64::consts::TAU.ln())
+            }
+            Self::Mixture(fit) => {
+                let log_density = fit.log_density_and_gradient(u, gradient);
+                gradient.iter_mut().for_each(|g| *g = -*g);
+                -log_density
+            }
+        }
+    }
+
+    /// One draw.
+    pub fn draw(&self, stream: &mut Stream, u: &mut [f64]) {
+        match self {
+            Self::Gaussian { width, .. } => {
+                stream.fill_normal(u);
+                u.iter_mut().for_each(|u| *u *= width);
+            }
+            Self::Mixture(fit) => fit.draw(stream, u),
+        }
+    }
+}
+
+/// States that reinforcement looks at.
+const LOOKED_AT: usize = 20_000;
+/// Times that it adds components.
+const REINFORCEMENTS: usize = 8;
+/// The share of states that new components are fitted to: those whose density exceeds the mixture's most.
+const LIGHT: f64 = 0.02;
+/// Each time this much fewer.
+const FEWER: f64 = 0.7;
+/// The weight of what is added.
+const ADDED: f64 = 0.03;
+/// Nothing is added where the densities' ratio at these states is at most e to this power above its median.
+const ENOUGH: f64 = 1.5;
+
+/// A mixture with components where it is lightest against the target: a state whose density exceeds the mixture's by far
+/// hardly ever exchanges its place, and sits still in its neck or corner. `states` are u and E(u) of the target.
+pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -> Fit {
+    let n = states.len().min(LOOKED_AT);
+    let looked: Vec<(&[f64], f64)> = (0..n).map(|at| states[at * states.len() / n]).collect();
+    let Some(dim) = looked.first().map(|(u, _)| u.len()) else { return fit };
+    for round in 0..REINFORCEMENTS {
+        let light = ((LIGHT * FEWER.powi(round as i32) * n as f64) as usize).max(3 * dim).min(n / 4);
+        let mut ratios: Vec<(f64, usize)> =
+            looked.par_iter().enumerate().map(|(at, (u, energy))| (-energy - fit.log_density(u), at)).collect();
+        ratios.sort_by(|a, b| b.0.total_cmp(&a.0));
+        if light < 2 * dim || ratios[light / 2].0 - ratios[n / 2].0 < ENOUGH {
+            break;
+        }
+        let rows: Vec<f64> = ratios[..light].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
+        let options = FitOptions { most_components: 3, ..FitOptions::default() };
+        let Some(added) = Fit::of(&rows, dim, &options, stream) else { break };
+        fit = fit.mixed_with(added, ADDED);
+    }
+    fit
+}

@@ -1,0 +1,44 @@
+//! Independence moves of small blocks of coordinates: a proposal fitted to the states so far, accepted by Metropolis and
+//! Hastings. Where coordinates fall apart into blocks that do not interact, each block leaves its mode on its own, however many
+//! modes all of them have together. (METHOD: exploration, step 6.)
+
+use kiln_core::random::Stream;
+use kiln_metrics::gaussians::{Fit, FitOptions};
+
+/// Largest block.
+pub const LARGEST_BLOCK: usize = 4;
+/// Components of a block's mixture at most: blocks are small, and valleys are curved.
+const COMPONENTS: usize = 32;
+/// Proposals are wider than what was found, and a part of them much wider, so that no tail is out of reach.
+const INFLATION: f64 = 1.1;
+const BROAD_SHARE: f64 = 0.1;
+const BROAD_WIDTH: f64 = 2.0;
+
+/// A block of coordinates and its proposal, over the free y.
+#[derive(Debug, Clone)]
+pub struct BlockProposal {
+    /// Which coordinates.
+    pub coordinates: Vec<usize>,
+    fit: Fit,
+}
+
+impl BlockProposal {
+    /// Fitted to states (n, dim).
+    pub fn fitted(coordinates: &[usize], rows: &[f64], dim: usize, stream: &mut Stream) -> Option<Self> {
+        let part: Vec<f64> = rows.chunks_exact(dim).flat_map(|row| coordinates.iter().map(|at| row[*at])).collect();
+        let options = FitOptions { most_components: COMPONENTS, ..FitOptions::default() };
+        let fit = Fit::of(&part, coordinates.len(), &options, stream)?;
+        let fit = fit.inflated(INFLATION).with_broad(BROAD_SHARE, BROAD_WIDTH);
+        Some(Self { coordinates: coordinates.to_vec(), fit })
+    }
+
+    /// Proposes values of the block.
+    pub fn draw(&self, stream: &mut Stream, out: &mut [f64]) {
+        self.fit.draw(stream, out);
+    }
+
+    /// log of the proposal's density of the block's values.
+    pub fn log_density(&self, values: &[f64]) -> f64 {
+        self.fit.log_density(values)
+    }
+}

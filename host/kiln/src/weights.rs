@@ -1,0 +1,102 @@
+//! The layers of a generator's file as the networks of `kiln-core`.
+
+use crate::error::Error;
+use crate::export::bytes::Bytes;
+use crate::export::unfit;
+use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
+use kiln_core::network::{EgnnLayer, EgnnShape, Layer};
+use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
+use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
+
+/// The generator of a file as a model in floats.
+///
+/// # Errors
+/// If the file is damaged, or no model can hold its layers.
+pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
+    let bad = |error: CheckpointError| damaged(name, error);
+    let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
+    let network = match &spec.body {
+        Body::Mlp { hidden, depth } => {
+            let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
+            FloatMlp::new(&layers, spec.latent, &spec.thresholds, spec.skip, spec.scale).map(Network::Mlp)
+        }
+        Body::Egnn(shape) => {
+            let layers = egnn_layers(file, shape).map_err(bad)?;
+            let embedding = layer(file, "embedding", shape.node_inputs, shape.hidden).map_err(bad)?;
+            let (own, factors) = ((spec.latent - spec.dim) / shape.particles, [spec.skip, spec.scale]);
+            FloatEgnn::new(egnn_shape(shape), embedding, &layers, own, &spec.thresholds, factors).map(Network::Egnn)
+        }
+    };
+    network.and_then(|network| Model::new(target, "", network)).and_then(|model| Bytes::of(&model)).map_err(unfit)
+}
+
+/// What a file that cannot be read is answered.
+pub fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
+    Error::input(format!("'{name}' is damaged: {why}"), "train it anew")
+}
+
+/// The affine map of that name.
+pub fn layer<'a>(
+    file: &'a Checkpoint,
+    name: &str,
+    rows: usize,
+    columns: usize,
+) -> Result<Layer<'a, f32>, CheckpointError> {
+    let weight = file.tensor(&format!("{name}.weight"), &[rows, columns])?;
+    Ok(Layer { weight, bias: file.tensor(&format!("{name}.bias"), &[columns])? })
+}
+
+/// The layers of a generator of units.
+pub fn mlp_layers<'a>(
+    file: &'a Checkpoint,
+    spec: &GeneratorSpec,
+    hidden: usize,
+    depth: usize,
+) -> Result<Vec<Layer<'a, f32>>, CheckpointError> {
+    let mut rows = spec.latent * (1 + spec.thresholds.len());
+    let mut layers = Vec::new();
+    for l in 0..=depth {
+        let columns = if l == depth { spec.dim } else { hidden };
+        layers.push(layer(file, &format!("layers.{l}"), rows, columns)?);
+        rows = columns;
+    }
+    Ok(layers)
+}
+
+/// The shape of a generator of particles.
+pub fn egnn_shape(spec: &EgnnSpec) -> EgnnShape<f32> {
+    EgnnShape {
+        particles: spec.particles,
+        dimensions: spec.dimensions,
+        node_inputs: spec.node_inputs,
+        activation: spec.activation,
+        radial: spec.radial,
+        range: spec.range,
+    }
+}
+
+/// The layers of a generator of particles.
+pub fn egnn_layers<'a>(file: &'a Checkpoint, spec: &EgnnSpec) -> Result<Vec<EgnnLayer<'a, f32>>, CheckpointError> {
+    let hidden = spec.hidden;
+    let one = |l: usize| {
+        let name = |part: &str| format!("layers.{l}.{part}");
+        let matrix = |part: &str, rows, columns| file.tensor(&name(&format!("{part}.weight")), &[rows, columns]);
+        let affine = |part: &str, rows, columns| layer(file, &name(part), rows, columns);
+        Ok(EgnnLayer {
+            source: matrix("source", hidden, hidden)?,
+            target: (spec.edges == Edges::Directed).then(|| matrix("target", hidden, hidden)).transpose()?,
+            radial: matrix("radial", 2 * spec.radial.count(), hidden)?,
+            edge_bias: file.tensor(&name("edge.bias"), &[hidden])?,
+            message: affine("message", hidden, hidden)?,
+            gate: spec.attention.then(|| affine("gate", hidden, 1)).transpose()?,
+            head: (spec.head == Head::Deep).then(|| affine("head", hidden, hidden)).transpose()?,
+            coordinate: matrix("coordinate", hidden, 1)?,
+            node: (l + 1 < spec.layers)
+                .then(|| {
+                    Ok::<_, CheckpointError>([affine("node", 2 * hidden, hidden)?, affine("update", hidden, hidden)?])
+                })
+                .transpose()?,
+        })
+    };
+    (0..spec.layers).map(one).collect()
+}

@@ -1,0 +1,393 @@
+//! Mixtures of Gaussians with full covariances, fitted to samples by expectation and maximisation (Dempster, Laird, Rubin 1977),
+//! the number of components by the Bayesian information criterion (Schwarz 1978), starts by k-means++ (Arthur,
+//! Vassilvitskii 2007). They serve as proposals, as references of a ladder and as cells.
+
+use crate::cholesky::Cholesky;
+use kiln_core::random::{Randomness, Stream};
+use rayon::prelude::*;
+
+/// What a fit may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FitOptions {
+    /// Components at most.
+    pub most_components: usize,
+    /// Samples that are looked at, spread evenly over all.
+    pub most_rows: usize,
+    /// Steps of expectation and maximisation.
+    pub iterations: usize,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self { most_components: 8, most_rows: 4000, iterations: 60 }
+    }
+}
+
+/// Numbers of components that are tried.
+const COUNTS: [usize; 11] = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
+/// Starts of each.
+const STARTS: usize = 2;
+/// Counts that do not improve on the best before no larger one is tried.
+const IN_VAIN: usize = 2;
+/// Improvement of the log-likelihood, a sample and a step, at which a fit is done.
+const DONE: f64 = 2e-5;
+/// A component of k dimensions has at least this many times k samples.
+const ROWS_PER_DIMENSION: usize = 10;
+/// With fewer samples than this times k, correlations are shrunk.
+const FEW: f64 = 4.0;
+/// Added to every variance, relative to that of all samples.
+const FLOOR: f64 = 1e-6;
+
+/// One Gaussian.
+#[derive(Debug, Clone, PartialEq)]
+struct Component {
+    weight: f64,
+    mean: Vec<f64>,
+    factor: Cholesky,
+    /// log weight - log √det - n/2 log 2π.
+    constant: f64,
+}
+
+/// A mixture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    dim: usize,
+    components: Vec<Component>,
+    /// Mean and covariance of all samples.
+    mean: Vec<f64>,
+    covariance: Vec<f64>,
+}
+
+impl Component {
+    fn new(weight: f64, mean: Vec<f64>, factor: Cholesky) -> Self {
+        let constant =
+            weight.ln() - factor.half_log_determinant() - 0.5 * mean.len() as f64 * std::f64::consts::TAU.ln();
+        Self { weight, mean, factor, constant }
+    }
+
+    /// log of weight times density; `work` becomes L⁻¹ (x - mean).
+    fn log_part(&self, x: &[f64], work: &mut [f64]) -> f64 {
+        work.iter_mut().zip(x).zip(&self.mean).for_each(|((work, x), mean)| *work = x - mean);
+        self.factor.solve(work);
+        self.constant - 0.5 * work.iter().map(|w| w * w).sum::<f64>()
+    }
+}
+
+impl Fit {
+    /// Fitted to samples (n, dim); none where there are fewer than two, one is not finite, or all are the same.
+    pub fn of(rows: &[f64], dim: usize, options: &FitOptions, stream: &mut Stream) -> Option<Self> {
+        let all = rows.len() / dim;
+        let n = all.min(options.most_rows);
+        if n < 2 || rows.iter().any(|x| !x.is_finite()) {
+            return None;
+        }
+        let chosen: Vec<&[f64]> = (0..n).map(|at| &rows[at * all / n * dim..][..dim]).collect();
+        let (mean, covariance) = moments(&chosen, dim, |_| 1.0);
+        let mut best: Option<(f64, Vec<Component>)> = None;
+        let mut in_vain = 0;
+        for k in COUNTS.into_iter().filter(|k| *k <= options.most_components) {
+            if k > 1 && n < ROWS_PER_DIMENSION * k * dim || in_vain == IN_VAIN {
+                break;
+            }
+            in_vain += 1;
+            for _ in 0..if k == 1 { 1 } else { STARTS } {
+                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, stream)
+                else {
+                    continue;
+                };
+                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
+                let score = likelihood - 0.25 * numbers as f64 * (n as f64).ln();
+                if best.as_ref().is_none_or(|(least, _)| score > *least) {
+                    (best, in_vain) = (Some((score, components)), 0);
+                }
+            }
+        }
+        best.map(|(_, components)| Self { dim, components, mean, covariance })
+    }
+
+    /// Number of components.
+    pub fn len(&self) -> usize {
+        self.components.len()
+    }
+
+    /// Never.
+    pub fn is_empty(&self) -> bool {
+        self.components.is_empty()
+    }
+
+    /// Weight and mean of every component.
+    pub fn components(&self) -> impl Iterator<Item = (f64, &[f64])> {
+        self.components.iter().map(|component| (component.weight, &*component.mean))
+    }
+
+    /// The same with all widths times `factor`.
+    #[must_use]
+    pub fn inflated(self, factor: f64) -> Self {
+        let wider = |c: Component| Component::new(c.weight, c.mean, c.factor.scaled(factor));
+        Self { components: self.components.into_iter().map(wider).collect(), ..self }
+    }
+
+    /// The same with one more Gaussian of this weight, about the mean of all samples and `width` times as wide as all of
+    /// them together.
+    #[must_use]
+    pub fn with_broad(self, share: f64, width: f64) -> Self {
+        let Some(factor) = Cholesky::of(&self.covariance, self.dim) else { return self };
+        let less = |c: Component| Component::new((1.0 - share) * c.weight, c.mean, c.factor);
+        let broad = Component::new(share, self.mean.clone(), factor.scaled(width));
+        let components = self.components.into_iter().map(less).chain([broad]).collect();
+        Self { components, ..self }
+    }
+
+    /// This mixture and another one, of which the share is given.
+    #[must_use]
+    pub fn mixed_with(self, other: Self, share: f64) -> Self {
+        let scaled = |part: f64| move |c: Component| Component::new(part * c.weight, c.mean, c.factor);
+        let first = self.components.into_iter().map(scaled(1.0 - share));
+        let components = first.chain(other.components.into_iter().map(scaled(share))).collect();
+        Self { components, ..self }
+    }
+
+    /// log density.
+    pub fn log_density(&self, x: &[f64]) -> f64 {
+        let mut work = vec![0.0; self.dim];
+        log_sum_exp(self.components.iter().map(|component| component.log_part(x, &mut work)))
+    }
+
+    /// log density and its gradient.
+    pub fn log_density_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let mut work = vec![0.0; self.dim];
+        let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0);
+        gradient.fill(0.0);
+        for component in &self.components {
+            let part = component.log_part(x, &mut work);
+            if part > most {
+                let rescale = if sum > 0.0 { (most - part).exp() } else { 0.0 };
+                gradient.iter_mut().for_each(|g| *g *= rescale);
+                (most, sum) = (part, sum * rescale);
+            }
+            let share = (part - most).exp();
+            if share > 0.0 {
+                component.factor.solve_transposed(&mut work);
+                gradient.iter_mut().zip(&work).for_each(|(g, w)| *g -= share * w);
+                sum += share;
+            }
+        }
+        gradient.iter_mut().for_each(|g| *g /= sum);
+        most + sum.ln()
+    }
+
+    /// The component that most likely made x.
+    pub fn component(&self, x: &[f64]) -> usize {
+        let mut work = vec![0.0; self.dim];
+        let parts = self.components.iter().map(|component| component.log_part(x, &mut work));
+        parts.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at)
+    }
+
+    /// One draw.
+    pub fn draw(&self, stream: &mut Stream, out: &mut [f64]) {
+        let mut rest: f64 = stream.uniform();
+        let last = self.components.len() - 1;
+        let chosen = self.components.iter().enumerate().find(|(at, component)| {
+            rest -= component.weight;
+            rest < 0.0 || *at == last
+        });
+        let Some((_, component)) = chosen else { return };
+        let mut noise = vec![0.0; self.dim];
+        stream.fill_normal(&mut noise);
+        component.factor.multiply(&noise, out);
+        out.iter_mut().zip(&component.mean).for_each(|(out, mean)| *out += mean);
+    }
+}
+
+fn log_sum_exp(parts: impl Iterator<Item = f64>) -> f64 {
+    let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0);
+    for part in parts {
+        if part > most {
+            (most, sum) = (part, if sum > 0.0 { sum * (most - part).exp() } else { 0.0 } + 1.0);
+        } else {
+            sum += (part - most).exp();
+        }
+    }
+    most + sum.ln()
+}
+
+/// Mean and covariance, the lower triangle filled, of samples with these weights.
+fn moments(rows: &[&[f64]], dim: usize, weight: impl Fn(usize) -> f64) -> (Vec<f64>, Vec<f64>) {
+    let total: f64 = (0..rows.len()).map(&weight).sum();
+    let mut mean = vec![0.0; dim];
+    for (at, row) in rows.iter().enumerate() {
+        let w = weight(at) / total;
+        mean.iter_mut().zip(*row).for_each(|(mean, x)| *mean += w * x);
+    }
+    let (mut covariance, mut centred) = (vec![0.0; dim * dim], vec![0.0; dim]);
+    for (at, row) in rows.iter().enumerate() {
+        let w = weight(at) / total;
+        if w < 1e-12 {
+            continue;
+        }
+        centred.iter_mut().zip(*row).zip(&mean).for_each(|((c, x), mean)| *c = x - mean);
+        for (i, a) in centred.iter().enumerate() {
+            let line = &mut covariance[i * dim..=i * dim + i];
+            line.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += w * a * b);
+        }
+    }
+    (mean, covariance)
+}
+
+/// Log-likelihood and components after some steps; none where a covariance cannot be factored.
+fn em(
+    rows: &[&[f64]],
+    dim: usize,
+    k: usize,
+    covariance: &[f64],
+    iterations: usize,
+    stream: &mut Stream,
+) -> Option<(f64, Vec<Component>)> {
+    let n = rows.len();
+    let floors: Vec<f64> = (0..dim).map(|i| FLOOR * covariance[i * dim + i]).collect();
+    let floored = |mut matrix: Vec<f64>| {
+        floors.iter().enumerate().for_each(|(i, floor)| matrix[i * dim + i] += floor);
+        Cholesky::of(&matrix, dim)
+    };
+    let first = floored(covariance.to_vec())?.scaled((k as f64).powf(-1.0 / dim as f64));
+    let means = spread_out(rows, k, &first, stream);
+    let mut components: Vec<Component> =
+        means.into_iter().map(|mean| Component::new(1.0 / k as f64, mean, first.clone())).collect();
+    let mut shares = vec![0.0; n * k];
+    let mut last = f64::NEG_INFINITY;
+    for step in 0..=iterations {
+        let of_row = |work: &mut Vec<f64>, (row, shares): (&&[f64], &mut [f64])| {
+            shares.iter_mut().zip(&components).for_each(|(share, c)| *share = c.log_part(row, work));
+            let log_density = log_sum_exp(shares.iter().copied());
+            shares.iter_mut().for_each(|share| *share = (*share - log_density).exp());
+            log_density
+        };
+        let all = rows.par_iter().zip(shares.par_chunks_exact_mut(k));
+        let densities: Vec<f64> = all.map_init(|| vec![0.0; dim], of_row).collect();
+        let likelihood: f64 = densities.iter().sum();
+        if !likelihood.is_finite() {
+            return None;
+        }
+        if step == iterations || k == 1 && step == 1 || likelihood - last < DONE * n as f64 {
+            return Some((likelihood, components));
+        }
+        last = likelihood;
+        let improved = |at: usize| {
+            let weight = |row: usize| shares[row * k + at];
+            let of = (0..n).map(weight).sum::<f64>();
+            if of < 1e-9 {
+                return None;
+            }
+            let (mean, mut matrix) = moments(rows, dim, weight);
+            // Correlations of few samples are not believed. Those of enough are, however strong: a narrow valley is one.
+            let keep = if of >= FEW * dim as f64 { 1.0 } else { 1.0 - (dim as f64 / (of + 1.0)).min(1.0) };
+            for i in 0..dim {
+                matrix[i * dim..i * dim + i].iter_mut().for_each(|c| *c *= keep);
+            }
+            Some(Component::new(of / n as f64, mean, floored(matrix)?))
+        };
+        // A start that loses a component is worth no more than one with fewer.
+        components = (0..k).into_par_iter().map(improved).collect::<Option<Vec<_>>>()?;
+    }
+    None
+}
+
+/// k of the samples, far from each other in units of `metric` (k-means++).
+fn spread_out(rows: &[&[f64]], k: usize, metric: &Cholesky, stream: &mut Stream) -> Vec<Vec<f64>> {
+    let mut distances = vec![f64::INFINITY; rows.len()];
+    let mut chosen: Vec<Vec<f64>> = Vec::new();
+    let mut work = vec![0.0; metric.dim()];
+    while chosen.len() < k {
+        let uniform: f64 = stream.uniform();
+        let at = match chosen.last() {
+            None => (uniform * rows.len() as f64) as usize,
+            Some(last) => {
+                for (distance, row) in distances.iter_mut().zip(rows) {
+                    work.iter_mut().zip(*row).zip(last).for_each(|((work, x), last)| *work = x - last);
+                    metric.solve(&mut work);
+                    *distance = distance.min(work.iter().map(|w| w * w).sum());
+                }
+                let mut rest = uniform * distances.iter().sum::<f64>();
+                distances
+                    .iter()
+                    .position(|distance| {
+                        rest -= distance;
+                        rest < 0.0
+                    })
+                    .unwrap_or(0)
+            }
+        };
+        chosen.push(rows[at.min(rows.len() - 1)].to_vec());
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_core::random::Purpose;
+
+    fn two_modes(n: usize) -> Vec<f64> {
+        let mut stream = Stream::new(1, Purpose::Test, 0);
+        (0..n)
+            .flat_map(|at| {
+                let mut x: [f64; 2] = [0.0; 2];
+                stream.fill_normal(&mut x);
+                if at % 4 == 0 { [x[0] - 6.0, 0.5 * x[1]] } else { [x[0] + 6.0, 2.0 * x[1] + x[0]] }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn two_modes_are_found_with_their_weights() {
+        let mut stream = Stream::new(2, Purpose::Test, 1);
+        let fit = Fit::of(&two_modes(4000), 2, &FitOptions::default(), &mut stream).unwrap();
+        assert_eq!(fit.len(), 2);
+        let mut all: Vec<(f64, f64)> = fit.components().map(|(weight, mean)| (weight, mean[0])).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!((all[0].0 - 0.25).abs() < 0.01 && (all[0].1 + 6.0).abs() < 0.1, "{all:?}");
+        assert!((all[1].0 - 0.75).abs() < 0.01 && (all[1].1 - 6.0).abs() < 0.1, "{all:?}");
+        assert_ne!(fit.component(&[-6.0, 0.0]), fit.component(&[6.0, 0.0]));
+    }
+
+    #[test]
+    fn densities_are_normalised_and_gradients_are_theirs() {
+        let mut stream = Stream::new(2, Purpose::Test, 1);
+        let fit = Fit::of(&two_modes(1000), 2, &FitOptions::default(), &mut stream).unwrap();
+        let fit = fit.inflated(1.2).with_broad(0.05, 1.5);
+        let h = 0.1;
+        let grid = (-300..300).flat_map(|i| (-200..200).map(move |j| [f64::from(i) * h, f64::from(j) * h]));
+        let mass: f64 = grid.map(|x| fit.log_density(&x).exp() * h * h).sum();
+        assert!((mass - 1.0).abs() < 1e-3, "{mass}");
+        let mut gradient = [0.0; 2];
+        for x in [[0.3, -1.0], [5.0, 2.0], [-30.0, 40.0]] {
+            let value = fit.log_density_and_gradient(&x, &mut gradient);
+            assert!((value - fit.log_density(&x)).abs() < 1e-12);
+            for k in 0..2 {
+                let (mut up, mut down) = (x, x);
+                (up[k], down[k]) = (x[k] + 1e-5, x[k] - 1e-5);
+                let numeric = (fit.log_density(&up) - fit.log_density(&down)) / 2e-5;
+                assert!((gradient[k] - numeric).abs() < 1e-5 * (1.0 + numeric.abs()), "{x:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn draws_have_the_moments_of_the_fit() {
+        let mut stream = Stream::new(2, Purpose::Test, 1);
+        let fit = Fit::of(&two_modes(4000), 2, &FitOptions::default(), &mut stream).unwrap();
+        let (mut left, mut x) = (0.0, [0.0; 2]);
+        for _ in 0..10_000 {
+            fit.draw(&mut stream, &mut x);
+            left += f64::from(u8::from(x[0] < 0.0)) / 10_000.0;
+        }
+        assert!((left - 0.25_f64).abs() < 0.02, "{left}");
+    }
+
+    #[test]
+    fn nothing_is_fitted_to_nothing() {
+        let mut stream = Stream::new(2, Purpose::Test, 1);
+        let mut fit = |rows: &[f64]| Fit::of(rows, 1, &FitOptions::default(), &mut stream);
+        assert!(fit(&[1.0]).is_none() && fit(&[1.0, f64::NAN]).is_none() && fit(&[2.0, 2.0]).is_none());
+    }
+}
