@@ -1,0 +1,196 @@
+//! The values of a tape, run by run.
+
+use kiln_core::Scalar;
+
+use crate::functions::{Function, Pairing};
+use crate::number::Number;
+use crate::tape::{Op, Run, Tape};
+
+/// Does one thing for each function, which is a constant there: the choice is made outside of loops.
+macro_rules! each_function {
+    ($function:expr, $name:ident => $body:expr) => {
+        each_function!(@ $function, $name, $body, Exp Log Sqrt Abs Sin Cos Tan Tanh Sinh Cosh Atan Log1p Expm1 Sigmoid
+            Softplus Erf Square Reciprocal)
+    };
+    (@ $function:expr, $name:ident, $body:expr, $($variant:ident)*) => {
+        match $function {
+            $(Function::$variant => { const $name: Function = Function::$variant; $body })*
+        }
+    };
+}
+pub(crate) use each_function;
+
+/// The same for functions of two numbers.
+macro_rules! each_pairing {
+    ($pairing:expr, $name:ident => $body:expr) => {
+        each_pairing!(@ $pairing, $name, $body, Min Max Less LessOrEqual Equal And Or)
+    };
+    (@ $pairing:expr, $name:ident, $body:expr, $($variant:ident)*) => {
+        match $pairing {
+            $(Pairing::$variant => { const $name: Pairing = Pairing::$variant; $body })*
+        }
+    };
+}
+
+/// Fills `values` for a point; the energy is the value in the root's slot.
+pub(crate) fn forward<S: Number>(tape: &Tape, x: &[S], values: &mut [S]) -> S {
+    let constants = S::constants(&tape.constants);
+    values[..tape.dimension].copy_from_slice(x);
+    for (value, constant) in values[tape.dimension..].iter_mut().zip(&constants[..tape.fixed]) {
+        *value = S::splat(*constant);
+    }
+    for run in &tape.runs {
+        let (done, rest) = values.split_at_mut(run.out);
+        let out = &mut rest[..run.count * run.width];
+        let args = &tape.args[run.args..run.args + run.count * run.operands];
+        let constants = &constants[run.constants..run.constants + run.count * run.constant_count()];
+        step(run, done, args, constants, out);
+    }
+    values[tape.root]
+}
+
+/// One run: `out` from what is `done`.
+#[inline(always)]
+fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
+    let at = |arg: u32| done[arg as usize];
+    match run.op {
+        Op::Function(function) => each_function!(function, F => unary(done, args, out, |x| F.value(x))),
+        Op::Pairing(pairing) => each_pairing!(pairing, P => binary(done, args, out, |a, b| P.value(a, b))),
+        Op::Product => binary(done, args, out, |a, b| a * b),
+        Op::Select => {
+            for (out, [condition, a, b]) in out.iter_mut().zip(args.as_chunks::<3>().0) {
+                *out = S::select(at(*condition).holds(), at(*a), at(*b));
+            }
+        }
+        Op::Affine => {
+            for ((out, a), [c, bias]) in out.iter_mut().zip(args).zip(constants.as_chunks::<2>().0) {
+                *out = S::splat(*c) * at(*a) + S::splat(*bias);
+            }
+        }
+        Op::Blend => {
+            let operands = args.as_chunks::<2>().0.iter().zip(constants.as_chunks::<3>().0);
+            for (out, ([a, b], [c, d, bias])) in out.iter_mut().zip(operands) {
+                *out = S::splat(*c) * at(*a) + S::splat(*d) * at(*b) + S::splat(*bias);
+            }
+        }
+        Op::Linear => linear(run, done, args, constants, out),
+        Op::Sum => {
+            for ((out, args), [scale, bias]) in
+                out.iter_mut().zip(args.chunks_exact(run.operands)).zip(constants.as_chunks::<2>().0)
+            {
+                let total = if run.contiguous() {
+                    total(done[args[0] as usize..][..run.arity].iter().copied())
+                } else {
+                    total(args.iter().map(|arg| at(*arg)))
+                };
+                *out = S::splat(*scale) * total + S::splat(*bias);
+            }
+        }
+        Op::Squares => {
+            let n = run.arity;
+            for ((out, args), constants) in out.iter_mut().zip(args.chunks_exact(n)).zip(constants.chunks_exact(n + 2))
+            {
+                let total =
+                    total(args.iter().zip(constants).map(|(arg, shift)| (at(*arg) - S::splat(*shift)).square()));
+                *out = S::splat(constants[n]) * total + S::splat(constants[n + 1]);
+            }
+        }
+        Op::Distance => pairwise(run, done, args, constants, out, |a, b| (a - b).square()),
+        Op::Products => pairwise(run, done, args, constants, out, |a, b| a * b),
+        Op::LogSumExp => {
+            for (out, args) in out.chunks_exact_mut(run.width).zip(args.chunks_exact(run.arity)) {
+                let largest = args[1..].iter().fold(at(args[0]), |largest, arg| largest.max(at(*arg)));
+                let shift = S::select(largest.is_finite(), largest, S::zero());
+                let mut sum = S::zero();
+                for (term, arg) in out[1..].iter_mut().zip(args) {
+                    *term = (at(*arg) - shift).exp();
+                    sum += *term;
+                }
+                out[0] = shift + sum.ln();
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn unary<S: Scalar>(done: &[S], args: &[u32], out: &mut [S], f: impl Fn(S) -> S) {
+    for (out, arg) in out.iter_mut().zip(args) {
+        *out = f(done[*arg as usize]);
+    }
+}
+
+#[inline(always)]
+fn binary<S: Scalar>(done: &[S], args: &[u32], out: &mut [S], f: impl Fn(S, S) -> S) {
+    for (out, [a, b]) in out.iter_mut().zip(args.as_chunks::<2>().0) {
+        *out = f(done[*a as usize], done[*b as usize]);
+    }
+}
+
+/// scale Σ f(a, b) + bias.
+#[inline(always)]
+fn pairwise<S: Scalar>(
+    run: &Run,
+    done: &[S],
+    args: &[u32],
+    constants: &[S::Real],
+    out: &mut [S],
+    f: impl Fn(S, S) -> S + Copy,
+) {
+    let term = |[a, b]: &[u32; 2]| f(done[*a as usize], done[*b as usize]);
+    let constants = constants.as_chunks::<2>().0;
+    let pairs = args.as_chunks::<2>().0;
+    let finish = |sum: S, [scale, bias]: &[S::Real; 2]| S::splat(*scale) * sum + S::splat(*bias);
+    match run.arity {
+        1 => {
+            for ((out, pair), constants) in out.iter_mut().zip(pairs).zip(constants) {
+                *out = finish(term(pair), constants);
+            }
+        }
+        2 => {
+            for ((out, [p, q]), constants) in out.iter_mut().zip(pairs.as_chunks::<2>().0).zip(constants) {
+                *out = finish(term(p) + term(q), constants);
+            }
+        }
+        3 => {
+            for ((out, [p, q, r]), constants) in out.iter_mut().zip(pairs.as_chunks::<3>().0).zip(constants) {
+                *out = finish(term(p) + term(q) + term(r), constants);
+            }
+        }
+        n => {
+            for ((out, pairs), constants) in out.iter_mut().zip(pairs.chunks_exact(n)).zip(constants) {
+                *out = finish(total(pairs.iter().map(term)), constants);
+            }
+        }
+    }
+}
+
+/// Σ c a + bias, of operands side by side or not.
+#[inline(always)]
+fn linear<S: Scalar>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
+    let n = run.arity;
+    for ((out, args), constants) in
+        out.iter_mut().zip(args.chunks_exact(run.operands)).zip(constants.chunks_exact(n + 1))
+    {
+        let sum = if run.contiguous() {
+            let operands = &done[args[0] as usize..][..n];
+            total(operands.iter().zip(constants).map(|(a, c)| S::splat(*c) * *a))
+        } else {
+            total(args.iter().zip(constants).map(|(arg, c)| S::splat(*c) * done[*arg as usize]))
+        };
+        *out = sum + S::splat(constants[n]);
+    }
+}
+
+/// A sum in two halves, odd and even, which do not wait for each other.
+#[inline(always)]
+fn total<S: Scalar>(mut terms: impl Iterator<Item = S>) -> S {
+    let (mut even, mut odd) = (S::zero(), S::zero());
+    while let Some(term) = terms.next() {
+        even += term;
+        match terms.next() {
+            Some(term) => odd += term,
+            None => break,
+        }
+    }
+    even + odd
+}
