@@ -9,8 +9,21 @@ use kiln_core::{Energy, Lanes};
 use kiln_formula::Formula;
 
 const ALL: [&str; 15] = [
-    "rings", "funnel", "rosenbrock", "schools", "mixture", "scaled", "phi4", "cancer", "shifted", "mw54", "grid9",
-    "student", "mw32", "lj13", "dw4",
+    "rings",
+    "funnel",
+    "rosenbrock",
+    "schools",
+    "mixture",
+    "scaled",
+    "phi4",
+    "cancer",
+    "shifted",
+    "mw54",
+    "grid9",
+    "student",
+    "mw32",
+    "lj13",
+    "dw4",
 ];
 
 /// Name, energy, point and gradient of every line of `golden.csv`, which `golden.py` writes.

@@ -14,7 +14,9 @@ pub fn load(path: &Path) -> Result<Array, String> {
     let text = std::fs::read_to_string(path).map_err(|_| "there is no such file".to_owned())?;
     let rows: Vec<Vec<f64>> = text
         .lines()
-        .map(|line| line.split(',').map(|cell| cell.trim().parse().map_err(|_| format!("`{cell}` is no number"))).collect())
+        .map(|line| {
+            line.split(',').map(|cell| cell.trim().parse().map_err(|_| format!("`{cell}` is no number"))).collect()
+        })
         .collect::<Result<_, String>>()?;
     let columns = rows.first().map_or(0, Vec::len);
     Ok(Array { shape: vec![rows.len(), columns], data: rows.into_iter().flatten().collect() })
