@@ -159,6 +159,9 @@ fn time(mut call: impl FnMut()) -> f64 {
 }
 
 fn compare(name: &str, formula: &Formula, by_hand: &dyn Energy<Pack>, scale: f32) {
+    if std::env::args().nth(1).is_some_and(|only| only != name) {
+        return;
+    }
     let n = formula.dimension();
     let x: Vec<Pack> = (0..n)
         .map(|k| Lanes(std::array::from_fn(|lane| scale * ((lane * 7 + k * 13) as f32).sin() + k as f32 * 0.01)))

@@ -95,8 +95,12 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
                 *out = S::splat(constants[n]) * total + S::splat(constants[n + 1]);
             }
         }
-        Op::Distance => pairwise(run, done, args, constants, out, |a, b| (a - b).square()),
-        Op::Products => pairwise(run, done, args, constants, out, |a, b| a * b),
+        Op::Distance => match run.arity {
+            2 => distance::<S, 2>(2, done, args, constants, out),
+            3 => distance::<S, 3>(3, done, args, constants, out),
+            n => distance::<S, 0>(n, done, args, constants, out),
+        },
+        Op::Products => products(run.arity, done, args, constants, out),
         Op::LogSumExp => {
             for (out, args) in out.chunks_exact_mut(run.width).zip(args.chunks_exact(run.arity)) {
                 let largest = args[1..].iter().fold(at(args[0]), |largest, arg| largest.max(at(*arg)));
@@ -112,60 +116,47 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 fn unary<S: Scalar>(done: &[S], args: &[u32], out: &mut [S], f: impl Fn(S) -> S) {
     for (out, arg) in out.iter_mut().zip(args) {
         *out = f(done[*arg as usize]);
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 fn binary<S: Scalar>(done: &[S], args: &[u32], out: &mut [S], f: impl Fn(S, S) -> S) {
     for (out, [a, b]) in out.iter_mut().zip(args.as_chunks::<2>().0) {
         *out = f(done[*a as usize], done[*b as usize]);
     }
 }
 
-/// scale Σ f(a, b) + bias.
-#[inline(always)]
-fn pairwise<S: Scalar>(
-    run: &Run,
-    done: &[S],
-    args: &[u32],
-    constants: &[S::Real],
-    out: &mut [S],
-    f: impl Fn(S, S) -> S + Copy,
-) {
-    let term = |[a, b]: &[u32; 2]| f(done[*a as usize], done[*b as usize]);
-    let constants = constants.as_chunks::<2>().0;
-    let pairs = args.as_chunks::<2>().0;
-    let finish = |sum: S, [scale, bias]: &[S::Real; 2]| S::splat(*scale) * sum + S::splat(*bias);
-    match run.arity {
-        1 => {
-            for ((out, pair), constants) in out.iter_mut().zip(pairs).zip(constants) {
-                *out = finish(term(pair), constants);
-            }
+/// scale Σ (a − b)² + bias; `N` is the number of terms where it is known to the compiler, and 0 where it is not.
+#[inline(never)]
+fn distance<S: Scalar, const N: usize>(n: usize, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
+    let n = if N > 0 { N } else { n };
+    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
+    for ((out, pairs), [scale, bias]) in out.iter_mut().zip(pairs).zip(constants.as_chunks::<2>().0) {
+        let mut sum = S::zero();
+        for k in 0..n {
+            let [a, b] = pairs[k];
+            sum += (done[a as usize] - done[b as usize]).square();
         }
-        2 => {
-            for ((out, [p, q]), constants) in out.iter_mut().zip(pairs.as_chunks::<2>().0).zip(constants) {
-                *out = finish(term(p) + term(q), constants);
-            }
-        }
-        3 => {
-            for ((out, [p, q, r]), constants) in out.iter_mut().zip(pairs.as_chunks::<3>().0).zip(constants) {
-                *out = finish(term(p) + term(q) + term(r), constants);
-            }
-        }
-        n => {
-            for ((out, pairs), constants) in out.iter_mut().zip(pairs.chunks_exact(n)).zip(constants) {
-                *out = finish(total(pairs.iter().map(term)), constants);
-            }
-        }
+        *out = S::splat(*scale) * sum + S::splat(*bias);
+    }
+}
+
+/// scale Σ a b + bias.
+#[inline(never)]
+fn products<S: Scalar>(n: usize, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
+    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
+    for ((out, pairs), [scale, bias]) in out.iter_mut().zip(pairs).zip(constants.as_chunks::<2>().0) {
+        let sum = total(pairs.iter().map(|[a, b]| done[*a as usize] * done[*b as usize]));
+        *out = S::splat(*scale) * sum + S::splat(*bias);
     }
 }
 
 /// Σ c a + bias, of operands side by side or not.
-#[inline(always)]
+#[inline(never)]
 fn linear<S: Scalar>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
     let n = run.arity;
     for ((out, args), constants) in

@@ -55,6 +55,11 @@ impl Function {
         Self::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, function)| function)
     }
 
+    /// Whether its slope takes so long that a few operations more do not matter.
+    pub(crate) const fn takes_long(self) -> bool {
+        !matches!(self, Self::Exp | Self::Log | Self::Sqrt | Self::Abs | Self::Square | Self::Reciprocal)
+    }
+
     /// Its value.
     #[inline(always)]
     pub(crate) fn value<S: Number>(self, x: S) -> S {

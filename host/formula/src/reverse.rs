@@ -42,8 +42,11 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
     let at = |arg: u32| values[arg as usize];
     match run.op {
         Op::Function(function) => each_function!(function, F => {
-            for ((arg, slope), y) in args.iter().zip(own).zip(results) {
-                into[*arg as usize] += times::<S, GUARDED>(*slope, F.slope(at(*arg), *y));
+            // One source for what takes long anyway: it is compiled once.
+            if GUARDED || F.takes_long() {
+                unary::<S, true>(args, values, results, own, into, |x, y| F.slope(x, y));
+            } else {
+                unary::<S, false>(args, values, results, own, into, |x, y| F.slope(x, y));
             }
         }),
         Op::Pairing(pairing) => {
@@ -103,16 +106,12 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
                 }
             }
         }
-        Op::Distance => pairwise(run, args, constants, own, |scale, slope, [a, b]| {
-            let pull = times::<S, GUARDED>(scale * (slope + slope), at(*a) - at(*b));
-            into[*a as usize] += pull;
-            into[*b as usize] -= pull;
-        }),
-        Op::Products => pairwise(run, args, constants, own, |scale, slope, [a, b]| {
-            let slope = scale * slope;
-            into[*a as usize] += times::<S, GUARDED>(slope, at(*b));
-            into[*b as usize] += times::<S, GUARDED>(slope, at(*a));
-        }),
+        Op::Distance => match run.arity {
+            2 => distance::<S, GUARDED, 2>(2, args, constants, values, own, into),
+            3 => distance::<S, GUARDED, 3>(3, args, constants, values, own, into),
+            n => distance::<S, GUARDED, 0>(n, args, constants, values, own, into),
+        },
+        Op::Products => products::<S, GUARDED>(run.arity, args, constants, values, own, into),
         Op::LogSumExp => {
             let steps = args.chunks_exact(run.arity).zip(own.chunks_exact(run.width));
             for ((args, own), results) in steps.zip(results.chunks_exact(run.width)) {
@@ -126,32 +125,67 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
     }
 }
 
-/// Every pair of every step, with the step's scale and slope.
-#[inline(always)]
-fn pairwise<S: Scalar>(
-    run: &Run,
+/// The slope of a function of one number, from its argument and value.
+#[inline(never)]
+fn unary<S: Number, const GUARDED: bool>(
+    args: &[u32],
+    values: &[S],
+    results: &[S],
+    own: &[S],
+    into: &mut [S],
+    slope_of: impl Fn(S, S) -> S,
+) {
+    for ((arg, slope), y) in args.iter().zip(own).zip(results) {
+        let factor = slope_of(values[*arg as usize], *y);
+        into[*arg as usize] += times::<S, GUARDED>(*slope, factor);
+    }
+}
+
+/// scale Σ (a − b)² + bias; `N` is the number of terms where it is known to the compiler, and 0 where it is not.
+#[inline(never)]
+fn distance<S: Number, const GUARDED: bool, const N: usize>(
+    n: usize,
     args: &[u32],
     constants: &[S::Real],
+    values: &[S],
     own: &[S],
-    mut pull: impl FnMut(S, S, &[u32; 2]),
+    into: &mut [S],
 ) {
-    let (pairs, constants) = (args.as_chunks::<2>().0, constants.as_chunks::<2>().0);
-    match run.arity {
-        3 => {
-            for ((triple, slope), [scale, _]) in pairs.as_chunks::<3>().0.iter().zip(own).zip(constants) {
-                triple.iter().for_each(|pair| pull(S::splat(*scale), *slope, pair));
-            }
+    let n = if N > 0 { N } else { n };
+    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
+    for ((pairs, slope), [scale, _]) in pairs.zip(own).zip(constants.as_chunks::<2>().0) {
+        let slope = S::splat(*scale) * (*slope + *slope);
+        for k in 0..n {
+            let [a, b] = pairs[k];
+            let pull = times::<S, GUARDED>(slope, values[a as usize] - values[b as usize]);
+            into[a as usize] += pull;
+            into[b as usize] -= pull;
         }
-        n => {
-            for ((pairs, slope), [scale, _]) in pairs.chunks_exact(n).zip(own).zip(constants) {
-                pairs.iter().for_each(|pair| pull(S::splat(*scale), *slope, pair));
-            }
+    }
+}
+
+/// scale Σ a b + bias.
+#[inline(never)]
+fn products<S: Number, const GUARDED: bool>(
+    n: usize,
+    args: &[u32],
+    constants: &[S::Real],
+    values: &[S],
+    own: &[S],
+    into: &mut [S],
+) {
+    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
+    for ((pairs, slope), [scale, _]) in pairs.zip(own).zip(constants.as_chunks::<2>().0) {
+        let slope = S::splat(*scale) * *slope;
+        for [a, b] in pairs {
+            into[*a as usize] += times::<S, GUARDED>(slope, values[*b as usize]);
+            into[*b as usize] += times::<S, GUARDED>(slope, values[*a as usize]);
         }
     }
 }
 
 /// Σ c a + bias.
-#[inline(always)]
+#[inline(never)]
 fn linear<S: Scalar>(run: &Run, args: &[u32], constants: &[S::Real], own: &[S], into: &mut [S]) {
     let n = run.arity;
     let steps = args.chunks_exact(run.operands).zip(own).zip(constants.chunks_exact(n + 1));
