@@ -103,17 +103,31 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
         Op::Products => products(run.arity, done, args, constants, out),
         Op::LogSumExp => {
             for (out, args) in out.chunks_exact_mut(run.width).zip(args.chunks_exact(run.arity)) {
-                let largest = args[1..].iter().fold(at(args[0]), |largest, arg| largest.max(at(*arg)));
-                let shift = S::select(largest.is_finite(), largest, S::zero());
-                let mut sum = S::zero();
-                for (term, arg) in out[1..].iter_mut().zip(args) {
-                    *term = (at(*arg) - shift).exp();
-                    sum += *term;
-                }
-                out[0] = shift + sum.ln();
+                log_sum_exp(done, args, out);
             }
         }
     }
+}
+
+/// log Σ e^a, and after it the exponentials, shifted by the largest of a.
+#[inline(never)]
+fn log_sum_exp<S: Scalar>(done: &[S], args: &[u32], out: &mut [S]) {
+    let (Some((first, rest)), Some((value, terms))) = (args.split_first(), out.split_first_mut()) else { return };
+    let largest = rest.iter().fold(done[*first as usize], |largest, arg| largest.max(done[*arg as usize]));
+    let shift = S::select(largest.is_finite(), largest, S::zero());
+    let mut sum = S::zero();
+    for (term, arg) in terms.iter_mut().zip(args) {
+        let exponential = exponential(done[*arg as usize] - shift);
+        *term = exponential;
+        sum += exponential;
+    }
+    *value = shift + sum.ln();
+}
+
+/// e^x, apart: beside other code the compiler halves its vectors.
+#[inline(never)]
+fn exponential<S: Scalar>(x: S) -> S {
+    x.exp()
 }
 
 #[inline(never)]

@@ -6,11 +6,14 @@ use crate::lexer::{Token, words};
 use crate::syntax::{Expr, IndexRange, Kind, Operator, Reduction};
 use crate::text::Text;
 
+/// `a[…][…]`, at most.
+const MOST_INDICES: usize = 4;
+
 /// Words of one formula, at most.
 const LONGEST: usize = 20_000;
 
 /// Parentheses and signs within each other, at most.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 100;
 
 /// The tree of a formula.
 pub(crate) fn parse(text: &Text) -> Checked<Expr> {
@@ -196,7 +199,7 @@ impl Parser {
 
     fn indexed(&mut self) -> Checked<Expr> {
         let mut tree = self.primary()?;
-        loop {
+        for _ in 0..MOST_INDICES {
             let open = self.span();
             if !self.take("[") {
                 return Ok(tree);
@@ -216,6 +219,7 @@ impl Parser {
             let end = self.close("]", open)?;
             tree = Expr { span: tree.span.to(end), kind: Kind::Index(Box::new(tree), indices) };
         }
+        Fault::err(tree.span, "too many indices in a row", "a vector has one, a table two: m[i, j]")
     }
 
     /// The closing sign of what was opened at a place.
