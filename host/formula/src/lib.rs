@@ -133,11 +133,6 @@ impl Formula {
         self.model.tape.operations()
     }
 
-    #[doc(hidden)]
-    pub fn listing(&self) -> String {
-        self.model.tape.runs.iter().map(|run| format!("{run:?}\n")).collect()
-    }
-
     fn forward<S: Number>(&self, x: &[S]) -> S {
         let tape = &self.model.tape;
         assert_eq!(x.len(), tape.dimension, "a point must have as many coordinates as the energy");

@@ -40,6 +40,7 @@ pub(crate) fn build(draft: Draft, folder: &Path, default_name: &str, load: Load<
         let value = load_data(&mut unroller, entry, folder, load)?;
         name(&mut unroller, entry, value)?;
     }
+    unroller.later = draft.constants.iter().map(|entry| entry.name.clone()).collect();
     for entry in &draft.constants {
         let value = constant(&mut unroller, &entry.value, entry.value_at)?;
         name(&mut unroller, entry, value)?;
@@ -84,6 +85,7 @@ pub(crate) fn build(draft: Draft, folder: &Path, default_name: &str, load: Load<
     }
     let bounds = bounds(&mut unroller, &draft.bounds, &places, &names)?;
 
+    unroller.later = draft.definitions.iter().map(|entry| entry.name.clone()).collect();
     for entry in &draft.definitions {
         let value = unroller.evaluate(&entry.value)?;
         name(&mut unroller, entry, value)?;

@@ -9,7 +9,6 @@
 use std::cell::RefCell;
 
 use kiln_core::{Lanes, Scalar};
-use num_traits::{One, Zero};
 
 use crate::tape::Constants;
 
@@ -141,15 +140,11 @@ macro_rules! single {
             }
             #[inline(always)]
             fn sinh(self) -> Self {
-                let small = single::exp_m1(self.abs());
-                let size = Self::constant(0.5) * (small + small / (small + Self::one()));
-                let size = Self::select(size.is_number(), size, self.abs().exp());
-                Self::select(self.lt(Self::zero()), -size, size)
+                single::sinh(self)
             }
             #[inline(always)]
             fn cosh(self) -> Self {
-                let size = self.abs();
-                Self::constant(0.5) * (size.exp() + (-size).exp())
+                single::cosh(self)
             }
             #[inline(always)]
             fn erf(self) -> Self {
@@ -161,7 +156,8 @@ macro_rules! single {
 single!(f32);
 single!(Lanes<16>);
 
-/// Sources for single precision, the same for a number and a pack.
+/// Sources for single precision, the same for a number and a pack. They are generic so that `f32`'s own functions, which
+/// have other bits, cannot be meant.
 mod single {
     use kiln_core::Scalar;
 
@@ -215,6 +211,19 @@ mod single {
         let series =
             polynomial(x, [1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0, 1.0 / 40_320.0]);
         S::select(x.abs().lt(S::constant(0.5)), x * series, x.exp() - S::one())
+    }
+
+    #[inline(always)]
+    pub(super) fn sinh<S: Scalar>(x: S) -> S {
+        let grown = exp_m1(x.abs());
+        let size = S::constant(0.5) * (grown + grown / (grown + S::one()));
+        let size = S::select(size.is_finite(), size, x.abs().exp());
+        S::select(x.lt(S::zero()), -size, size)
+    }
+
+    #[inline(always)]
+    pub(super) fn cosh<S: Scalar>(x: S) -> S {
+        S::constant(0.5) * (x.exp() + (-x).exp())
     }
 
     /// Abramowitz and Stegun 4.4.49, 2e-8 on \[0, 1\]; beyond, π/2 − atan(1/x).

@@ -12,7 +12,7 @@ use crate::value::{Value, count};
 /// Values and operands of an unrolled formula, at most.
 pub(crate) const LARGEST: usize = 2_000_000;
 /// Parts of the tree that are looked at, every time that an index range comes by them.
-const MOST_STEPS: usize = 50_000_000;
+const MOST_STEPS: usize = 20_000_000;
 
 /// Names, and what was made of the formula so far.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(crate) struct Unroller {
     pub(crate) particles: Option<(usize, usize)>,
     /// The coordinates, once their number is known.
     pub(crate) inputs: Rc<[Id]>,
+    /// Names that are defined further below.
+    pub(crate) later: Vec<String>,
     steps: usize,
 }
 
@@ -110,6 +112,8 @@ impl Unroller {
         sorted.sort_unstable();
         let hint = if crate::call::names().any(|function| function == name) {
             format!("`{name}` is a function: write {name}(…)")
+        } else if self.later.iter().any(|later| later == name) {
+            format!("`{name}` is defined further below: move it above, each may use earlier ones")
         } else if let Some(near) = nearest(name, sorted.iter().copied()) {
             format!("did you mean `{near}`?")
         } else {
