@@ -140,22 +140,23 @@ fn soft(row: &[f32; 31], w: &[Pack]) -> (Pack, Pack, Pack) {
     (z, (-z).max(Pack::splat(0.0)) + (Pack::splat(1.0) + e).ln(), e)
 }
 
-/// Nanoseconds of one call, the least of many trials.
-fn time(mut call: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    let mut calls = 0_u32;
-    while start.elapsed().as_secs_f64() < 0.05 {
-        call();
-        calls += 1;
-    }
-    let trial = |_| {
-        let start = Instant::now();
-        for _ in 0..calls {
+/// Nanoseconds of one call of each, the least of many short trials that take turns: other work on the machine then
+/// disturbs both alike.
+fn time(calls: [&mut dyn FnMut(); 2]) -> [f64; 2] {
+    let [first, second] = calls;
+    let mut least = [f64::INFINITY; 2];
+    for _ in 0..300 {
+        for (call, least) in [&mut *first, &mut *second].into_iter().zip(&mut least) {
             call();
+            let (start, mut count) = (Instant::now(), 0);
+            while count < 1 || start.elapsed().as_micros() < 300 {
+                (0..8).for_each(|_| call());
+                count += 8;
+            }
+            *least = least.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(count));
         }
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
-    };
-    (0..12).map(trial).fold(f64::INFINITY, f64::min)
+    }
+    least
 }
 
 fn compare(name: &str, formula: &Formula, by_hand: &dyn Energy<Pack>, scale: f32) {
@@ -171,17 +172,24 @@ fn compare(name: &str, formula: &Formula, by_hand: &dyn Energy<Pack>, scale: f32
     for lane in 0..16 {
         assert!((a.0[lane] - b.0[lane]).abs() < 1e-4 * (1.0 + b.0[lane].abs()), "{name}: {a:?} {b:?}");
     }
-    let mut both = |energy: &dyn Energy<Pack>| {
-        let value = time(|| {
-            black_box(energy.energy(black_box(&x)));
-        });
-        let slopes = time(|| {
-            black_box(energy.energy_and_gradient(black_box(&x), black_box(&mut gradient)));
-        });
-        (value, slopes)
-    };
-    let (formula_value, formula_slopes) = both(formula);
-    let (value, slopes) = both(by_hand);
+    let mut other = gradient.clone();
+    let formula_energy: &dyn Energy<Pack> = formula;
+    let [value, formula_value] = time([
+        &mut || {
+            black_box(by_hand.energy(black_box(&x)));
+        },
+        &mut || {
+            black_box(formula_energy.energy(black_box(&x)));
+        },
+    ]);
+    let [slopes, formula_slopes] = time([
+        &mut || {
+            black_box(by_hand.energy_and_gradient(black_box(&x), black_box(&mut gradient)));
+        },
+        &mut || {
+            black_box(formula_energy.energy_and_gradient(black_box(&x), black_box(&mut other)));
+        },
+    ]);
     println!(
         "{name:10} {value:9.0} {formula_value:9.0} {:6.2}   {slopes:9.0} {formula_slopes:9.0} {:6.2}   {:9}",
         formula_value / value,

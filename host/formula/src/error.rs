@@ -148,7 +148,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// "did you mean …?", or the list of what there is.
-pub(crate) fn suggestion<'a>(name: &str, known: &[&'a str], otherwise: &str) -> String {
+pub(crate) fn suggestion(name: &str, known: &[&str], otherwise: &str) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => otherwise.to_owned(),

@@ -46,7 +46,16 @@ pub(crate) fn forward<S: Number>(tape: &Tape, x: &[S], values: &mut [S]) -> S {
         let constants = &constants[run.constants..run.constants + run.count * run.constant_count()];
         step(run, done, args, constants, out);
     }
-    values[tape.root]
+    S::constant(tape.scale) * values[tape.root] + S::constant(tape.bias)
+}
+
+/// The first `n` of a slice, which begins after them from then on. Unlike chunks it needs no division, which takes as long
+/// as a short run.
+#[inline(always)]
+pub(crate) fn take<'a, T>(items: &mut &'a [T], n: usize) -> &'a [T] {
+    let (first, rest) = items.split_at(n);
+    *items = rest;
+    first
 }
 
 /// One run: `out` from what is `done`.
@@ -75,9 +84,9 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
         }
         Op::Linear => linear(run, done, args, constants, out),
         Op::Sum => {
-            for ((out, args), [scale, bias]) in
-                out.iter_mut().zip(args.chunks_exact(run.operands)).zip(constants.as_chunks::<2>().0)
-            {
+            let mut args = args;
+            for (out, [scale, bias]) in out.iter_mut().zip(constants.as_chunks::<2>().0) {
+                let args = take(&mut args, run.operands);
                 let total = if run.contiguous() {
                     total(done[args[0] as usize..][..run.arity].iter().copied())
                 } else {
@@ -87,9 +96,9 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
             }
         }
         Op::Squares => {
-            let n = run.arity;
-            for ((out, args), constants) in out.iter_mut().zip(args.chunks_exact(n)).zip(constants.chunks_exact(n + 2))
-            {
+            let (mut args, mut constants, n) = (args, constants, run.arity);
+            for out in out {
+                let (args, constants) = (take(&mut args, n), take(&mut constants, n + 2));
                 let total =
                     total(args.iter().zip(constants).map(|(arg, shift)| (at(*arg) - S::splat(*shift)).square()));
                 *out = S::splat(constants[n]) * total + S::splat(constants[n + 1]);
@@ -101,33 +110,35 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
             n => distance::<S, 0>(n, done, args, constants, out),
         },
         Op::Products => products(run.arity, done, args, constants, out),
-        Op::LogSumExp => {
-            for (out, args) in out.chunks_exact_mut(run.width).zip(args.chunks_exact(run.arity)) {
-                log_sum_exp(done, args, out);
-            }
-        }
+        Op::LogSumExp => log_sum_exp(run, done, args, out),
     }
 }
 
 /// log Σ e^a, and after it the exponentials, shifted by the largest of a.
 #[inline(never)]
-fn log_sum_exp<S: Scalar>(done: &[S], args: &[u32], out: &mut [S]) {
-    let (Some((first, rest)), Some((value, terms))) = (args.split_first(), out.split_first_mut()) else { return };
-    let largest = rest.iter().fold(done[*first as usize], |largest, arg| largest.max(done[*arg as usize]));
-    let shift = S::select(largest.is_finite(), largest, S::zero());
-    let mut sum = S::zero();
-    for (term, arg) in terms.iter_mut().zip(args) {
-        let exponential = exponential(done[*arg as usize] - shift);
-        *term = exponential;
-        sum += exponential;
+fn log_sum_exp<S: Scalar>(run: &Run, done: &[S], args: &[u32], out: &mut [S]) {
+    let (mut args, mut out) = (args, out);
+    for _ in 0..run.count {
+        let args = take(&mut args, run.arity);
+        let (own, rest) = out.split_at_mut(run.width);
+        out = rest;
+        let (value, terms) = own.split_at_mut(1);
+        let largest = args[1..].iter().fold(done[args[0] as usize], |largest, arg| largest.max(done[*arg as usize]));
+        let shift = S::select(largest.is_finite(), largest, S::zero());
+        for (term, arg) in terms.iter_mut().zip(args) {
+            *term = done[*arg as usize] - shift;
+        }
+        exponentials(terms);
+        value[0] = shift + total(terms.iter().copied()).ln();
     }
-    *value = shift + sum.ln();
 }
 
-/// e^x, apart: beside other code the compiler halves its vectors.
+/// e^x of each, apart: beside other code the compiler halves its vectors.
 #[inline(never)]
-fn exponential<S: Scalar>(x: S) -> S {
-    x.exp()
+fn exponentials<S: Scalar>(terms: &mut [S]) {
+    for term in terms {
+        *term = term.exp();
+    }
 }
 
 #[inline(never)]
@@ -148,8 +159,9 @@ fn binary<S: Scalar>(done: &[S], args: &[u32], out: &mut [S], f: impl Fn(S, S) -
 #[inline(never)]
 fn distance<S: Scalar, const N: usize>(n: usize, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
     let n = if N > 0 { N } else { n };
-    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
-    for ((out, pairs), [scale, bias]) in out.iter_mut().zip(pairs).zip(constants.as_chunks::<2>().0) {
+    let mut args = args.as_chunks::<2>().0;
+    for (out, [scale, bias]) in out.iter_mut().zip(constants.as_chunks::<2>().0) {
+        let pairs = take(&mut args, n);
         let mut sum = S::zero();
         for k in 0..n {
             let [a, b] = pairs[k];
@@ -162,8 +174,9 @@ fn distance<S: Scalar, const N: usize>(n: usize, done: &[S], args: &[u32], const
 /// scale Σ a b + bias.
 #[inline(never)]
 fn products<S: Scalar>(n: usize, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
-    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
-    for ((out, pairs), [scale, bias]) in out.iter_mut().zip(pairs).zip(constants.as_chunks::<2>().0) {
+    let mut args = args.as_chunks::<2>().0;
+    for (out, [scale, bias]) in out.iter_mut().zip(constants.as_chunks::<2>().0) {
+        let pairs = take(&mut args, n);
         let sum = total(pairs.iter().map(|[a, b]| done[*a as usize] * done[*b as usize]));
         *out = S::splat(*scale) * sum + S::splat(*bias);
     }
@@ -172,10 +185,9 @@ fn products<S: Scalar>(n: usize, done: &[S], args: &[u32], constants: &[S::Real]
 /// Σ c a + bias, of operands side by side or not.
 #[inline(never)]
 fn linear<S: Scalar>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], out: &mut [S]) {
-    let n = run.arity;
-    for ((out, args), constants) in
-        out.iter_mut().zip(args.chunks_exact(run.operands)).zip(constants.chunks_exact(n + 1))
-    {
+    let (mut args, mut constants, n) = (args, constants, run.arity);
+    for out in out {
+        let (args, constants) = (take(&mut args, run.operands), take(&mut constants, n + 1));
         let sum = if run.contiguous() {
             let operands = &done[args[0] as usize..][..n];
             total(operands.iter().zip(constants).map(|(a, c)| S::splat(*c) * *a))

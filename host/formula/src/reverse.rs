@@ -2,7 +2,7 @@
 
 use kiln_core::Scalar;
 
-use crate::forward::each_function;
+use crate::forward::{each_function, take};
 use crate::functions::{Function, Pairing};
 use crate::number::Number;
 use crate::tape::{Op, Run, Tape};
@@ -10,7 +10,7 @@ use crate::tape::{Op, Run, Tape};
 /// Fills `slopes` from the values that a point has; the first ones are the gradient.
 pub(crate) fn reverse<S: Number>(tape: &Tape, values: &[S], slopes: &mut [S]) {
     slopes.fill(S::zero());
-    slopes[tape.root] = S::one();
+    slopes[tape.root] = S::constant(tape.scale);
     for run in tape.runs.iter().rev().filter(|run| run.live) {
         if run.guarded {
             step::<S, true>(tape, run, values, slopes);
@@ -86,9 +86,9 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
         }
         Op::Linear => linear(run, args, constants, own, into),
         Op::Sum => {
-            for ((args, slope), [scale, _]) in
-                args.chunks_exact(run.operands).zip(own).zip(constants.as_chunks::<2>().0)
-            {
+            let mut args = args;
+            for (slope, [scale, _]) in own.iter().zip(constants.as_chunks::<2>().0) {
+                let args = take(&mut args, run.operands);
                 let slope = S::splat(*scale) * *slope;
                 if run.contiguous() {
                     into[args[0] as usize..][..run.arity].iter_mut().for_each(|into| *into += slope);
@@ -98,8 +98,9 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
             }
         }
         Op::Squares => {
-            let n = run.arity;
-            for ((args, slope), constants) in args.chunks_exact(n).zip(own).zip(constants.chunks_exact(n + 2)) {
+            let (mut args, mut constants, n) = (args, constants, run.arity);
+            for slope in own {
+                let (args, constants) = (take(&mut args, n), take(&mut constants, n + 2));
                 let slope = S::splat(constants[n]) * (*slope + *slope);
                 for (arg, shift) in args.iter().zip(constants) {
                     into[*arg as usize] += times::<S, GUARDED>(slope, at(*arg) - S::splat(*shift));
@@ -113,8 +114,10 @@ fn step<S: Number, const GUARDED: bool>(tape: &Tape, run: &Run, values: &[S], sl
         },
         Op::Products => products::<S, GUARDED>(run.arity, args, constants, values, own, into),
         Op::LogSumExp => {
-            let steps = args.chunks_exact(run.arity).zip(own.chunks_exact(run.width));
-            for ((args, own), results) in steps.zip(results.chunks_exact(run.width)) {
+            let (mut args, mut own, mut results) = (args, own, results);
+            for _ in 0..run.count {
+                let args = take(&mut args, run.arity);
+                let (own, results) = (take(&mut own, run.width), take(&mut results, run.width));
                 let sum = results[1..].iter().fold(S::zero(), |sum, term| sum + *term);
                 let share = times::<S, GUARDED>(own[0], S::one() / sum);
                 for (arg, term) in args.iter().zip(&results[1..]) {
@@ -152,8 +155,9 @@ fn distance<S: Number, const GUARDED: bool, const N: usize>(
     into: &mut [S],
 ) {
     let n = if N > 0 { N } else { n };
-    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
-    for ((pairs, slope), [scale, _]) in pairs.zip(own).zip(constants.as_chunks::<2>().0) {
+    let mut args = args.as_chunks::<2>().0;
+    for (slope, [scale, _]) in own.iter().zip(constants.as_chunks::<2>().0) {
+        let pairs = take(&mut args, n);
         let slope = S::splat(*scale) * (*slope + *slope);
         for k in 0..n {
             let [a, b] = pairs[k];
@@ -174,8 +178,9 @@ fn products<S: Number, const GUARDED: bool>(
     own: &[S],
     into: &mut [S],
 ) {
-    let pairs = args.as_chunks::<2>().0.chunks_exact(n);
-    for ((pairs, slope), [scale, _]) in pairs.zip(own).zip(constants.as_chunks::<2>().0) {
+    let mut args = args.as_chunks::<2>().0;
+    for (slope, [scale, _]) in own.iter().zip(constants.as_chunks::<2>().0) {
+        let pairs = take(&mut args, n);
         let slope = S::splat(*scale) * *slope;
         for [a, b] in pairs {
             into[*a as usize] += times::<S, GUARDED>(slope, values[*b as usize]);
@@ -187,9 +192,9 @@ fn products<S: Number, const GUARDED: bool>(
 /// Σ c a + bias.
 #[inline(never)]
 fn linear<S: Scalar>(run: &Run, args: &[u32], constants: &[S::Real], own: &[S], into: &mut [S]) {
-    let n = run.arity;
-    let steps = args.chunks_exact(run.operands).zip(own).zip(constants.chunks_exact(n + 1));
-    for ((args, slope), constants) in steps {
+    let (mut args, mut constants, n) = (args, constants, run.arity);
+    for slope in own {
+        let (args, constants) = (take(&mut args, run.operands), take(&mut constants, n + 1));
         if run.contiguous() {
             for (into, c) in into[args[0] as usize..][..n].iter_mut().zip(constants) {
                 *into += S::splat(*c) * *slope;

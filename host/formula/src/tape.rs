@@ -88,7 +88,10 @@ pub(crate) struct Tape {
     /// How many constants have slots; they are the first of [`Tape::constants`].
     pub(crate) fixed: usize,
     pub(crate) slots: usize,
+    /// The energy is scale × the value in the root's slot + bias.
     pub(crate) root: usize,
+    pub(crate) scale: f64,
+    pub(crate) bias: f64,
     pub(crate) runs: Vec<Run>,
     pub(crate) args: Vec<u32>,
     pub(crate) constants: Constants,
@@ -132,6 +135,12 @@ struct Use {
 
 /// Lays out the values that the root needs.
 pub(crate) fn lay_out(graph: &Graph, root: Id, dimension: usize) -> Tape {
+    let (root, scale, bias) = match graph.node(root) {
+        Node::Linear(terms, bias) if terms.len() == 1 && !is_folded(graph, terms[0].0) => {
+            (terms[0].0, terms[0].1.get(), bias.get())
+        }
+        _ => (root, 1.0, 0.0),
+    };
     let mut steps = choose(graph, root);
     steps.reverse();
     let mut levels: HashMap<Id, u32> = HashMap::with_capacity(steps.len());
@@ -141,7 +150,13 @@ pub(crate) fn lay_out(graph: &Graph, root: Id, dimension: usize) -> Tape {
     }
     let key = |step: &Step| (step.level, step.op, step.live, step.guarded, step.arity());
     steps.sort_by_key(|step| (key(step), step.id));
-    assemble(graph, root, dimension, &steps, |a, b| key(a) == key(b))
+    let tape = assemble(graph, root, dimension, &steps, |a, b| key(a) == key(b));
+    Tape { scale, bias, ..tape }
+}
+
+/// Whether a value is better taken together with its factor.
+fn is_folded(graph: &Graph, id: Id) -> bool {
+    matches!(graph.node(id), Node::Function(Function::Square, _) | Node::Product(..))
 }
 
 /// Slots for all values, and the runs.
