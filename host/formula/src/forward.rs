@@ -87,7 +87,7 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
             let mut args = args;
             for (out, [scale, bias]) in out.iter_mut().zip(constants.as_chunks::<2>().0) {
                 let args = take(&mut args, run.operands);
-                let total = if run.contiguous() {
+                let total = if run.contiguous {
                     total(done[args[0] as usize..][..run.arity].iter().copied())
                 } else {
                     total(args.iter().map(|arg| at(*arg)))
@@ -188,7 +188,7 @@ fn linear<S: Scalar>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real],
     let (mut args, mut constants, n) = (args, constants, run.arity);
     for out in out {
         let (args, constants) = (take(&mut args, run.operands), take(&mut constants, n + 1));
-        let sum = if run.contiguous() {
+        let sum = if run.contiguous {
             let operands = &done[args[0] as usize..][..n];
             total(operands.iter().zip(constants).map(|(a, c)| S::splat(*c) * *a))
         } else {

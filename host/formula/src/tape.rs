@@ -41,8 +41,10 @@ pub(crate) struct Run {
     pub(crate) op: Op,
     /// Terms of each step.
     pub(crate) arity: usize,
-    /// Operands of each step; one where they stand side by side, in which case it is the first.
+    /// Operands of each step.
     pub(crate) operands: usize,
+    /// Whether the operands of each step stand side by side.
+    pub(crate) contiguous: bool,
     /// The first result's slot, how many steps, and slots of each.
     pub(crate) out: usize,
     pub(crate) count: usize,
@@ -58,11 +60,6 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Whether the operands of each step stand side by side.
-    pub(crate) fn contiguous(&self) -> bool {
-        self.operands != self.arity && matches!(self.op, Op::Linear | Op::Sum)
-    }
-
     /// Constants of each step.
     pub(crate) fn constant_count(&self) -> usize {
         match self.op {
@@ -186,6 +183,7 @@ fn assemble(graph: &Graph, root: Id, dimension: usize, steps: &[Step], alike: im
             op: first.op,
             arity,
             operands: first.args.len(),
+            contiguous: false,
             out: tape.slots,
             count: members.len(),
             width,
@@ -201,12 +199,7 @@ fn assemble(graph: &Graph, root: Id, dimension: usize, steps: &[Step], alike: im
             tape.constants.double.extend(&step.constants);
         }
         let side_by_side = |args: &[u32]| args.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-        if matches!(run.op, Op::Linear | Op::Sum) && tape.args[start..].chunks(arity).all(side_by_side) {
-            let firsts: Vec<u32> = tape.args[start..].iter().copied().step_by(arity).collect();
-            tape.args.truncate(start);
-            tape.args.extend(firsts);
-            run.operands = 1;
-        }
+        run.contiguous = tape.args[start..].chunks(run.operands).all(side_by_side);
         tape.runs.push(run);
     }
     tape.root = slots[&root] as usize;
