@@ -142,6 +142,7 @@ impl Unroller {
                 "both must have equal lengths; a slice is x[2..5]",
             );
         }
+        self.spend(a.len());
         Ok(Value::Number(product(&mut self.graph, &a, &b)))
     }
 
@@ -169,6 +170,7 @@ impl Unroller {
             );
         }
         let n = x.len();
+        self.spend(table.rows * n);
         let entry = |i: usize, j: usize| {
             let value = table.data[i * table.columns + j];
             // x'Px is that of the symmetric part.

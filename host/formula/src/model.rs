@@ -15,6 +15,9 @@ use crate::tape::{Tape, lay_out};
 use crate::unroll::{LARGEST, Unroller};
 use crate::value::{Array, Table, Value};
 
+/// Coordinates of one energy, at most.
+const MOST_COORDINATES: usize = 1_000_000;
+
 /// Reads a data file of a formula.
 pub(crate) type Load<'a> = &'a dyn Fn(&Path) -> Result<Array, String>;
 
@@ -239,7 +242,7 @@ fn constant(unroller: &mut Unroller, given: &Given, at: Span) -> Checked<Value> 
 /// How many of something: a whole number from 1.
 fn size(unroller: &mut Unroller, tree: &Expr) -> Checked<usize> {
     let value = unroller.constant(tree)?;
-    if value.fract() != 0.0 || !(1.0..=1e6).contains(&value) {
+    if value.fract() != 0.0 || !(1.0..=MOST_COORDINATES as f64).contains(&value) {
         return Fault::err(
             tree.span,
             format!("this is {value}; a whole number from 1 is needed here"),
@@ -270,6 +273,11 @@ fn dimension(
             "add dimension = 10, or dimension = \"columns(X)\", above the first [table]",
         );
     };
+    if dimension > MOST_COORDINATES {
+        let at = draft.dimension.as_ref().map(|tree| tree.span).or(particles.map(|(_, _, at)| at));
+        let message = format!("{dimension} coordinates are too many");
+        return Fault::err(at.unwrap_or_default(), message, format!("there may be up to {MOST_COORDINATES}"));
+    }
     if let Some((count, dimensions, at)) = particles
         && count * dimensions != dimension
     {

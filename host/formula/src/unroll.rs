@@ -11,7 +11,7 @@ use crate::value::{Value, count};
 
 /// Values and operands of an unrolled formula, at most.
 pub(crate) const LARGEST: usize = 2_000_000;
-/// Parts of the tree that are looked at, every time that an index range comes by them.
+/// Parts of the tree that are looked at, every time that an index range comes by them, and elements of vectors there.
 const MOST_STEPS: usize = 20_000_000;
 
 /// Names, and what was made of the formula so far.
@@ -59,6 +59,11 @@ impl Unroller {
             Kind::Reduction(reduction, ranges, body) => self.reduce(*reduction, ranges, body),
             Kind::Pairs(distance, body) => self.pairs(distance, body, tree.span),
         }
+    }
+
+    /// Counts elements of vectors as work.
+    pub(crate) fn spend(&mut self, elements: usize) {
+        self.steps = self.steps.saturating_add(elements);
     }
 
     /// A tree that is one number.
@@ -130,7 +135,10 @@ impl Unroller {
         mut f: impl FnMut(&mut Graph, Id) -> Id,
     ) -> Checked<Value> {
         match value {
-            Value::Vector(items) => Ok(Value::Vector(items.iter().map(|a| f(&mut self.graph, *a)).collect())),
+            Value::Vector(items) => {
+                self.spend(items.len());
+                Ok(Value::Vector(items.iter().map(|a| f(&mut self.graph, *a)).collect()))
+            }
             other => {
                 let a = other.number(span)?;
                 Ok(Value::Number(f(&mut self.graph, a)))
@@ -145,6 +153,9 @@ impl Unroller {
         (b, at_b): (&Value, Span),
         mut f: impl FnMut(&mut Graph, Id, Id) -> Id,
     ) -> Checked<Value> {
+        if let (Value::Vector(items), _) | (_, Value::Vector(items)) = (a, b) {
+            self.spend(items.len());
+        }
         let graph = &mut self.graph;
         Ok(match (a, b) {
             (Value::Vector(a), Value::Vector(b)) => {
@@ -277,6 +288,7 @@ impl Unroller {
             Value::Table(table) => {
                 let row = within(&indices[0], table.rows, "row")?;
                 let Some(second) = indices.get(1) else {
+                    self.spend(table.columns);
                     return Ok(Value::Vector(table.row(&mut self.graph, row)));
                 };
                 let column = within(second, table.columns, "column")?;
@@ -297,6 +309,7 @@ impl Unroller {
                 format!("all of them are 0..{}", items.len()),
             );
         }
+        self.spend((to - from) as usize);
         Ok(Value::Vector(items[from as usize..to as usize].into()))
     }
 
@@ -332,6 +345,7 @@ impl Unroller {
 
     /// Terms, of which there is at least one, made one.
     pub(crate) fn combine(&mut self, reduction: Reduction, terms: &[Id]) -> Id {
+        self.spend(terms.len());
         let graph = &mut self.graph;
         let mut fold = |f: &mut dyn FnMut(&mut Graph, Id, Id) -> Id| {
             let (first, rest) = (terms[0], &terms[1..]);

@@ -59,4 +59,6 @@ fn no_file_makes_it_panic() {
     parse(&format!("dimension = 1\nenergy = \"x{}\"", "[0]".repeat(4000)));
     parse(&format!("dimension = 1\nenergy = \"{}1{}\"", "abs(".repeat(5000), ")".repeat(5000)));
     parse("dimension = 1\nenergy = \"sum(i in 0..1000000000000: 1) * x[0]\"");
+    parse("dimension = 10000\nenergy = \"sum(i in 0..1000000: sumsq(x - 1))\"");
+    parse("energy = \"sumsq(x)\"\n[particles]\ncount = 1000000\ndimensions = 1000000");
 }
