@@ -225,3 +225,36 @@ fn copies_are_shared_between_threads() {
     let there = std::thread::spawn(move || evaluate(&copy, &[1.0, 2.0])).join().expect("a thread that ends");
     assert_eq!(there, evaluate(&formula, &[1.0, 2.0]));
 }
+
+/// The errors that `number` states, over a grid.
+#[test]
+fn functions_in_single_precision() {
+    type Bound = (&'static str, fn(f64) -> f64, f64, f64, f64);
+    let cases: [Bound; 9] = [
+        ("log1p(x[0])", libm::log1p, -0.99, 20.0, 1e-6),
+        ("expm1(x[0])", libm::expm1, -20.0, 20.0, 1e-6),
+        ("sinh(x[0])", libm::sinh, -20.0, 20.0, 1e-6),
+        ("cosh(x[0])", libm::cosh, -20.0, 20.0, 1e-6),
+        ("atan(x[0])", libm::atan, -20.0, 20.0, 1e-6),
+        ("tan(x[0])", libm::tan, -1.5, 1.5, 6e-6),
+        ("sin(x[0])", libm::sin, -100.0, 100.0, 4e-7),
+        ("cos(x[0])", libm::cos, -100.0, 100.0, 4e-7),
+        ("erf(x[0])", libm::erf, -5.0, 5.0, 3e-7),
+    ];
+    let mut failures = Vec::new();
+    for (source, exact, low, high, bound) in cases {
+        let formula = energy_of(1, source);
+        let absolute = bound < 5e-7;
+        let worst = (0..=40_000)
+            .map(|k| f64::from((low + (high - low) * f64::from(k) / 40_000.0) as f32))
+            .map(|x| {
+                let (value, exact) = (f64::from(evaluate_single(&formula, &[x]).0), exact(x));
+                (value - exact).abs() / if absolute { 1.0 } else { exact.abs().max(1e-30) }
+            })
+            .fold(0.0, f64::max);
+        if worst > bound || worst.is_nan() {
+            failures.push(format!("{source}: {worst}"));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:?}");
+}
