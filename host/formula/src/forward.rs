@@ -110,6 +110,11 @@ fn step<S: Number>(run: &Run, done: &[S], args: &[u32], constants: &[S::Real], o
             n => distance::<S, 0>(n, done, args, constants, out),
         },
         Op::Products => products(run.arity, done, args, constants, out),
+        Op::LogSumExp if run.arity == 2 => {
+            for (out, [a, b]) in out.as_chunks_mut::<3>().0.iter_mut().zip(args.as_chunks::<2>().0) {
+                *out = log_sum_exp_of_two(at(*a), at(*b));
+            }
+        }
         Op::LogSumExp => log_sum_exp(run, done, args, out),
     }
 }
@@ -131,6 +136,15 @@ fn log_sum_exp<S: Scalar>(run: &Run, done: &[S], args: &[u32], out: &mut [S]) {
         exponentials(terms);
         value[0] = shift + total(terms.iter().copied()).ln();
     }
+}
+
+/// The same of two, which need no loop.
+#[inline(never)]
+fn log_sum_exp_of_two<S: Scalar>(a: S, b: S) -> [S; 3] {
+    let largest = a.max(b);
+    let shift = S::select(largest.is_finite(), largest, S::zero());
+    let (a, b) = ((a - shift).exp(), (b - shift).exp());
+    [shift + (a + b).ln(), a, b]
 }
 
 /// e^x of each, apart: beside other code the compiler halves its vectors.
