@@ -93,18 +93,22 @@ impl Whitening {
         positive.then(|| Self { mean, axes, scales: values.iter().map(|v| v.sqrt()).collect() })
     }
 
-    /// u (dim) of x (dim).
-    pub fn apply(&self, x: &[f64], u: &mut [f64]) {
-        for ((u, axis), s) in u.iter_mut().zip(self.axes.chunks_exact(x.len())).zip(&self.scales) {
-            *u = axis.iter().zip(x).zip(&self.mean).map(|((a, x), m)| a * (x - m)).sum::<f64>() / s;
-        }
+    /// u_i of x (dim), the longest axis first.
+    pub fn component(&self, x: impl Iterator<Item = f64>, i: usize) -> f64 {
+        let dim = self.mean.len();
+        let axis = &self.axes[i * dim..][..dim];
+        axis.iter().zip(x).zip(&self.mean).map(|((a, x), m)| a * (x - m)).sum::<f64>() / self.scales[i]
     }
 
-    /// ∂E/∂u (dim) of ∂E/∂x (dim): s_i a_i·∇E.
-    pub fn apply_to_gradient(&self, gradient: &[f64], out: &mut [f64]) {
-        for ((g, axis), s) in out.iter_mut().zip(self.axes.chunks_exact(gradient.len())).zip(&self.scales) {
-            *g = s * axis.iter().zip(gradient).map(|(a, g)| a * g).sum::<f64>();
-        }
+    /// ∂E/∂u_i = s_i a_i·∇E of ∇E (dim).
+    pub fn gradient_component(&self, gradient: &[f64], i: usize) -> f64 {
+        let dim = self.mean.len();
+        self.scales[i] * self.axes[i * dim..][..dim].iter().zip(gradient).map(|(a, g)| a * g).sum::<f64>()
+    }
+
+    /// u (dim) of x (dim).
+    pub fn apply(&self, x: &[f64], u: &mut [f64]) {
+        u.iter_mut().enumerate().for_each(|(i, u)| *u = self.component(x.iter().copied(), i));
     }
 }
 
@@ -154,13 +158,12 @@ mod tests {
             }
         }
         // The chain rule: g_x·dx = g_u·du.
-        let (dx, g, mut gu) = ([0.3, -2.0, 0.01], [1.0, 2.0, 3.0], [0.0; 3]);
+        let (dx, g) = ([0.3, -2.0, 0.01], [1.0, 2.0, 3.0]);
         let (mut a, mut b) = ([0.0; 3], [0.0; 3]);
         whitening.apply(&dx, &mut a);
         whitening.apply(&[0.0; 3], &mut b);
-        whitening.apply_to_gradient(&g, &mut gu);
         let left: f64 = g.iter().zip(&dx).map(|(g, d)| g * d).sum();
-        let right: f64 = (0..3).map(|i| gu[i] * (a[i] - b[i])).sum();
+        let right: f64 = (0..3).map(|i| whitening.gradient_component(&g, i) * (a[i] - b[i])).sum();
         assert!((left - right).abs() < 1e-9);
         assert!(Whitening::of(&[1.0, 2.0, 1.0, 3.0], 2).is_none() && Whitening::of(&[], 0).is_none());
     }
