@@ -45,15 +45,15 @@ impl GaussianMixture {
         Some(Self { dim, weights, means, factors, heights })
     }
 
-    /// Fitted to `rows` (n, dim) by expectation maximisation (Dempster, Laird, Rubin 1977) from greedy k-means++ starts (Arthur,
-    /// Vassilvitskii 2007), two for each number of components 1, 2, 3, 4, 5, 6, 8; the one with the least Bayesian
-    /// information criterion (Schwarz 1978) is kept.
+    /// Fitted to `rows` (n, dim) by expectation maximisation (Dempster, Laird, Rubin 1977) from greedy k-means++ starts
+    /// (Arthur, Vassilvitskii 2007), for each number of components 1, 2, 3, 4, 5, 6, 8 two in coordinates scaled to
+    /// variance 1 and one in coordinates whose covariance is the identity; the one with the least Bayesian information
+    /// criterion (Schwarz 1978) is kept.
     ///
     /// - At most 4,000 rows are used, drawn without replacement; rows that are not finite are left out.
     /// - K components are tried only with at least 10 K dim rows, one always.
     /// - Covariances are shrunk towards their diagonal by dim/(n_k + 1); above 50 dimensions they are diagonal.
-    /// - All is done in coordinates in which the rows' covariance is the identity, so that units and, up to 50 dimensions,
-    ///   rotations do not matter.
+    /// - Covariances are fitted where that of all rows is the identity, so that units and long valleys do no harm.
     /// - A fit whose component holds fewer than dim + 2 different rows is refused: repeated states of a chain would
     ///   otherwise be modes of no width.
     ///

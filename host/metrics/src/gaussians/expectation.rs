@@ -7,10 +7,12 @@ use rayon::prelude::*;
 
 /// Numbers of components tried.
 const COMPONENTS: [usize; 7] = [1, 2, 3, 4, 5, 6, 8];
-/// Starts for each.
-const STARTS: u64 = 2;
+/// Starts for each: this many, of which the last in whitened coordinates.
+const STARTS: u64 = 3;
 /// Rows that are candidates for the next centre of a start.
 const CANDIDATES: usize = 4;
+/// Lloyd's steps of a start.
+const LLOYD: usize = 5;
 /// Rows looked at.
 const MOST_ROWS: usize = 4000;
 /// Above this many dimensions covariances are diagonal.
@@ -36,6 +38,8 @@ pub fn fit(rows: &[f64], dim: usize, stream: &mut Stream) -> Option<GaussianMixt
         return None;
     }
     let whole = factor(&covariance, dim)?;
+    let widths: Vec<f64> = (0..dim).map(|i| covariance[i * dim + i].sqrt()).collect();
+    let standard: Vec<f64> = rows.iter().enumerate().map(|(at, x)| x / widths[at % dim]).collect();
     for row in rows.chunks_exact_mut(dim) {
         row.iter_mut().zip(&mean).for_each(|(x, m)| *x -= m);
         solve_lower(&whole, row);
@@ -50,7 +54,8 @@ pub fn fit(rows: &[f64], dim: usize, stream: &mut Stream) -> Option<GaussianMixt
         .par_iter()
         .map(|(k, start)| {
             let mut stream = Stream::new(seed, Purpose::Evaluation, *k as u64 * STARTS + start);
-            let mut mixture = Mixture::start(&rows, dim, *k, full, &mut stream);
+            let places = if *start + 1 < STARTS { &standard } else { &rows };
+            let mut mixture = Mixture::start(&rows, places, dim, *k, full, &mut stream)?;
             let log_likelihood = mixture.climb(&rows)?;
             let parameters = k * (1 + dim + if full { dim * (dim + 1) / 2 } else { dim }) - 1;
             let criterion = log_likelihood - 0.5 * (n as f64).ln() * parameters as f64;
@@ -134,18 +139,19 @@ struct Mixture {
 }
 
 impl Mixture {
-    /// Centres by greedy k-means++: each next one of four candidate rows, drawn with probability as their squared
-    /// distance from the centres before, the one that leaves the least sum of squared distances.
-    fn start(rows: &[f64], dim: usize, k: usize, full: bool, stream: &mut Stream) -> Self {
-        let n = rows.len() / dim;
-        let row = |at: usize| &rows[at * dim..][..dim];
+    /// From cells of nearest centres, which are found by greedy k-means++ and some of Lloyd's steps in the coordinates
+    /// `places` (n, dim) of the rows: each next centre is one of four candidate rows, drawn with probability as their
+    /// squared distance from the centres before, the one that leaves the least sum of squared distances.
+    fn start(rows: &[f64], places: &[f64], dim: usize, k: usize, full: bool, stream: &mut Stream) -> Option<Self> {
+        let n = places.len() / dim;
+        let place = |at: usize| &places[at * dim..][..dim];
+        let square = |at: usize, centre: &[f64]| place(at).iter().zip(centre).map(|(x, c)| (x - c).powi(2)).sum();
         let closer = |before: &[f64], centre: &[f64]| -> Vec<f64> {
-            let square = |at: usize| row(at).iter().zip(centre).map(|(x, c)| (x - c).powi(2)).sum::<f64>();
-            before.iter().enumerate().map(|(at, d)| d.min(square(at))).collect()
+            before.iter().enumerate().map(|(at, d)| d.min(square(at, centre))).collect()
         };
         let first: f64 = stream.uniform();
-        let mut means = row(((first * n as f64) as usize).min(n - 1)).to_vec();
-        let mut distance = closer(&vec![f64::INFINITY; n], &means);
+        let mut centres = place(((first * n as f64) as usize).min(n - 1)).to_vec();
+        let mut distance = closer(&vec![f64::INFINITY; n], &centres);
         for _ in 1..k {
             let total: f64 = distance.iter().sum();
             let mut best = (f64::INFINITY, n - 1, distance.clone());
@@ -157,22 +163,34 @@ impl Mixture {
                     left < 0.0
                 });
                 let candidate = candidate.unwrap_or(n - 1);
-                let rest = closer(&distance, row(candidate));
+                let rest = closer(&distance, place(candidate));
                 let sum = rest.iter().sum();
                 if sum < best.0 {
                     best = (sum, candidate, rest);
                 }
             }
-            means.extend_from_slice(row(best.1));
+            centres.extend_from_slice(place(best.1));
             distance = best.2;
         }
-        // The rows' covariance is the identity: k balls of together its volume.
-        let width = (k as f64).powf(-1.0 / dim as f64);
-        let mut factors = vec![0.0; k * dim * dim];
-        for l in factors.chunks_exact_mut(dim * dim) {
-            (0..dim).for_each(|i| l[i * dim + i] = width);
+        let mut shares = vec![0.0; n * k];
+        for _ in 0..LLOYD {
+            shares.fill(0.0);
+            for (at, shares) in shares.chunks_exact_mut(k).enumerate() {
+                let to: Vec<f64> = centres.chunks_exact(dim).map(|centre| square(at, centre)).collect();
+                shares[(0..k).fold(0, |best, j| if to[j] < to[best] { j } else { best })] = 1.0;
+            }
+            for (j, centre) in centres.chunks_exact_mut(dim).enumerate() {
+                let share = |at: usize| shares[at * k + j];
+                let total: f64 = (0..n).map(share).sum();
+                if total > 0.0 {
+                    centre.copy_from_slice(&weighted_mean(places, dim, share, total));
+                }
+            }
         }
-        Self { dim, full, weights: vec![1.0 / k as f64; k], means, factors }
+        let (weights, means, factors) = (vec![0.0; k], vec![0.0; k * dim], vec![0.0; k * dim * dim]);
+        let mut mixture = Self { dim, full, weights, means, factors };
+        mixture.maximise(rows, &shares)?;
+        Some(mixture)
     }
 
     /// Expectation and maximisation until the likelihood hardly grows; the log-likelihood of the rows.
