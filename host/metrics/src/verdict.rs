@@ -11,7 +11,8 @@
 //! | (d) | difference of the masses of cells | 0.015 | 0.05 |
 //!
 //! Every figure has bounds that are together right with a probability of about 99 %: [`ERROR`] is shared evenly by the
-//! families, then by their members (Bonferroni).
+//! families, then by their members (Bonferroni). Those of (a) are exact, (c) and (d) hold up to the effective sample size's
+//! own error, (b) rests on the central limit theorem.
 //! - **Fails**: a lower bound lies above the family's first limit.
 //! - **Holds**: every upper bound lies below the second one.
 //! - **Cannot be told**: otherwise; or (c) and (d) would decide and the pool's exploration is not known to have converged
@@ -105,7 +106,8 @@ pub enum Outcome {
 pub struct Family {
     /// What is measured.
     pub name: String,
-    /// The member that decides: the most certain failure, else the one furthest from holding.
+    /// The member that decides: the most certain failure, else the one furthest from holding; without members, why there
+    /// are none.
     pub member: String,
     /// Number of members.
     pub members: usize,
@@ -145,9 +147,6 @@ impl Member {
     }
 }
 
-/// What is not known.
-const UNKNOWN: &str = "unknown";
-
 impl Family {
     fn of(name: &str, limits: [f64; 2], n: usize, m: f64, members: Vec<Member>) -> Self {
         let count = members.len();
@@ -160,7 +159,7 @@ impl Family {
         let deciding = failing.or(least_certain);
         Self {
             name: name.into(),
-            member: deciding.map_or_else(|| UNKNOWN.into(), |member| member.name.clone()),
+            member: deciding.map_or_else(String::new, |member| member.name.clone()),
             members: count,
             value: deciding.map_or(f64::NAN, |member| member.value),
             lower: largest(|member| member.lower).map_or(f64::NAN, |member| member.lower),
@@ -172,9 +171,9 @@ impl Family {
         }
     }
 
-    /// Nothing of it is known.
-    fn unknown(name: &str, limits: [f64; 2], n: usize, m: f64) -> Self {
-        Self::of(name, limits, n, m, Vec::new())
+    /// Nothing of it is known, for that reason.
+    fn unknown((name, limits): (&str, [f64; 2]), n: usize, m: f64, why: &str) -> Self {
+        Self { member: why.into(), ..Self::of(name, limits, n, m, Vec::new()) }
     }
 
     /// Whether it is off by more than the tolerance for certain.
@@ -221,9 +220,7 @@ pub fn judge(draws: &Draws<'_>, pool: Option<&Pool<'_>>, stream: &mut Stream) ->
         let reason = if n == 0 { "there are no draws" } else { "rows, energies and dimension do not fit each other" };
         return Verdict {
             outcome: Outcome::CannotTell,
-            families: [LOST, STEIN, KOLMOGOROV, MASSES]
-                .map(|(name, limits)| Family::unknown(name, limits, n, 0.0))
-                .into(),
+            families: [LOST, STEIN, KOLMOGOROV, MASSES].map(|family| Family::unknown(family, n, 0.0, reason)).into(),
             reason: reason.into(),
             needed_evaluations: None,
         };
@@ -238,7 +235,7 @@ pub fn judge(draws: &Draws<'_>, pool: Option<&Pool<'_>>, stream: &mut Stream) ->
     let seed = stream.next_bits();
     let mut families = vec![lost(&kept)];
     families.push(match gradients {
-        None => Family::unknown(STEIN.0, STEIN.1, n, 0.0),
+        None => Family::unknown(STEIN, n, 0.0, "no gradients were given"),
         Some(gradients) => {
             let given = stein::Given { symmetry, dim, samples: draws.samples, gradients, kept: &kept };
             given.family(pool.map(|pool| &pool.fitting), reference.as_ref().and_then(Reference::whitening))
@@ -252,7 +249,7 @@ pub fn judge(draws: &Draws<'_>, pool: Option<&Pool<'_>>, stream: &mut Stream) ->
             let m = pool.evidence.effective_of(pool.judging.energies.len());
             compare::families(&counted, n as f64, &pool.judging, m, reference, seed)
         }
-        _ => [KOLMOGOROV, MASSES].map(|(name, limits)| Family::unknown(name, limits, n, 0.0)),
+        _ => [KOLMOGOROV, MASSES].map(|family| Family::unknown(family, n, 0.0, "there is no pool")),
     });
     sentence::verdict(families, pool.map(|pool| &pool.evidence))
 }

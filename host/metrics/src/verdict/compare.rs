@@ -27,7 +27,7 @@ pub fn families(
     let kolmogorov = Family::of(KOLMOGOROV.0, KOLMOGOROV.1, count, m, members.collect());
     let masses = match (reference.counts(&ours), reference.counts(&theirs)) {
         (Some(ours), Some(theirs)) => masses::family(&ours, count, n, &theirs, judging.energies.len(), m),
-        _ => Family::unknown(MASSES.0, MASSES.1, count, m),
+        _ => Family::unknown(MASSES, count, m, "the fitting part of the pool gives no cells"),
     };
     [kolmogorov, masses]
 }

@@ -65,19 +65,19 @@ impl Evidence {
         let r_hat = self.r_hat.unwrap_or(f64::NAN);
         let round_trips = self.round_trips.unwrap_or(f64::NAN);
         let mut found = Vec::new();
-        if !(r_hat <= MOST_R_HAT) {
+        if r_hat.is_nan() || r_hat > MOST_R_HAT {
             // R-hat² - 1 falls as one over the length.
             let factor = (r_hat * r_hat - 1.0) / (MOST_R_HAT * MOST_R_HAT - 1.0);
             let figure = number::digits(r_hat, 3);
             found.push((format!("its R-hat is {figure}, at most {MOST_R_HAT} is converged"), factor));
         }
-        if !(effective >= LEAST_EFFECTIVE) {
+        if effective.is_nan() || effective < LEAST_EFFECTIVE {
             let figure = number::digits(effective, 0);
             let reason =
                 format!("its smallest effective sample size is {figure}, at least {LEAST_EFFECTIVE} is needed");
             found.push((reason, LEAST_EFFECTIVE / effective));
         }
-        if !(round_trips >= LEAST_ROUND_TRIPS) {
+        if round_trips.is_nan() || round_trips < LEAST_ROUND_TRIPS {
             let figure = number::digits(round_trips, 0);
             let reason =
                 format!("a ladder's number of round trips is {figure}, at least {LEAST_ROUND_TRIPS} is needed");

@@ -64,8 +64,11 @@ fn doubt(family: &Family) -> String {
 }
 
 fn ignorance(family: &Family) -> String {
-    let Family { name, member, n, .. } = family;
-    format!("{name}: {member} is unknown from {n} draws, and what is unknown is not taken for good")
+    let Family { name, member, .. } = family;
+    if family.members == 0 {
+        return format!("{name} is unknown, as {member}; what is unknown is not taken for good");
+    }
+    format!("{name}: {member} is unknown, and what is unknown is not taken for good")
 }
 
 /// How many times more draws and pool states (in that order) would settle a family, from how far it is off now; `None`
@@ -75,10 +78,13 @@ fn growth(family: &Family) -> Option<[f64; 2]> {
         return None;
     }
     let room = f64::max(family.limit_hold - family.value, family.value - family.limit_fail);
-    let ratio = ((family.upper - family.value) / room).powi(2).max(1.0);
+    let excess = (family.upper - family.value) / room;
+    // Of no lost draws the bound falls as one over their number.
+    let ratio = if family.value == 0.0 && family.m == 0.0 { excess } else { excess * excess };
     if ratio.is_nan() {
         return Some([f64::INFINITY; 2]);
     }
+    let ratio = ratio.max(1.0);
     if family.m == 0.0 {
         return Some([ratio, 1.0]);
     }

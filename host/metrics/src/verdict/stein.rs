@@ -76,13 +76,15 @@ impl Given<'_> {
         };
         let n = measured.len();
         if n < LEAST {
-            return Family::unknown(STEIN.0, STEIN.1, n, 0.0);
+            return Family::unknown(STEIN, n, 0.0, "too few draws are left");
         }
         let members = match self.symmetry {
             Symmetry::Particles { .. } => vec![self.virial(&measured, window.as_ref())],
             Symmetry::None => {
                 let fitted = if own { self.whitening_of_half() } else { whitening.cloned() };
-                let Some(whitening) = fitted else { return Family::unknown(STEIN.0, STEIN.1, n, 0.0) };
+                let Some(whitening) = fitted else {
+                    return Family::unknown(STEIN, n, 0.0, "the samples have no width in some direction");
+                };
                 let z = normal_quantile(1.0 - 0.5 * FAMILY_ERROR / (2 * self.dim) as f64);
                 let member = |i: usize| self.members(i, &measured, &whitening, window.as_ref(), z);
                 (0..self.dim).into_par_iter().flat_map_iter(member).collect()
@@ -171,8 +173,9 @@ fn carried(terms: &[f64]) -> bool {
     let total: f64 = squares.iter().sum();
     let few = squares.len().div_ceil(1000);
     squares.select_nth_unstable_by(few - 1, |a, b| b.total_cmp(a));
-    // In the negative: an infinite total is carried by its infinite terms.
-    !(squares[..few].iter().sum::<f64>() <= CARRIED * total) && total > 0.0
+    let share = squares[..few].iter().sum::<f64>() / total;
+    // An infinite total is carried by its infinite terms.
+    total > 0.0 && (share.is_nan() || share > CARRIED)
 }
 
 /// |Σ a/Σ b - 1| with the error of a ratio of means.
@@ -182,7 +185,7 @@ fn ratio(name: String, terms: &[[f64; 2]], z: f64) -> Member {
     let ratio = a / b;
     // In the window there must be draws to tell by.
     let most = terms.iter().map(|t| t[1].abs()).fold(0.0, f64::max);
-    if !(b > 0.05 * most) {
+    if b.is_nan() || b <= 0.05 * most {
         return Member::around(name, f64::NAN, f64::NAN);
     }
     let rest: Vec<f64> = terms.iter().map(|t| (t[0] - ratio * t[1]) / b).collect();
