@@ -51,7 +51,8 @@ impl GaussianMixture {
     /// criterion (Schwarz 1978) is kept.
     ///
     /// - At most 4,000 rows are used, drawn without replacement; rows that are not finite are left out.
-    /// - K components are tried only with at least 10 K dim rows, one always.
+    /// - K components are tried only with at least 10 K dim rows, one always; above 20 dimensions no further ones once two
+    ///   numbers were worse than a smaller one.
     /// - Covariances are shrunk towards their diagonal by dim/(n_k + 1); above 50 dimensions they are diagonal.
     /// - Covariances are fitted where that of all rows is the identity, so that units and long valleys do no harm.
     /// - A fit whose component holds fewer than dim + 2 different rows is refused: repeated states of a chain would

@@ -17,6 +17,8 @@ const LLOYD: usize = 5;
 const MOST_ROWS: usize = 4000;
 /// Above this many dimensions covariances are diagonal.
 const MOST_FULL: usize = 50;
+/// Above this many, numbers of components are given up once two were worse than a smaller one.
+const MOST_QUICK: usize = 20;
 /// Steps at most, and the gain of the mean log-likelihood that ends them early.
 const STEPS: usize = 60;
 const GAIN: f64 = 1e-6;
@@ -45,24 +47,33 @@ pub fn fit(rows: &[f64], dim: usize, stream: &mut Stream) -> Option<GaussianMixt
         solve_lower(&whole, row);
     }
     let seed = stream.next_bits();
-    let tried: Vec<(usize, u64)> = COMPONENTS
-        .into_iter()
-        .filter(|k| *k == 1 || n >= 10 * k * dim)
-        .flat_map(|k| (0..if k == 1 { 1 } else { STARTS }).map(move |start| (k, start)))
-        .collect();
-    let fits: Vec<Option<(f64, Mixture)>> = tried
-        .par_iter()
-        .map(|(k, start)| {
-            let mut stream = Stream::new(seed, Purpose::Evaluation, *k as u64 * STARTS + start);
-            let places = if *start + 1 < STARTS { &standard } else { &rows };
-            let mut mixture = Mixture::start(&rows, places, dim, *k, full, &mut stream)?;
-            let log_likelihood = mixture.climb(&rows)?;
-            let parameters = k * (1 + dim + if full { dim * (dim + 1) / 2 } else { dim }) - 1;
-            let criterion = log_likelihood - 0.5 * (n as f64).ln() * parameters as f64;
-            (*k == 1 || mixture.supported(&rows)).then_some((criterion, mixture))
-        })
-        .collect();
-    let best = fits.into_iter().flatten().reduce(|best, next| if next.0 > best.0 { next } else { best })?.1;
+    let fitted = |k: usize, start: u64| {
+        let mut stream = Stream::new(seed, Purpose::Evaluation, k as u64 * STARTS + start);
+        let places = if start + 1 < STARTS { &standard } else { &rows };
+        let mut mixture = Mixture::start(&rows, places, dim, k, full, &mut stream)?;
+        let log_likelihood = mixture.climb(&rows)?;
+        let parameters = k * (1 + dim + if full { dim * (dim + 1) / 2 } else { dim }) - 1;
+        let criterion = log_likelihood - 0.5 * (n as f64).ln() * parameters as f64;
+        (k == 1 || mixture.supported(&rows)).then_some((criterion, mixture))
+    };
+    let tried = COMPONENTS.into_iter().filter(|k| *k == 1 || n >= 10 * k * dim).collect::<Vec<_>>();
+    let (mut best, mut worse) = (None::<(f64, Mixture)>, 0);
+    // Where steps are dear, numbers one after another until two are worse; else all at once.
+    for numbers in tried.chunks(if dim > MOST_QUICK { 1 } else { COMPONENTS.len() }) {
+        let starts: Vec<(usize, u64)> =
+            numbers.iter().flat_map(|k| (0..if *k == 1 { 1 } else { STARTS }).map(|start| (*k, start))).collect();
+        let fits: Vec<_> = starts.par_iter().map(|(k, start)| fitted(*k, *start)).collect();
+        worse += 1;
+        for next in fits.into_iter().flatten() {
+            if best.as_ref().is_none_or(|best| next.0 > best.0) {
+                (best, worse) = (Some(next), 0);
+            }
+        }
+        if worse == 2 {
+            break;
+        }
+    }
+    let (_, best) = best?;
     // Back: x = mean + L z; a product of lower triangles is one.
     let means = best.means.chunks_exact(dim).flat_map(|z| {
         let mut x = z.to_vec();
@@ -83,8 +94,8 @@ fn chosen(rows: &[f64], dim: usize, stream: &mut Stream) -> Option<Vec<f64>> {
     if at.len() > MOST_ROWS {
         for i in 0..MOST_ROWS {
             let u: f64 = stream.uniform();
-            let j = i + (u * (at.len() - i) as f64) as usize;
-            at.swap(i, j.min(rows.len() / dim - 1));
+            let j = (i + (u * (at.len() - i) as f64) as usize).min(at.len() - 1);
+            at.swap(i, j);
         }
         at.truncate(MOST_ROWS);
     }

@@ -91,6 +91,17 @@ fn many_dimensions_have_diagonal_covariances() {
 }
 
 #[test]
+fn fifty_dimensions_have_full_covariances() {
+    let mut stream = Stream::new(10, Purpose::Test, 0);
+    let mut rows = vec![0.0; 2000 * 50];
+    stream.fill_normal(&mut rows);
+    rows.chunks_exact_mut(50).take(800).for_each(|row| row.iter_mut().for_each(|x| *x = 2.0 * *x + 8.0));
+    let fit = GaussianMixture::fit(&rows, 50, &mut Stream::new(1, Purpose::Test, 2)).unwrap();
+    assert_eq!(fit.components(), 2);
+    assert!((fit.weights()[fit.component(&[8.0; 50])] - 0.4).abs() < 0.03);
+}
+
+#[test]
 fn density_gradient_inflation_and_draws_belong_together() {
     let truth = five();
     let wide = truth.inflated(1.2);

@@ -6,6 +6,9 @@ use super::*;
 fn without_evidence_of_convergence_nothing_holds_and_only_certain_failures_are_told() {
     let world = rings();
     let exact = Exact::of(&world, 2000, 11);
+    let wide: Vec<f64> = exact.fitting.0.iter().map(|x| f64::from(*x)).collect();
+    let cells = GaussianMixture::fit(&wide, 2, &mut Stream::new(1, kiln_core::random::Purpose::Test, 0)).unwrap();
+    let pool = |evidence: Evidence| Pool { cells: Some(&cells), ..exact.pool(evidence) };
     let good = Evidence { evaluations: Some(1_000_000), ..Evidence::exact(2000) };
     let cases = [
         (Evidence { effective: None, ..good }, "effective sample size is unknown"),
@@ -22,11 +25,12 @@ fn without_evidence_of_convergence_nothing_holds_and_only_certain_failures_are_t
     ];
     let (rows, energies, gradients) = world.set(&Spoilt::Nothing, 20_000, 11);
     let (half_rows, half_energies, _) = world.set(&Spoilt::HalfWidth, 20_000, 11);
+    let (hot_rows, hot_energies, hot_gradients) = world.set(&Spoilt::Hot, 60_000, 11);
     for (evidence, words) in cases {
         let of = |rows: &[f32], energies: &[f64], gradients: Option<&[f64]>| {
             let samples = Samples { rows, energies };
             let draws = Draws { symmetry: Symmetry::None, dim: 2, samples, gradients };
-            judge(&draws, Some(&exact.pool(evidence)), &mut Stream::new(1, kiln_core::random::Purpose::Test, 0))
+            judge(&draws, Some(&pool(evidence)), &mut Stream::new(1, kiln_core::random::Purpose::Test, 0))
         };
         let verdict = of(&rows, &energies, Some(&gradients));
         assert_eq!(verdict.outcome, Outcome::CannotTell, "{evidence:?}: {verdict:#?}");
@@ -36,12 +40,12 @@ fn without_evidence_of_convergence_nothing_holds_and_only_certain_failures_are_t
         assert_eq!(verdict.outcome, Outcome::CannotTell, "{evidence:?}");
         assert!(verdict.reason.contains(words), "{words}: {}", verdict.reason);
         // But Stein's identity needs no pool.
-        let verdict = against(&world, &Spoilt::Hot, 60_000, 11, Some(&exact.pool(evidence)));
+        let verdict = of(&hot_rows, &hot_energies, Some(&hot_gradients));
         assert_eq!(verdict.outcome, Outcome::Fails, "{evidence:?}: {verdict:#?}");
         assert!(verdict.reason.starts_with("Stein"), "{}", verdict.reason);
     }
     // R-hat² - 1 falls as one over the length: 0.44/0.1025.
-    let verdict = against(&world, &Spoilt::Nothing, 100_000, 11, Some(&exact.pool(cases[6].0)));
+    let verdict = against(&world, &Spoilt::Nothing, 100_000, 11, Some(&pool(cases[6].0)));
     assert_eq!(verdict.needed_evaluations, Some(4_292_683), "{verdict:#?}");
 }
 
