@@ -19,12 +19,13 @@
 //!   ([`Evidence`]); or there is no pool. A figure that is unknown is never good.
 //!
 //! For a sampler that is exact, and a pool that is what its evidence says, *fails* is wrong with a probability of at most
-//! [`ERROR`]; in practice far less, as a figure has to be off by more than a limit, not by more than nothing. For one that is off by more than a
-//! *holds* limit in any figure, *holds* is wrong with a probability of at most [`ERROR`].
+//! [`ERROR`]; in practice far less, as a figure has to be off by more than a limit, not by more than nothing (the tests'
+//! table counts). For one that is off by more than a *holds* limit in any figure, *holds* is wrong with a probability of
+//! at most [`ERROR`].
 //!
 //! For particles, (b) is the virial, (c) compares ordered distances, the distance of a random pair, the radius of gyration
-//! and the energy, (d) cells of energy, distances and radius of gyration: all are the same for frames that are moved, turned, mirrored or
-//! relabelled.
+//! and the energy, (d) cells of energy, distances and radius of gyration: all are the same for frames that are moved,
+//! turned, mirrored or relabelled.
 //!
 //! **A mode that the pool misses too is invisible to every test here.**
 
