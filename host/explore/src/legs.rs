@@ -7,7 +7,7 @@ use crate::exploration::Settings;
 use crate::ladder::{Ladder, Plan, rate};
 use crate::pool::Pool;
 use crate::probe::blocks;
-use crate::reference::{Reference, reinforced};
+use crate::reference::{PENALTY, Reference, reinforced};
 use crate::refresh::{BlockProposal, LARGEST_BLOCK};
 use crate::refusal::Refusal;
 use crate::scout::Scouted;
@@ -211,7 +211,8 @@ impl Explorer<'_> {
         }
         let mut stream = self.fit_stream();
         let rows: Vec<f64> = states.places.iter().flatten().copied().collect();
-        Fit::of(&rows, states.places.first()?.len(), &FitOptions::default(), &mut stream)
+        let options = FitOptions { penalty: PENALTY, ..FitOptions::default() };
+        Fit::of(&rows, states.places.first()?.len(), &options, &mut stream)
     }
 
     /// A reference that is the fit, wider, and heavier where it was lightest.

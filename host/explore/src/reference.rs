@@ -49,6 +49,8 @@ impl Reference {
     }
 }
 
+/// What a number of a fit costs: proposals and references gain by more components than samples prove.
+pub const PENALTY: f64 = 0.5;
 /// States that reinforcement looks at.
 const LOOKED_AT: usize = 20_000;
 /// Times that it adds components.
@@ -77,7 +79,7 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
             break;
         }
         let rows: Vec<f64> = ratios[..light].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
-        let options = FitOptions { most_components: 3, ..FitOptions::default() };
+        let options = FitOptions { most_components: 3, penalty: PENALTY, ..FitOptions::default() };
         let Some(added) = Fit::of(&rows, dim, &options, stream) else { break };
         fit = fit.mixed_with(added, ADDED);
     }

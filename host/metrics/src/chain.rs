@@ -5,6 +5,7 @@
 //! bulk effective sample size are those of Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021, *Bayesian Analysis* 16,
 //! 667), computed on rank-normalised draws; the effective sample size of a *mean* uses the draws as they are.
 
+use crate::quantile::normal_quantile;
 use crate::statistic::{Mean, median};
 
 /// R-hat above which chains do not agree; Vehtari et al. (2021) recommend 1.01.
@@ -161,27 +162,6 @@ fn normal_scores(values: &[f64]) -> Vec<f64> {
     scores
 }
 
-/// Φ⁻¹(p) by the rational approximations of Wichura's PPND7 (AS 241, 1988): seven digits, for 0 < p < 1.
-fn normal_quantile(p: f64) -> f64 {
-    let ratio = |r: f64, a: [f64; 4], b: [f64; 3]| {
-        (((a[3] * r + a[2]) * r + a[1]) * r + a[0]) / (((b[2] * r + b[1]) * r + b[0]) * r + 1.0)
-    };
-    let q = p - 0.5;
-    if q.abs() <= 0.425 {
-        let a = [3.387_132_719_4, 50.434_271_938, 159.291_132_02, 59.109_374_72];
-        return q * ratio(0.180_625 - q * q, a, [17.895_169_469, 78.757_757_664, 67.187_563_6]);
-    }
-    let r = (-p.min(1.0 - p).ln()).sqrt();
-    let tail = if r <= 5.0 {
-        let a = [1.423_437_277_7, 2.756_815_39, 1.306_728_481_6, 0.170_238_210_3];
-        ratio(r - 1.6, a, [0.737_001_640_4, 0.120_211_320_3, 0.0])
-    } else {
-        let a = [6.657_905_115, 3.081_226_386, 0.428_682_943_4, 0.017_337_203_9];
-        ratio(r - 5.0, a, [0.241_978_943_1, 0.012_258_202_6, 0.0])
-    };
-    tail.copysign(q)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,19 +274,5 @@ mod tests {
         // A drift: neighbours agree over half the chain.
         let drift: Vec<f64> = (0..200_000).map(|at| f64::from(at) * 1e-3).collect();
         assert!(effective_sample_size(&drift, 200_000) < 10.0);
-    }
-
-    #[test]
-    fn the_normal_quantile_has_seven_digits() {
-        for (p, exact) in [
-            (0.5, 0.0),
-            (0.841_344_746_068_543, 1.0),
-            (0.975, 1.959_963_984_540_054),
-            (1e-3, -3.090_232_306_167_813_5),
-            (1e-12, -7.034_483_825_301_131),
-            (1e-20, -9.262_340_089_798_408),
-        ] {
-            assert!((normal_quantile(p) - exact).abs() < 1e-6 * exact.abs().max(1.0), "{p}: {}", normal_quantile(p));
-        }
     }
 }

@@ -30,6 +30,20 @@ impl Cholesky {
         Some(Self { dim, factor })
     }
 
+    /// Of a diagonal matrix with these square roots.
+    pub fn diagonal(widths: &[f64]) -> Self {
+        let dim = widths.len();
+        let mut factor = vec![0.0; dim * dim];
+        widths.iter().enumerate().for_each(|(i, width)| factor[i * dim + i] = *width);
+        Self { dim, factor }
+    }
+
+    /// A = L Lᵀ (dim, dim).
+    pub fn product(&self) -> Vec<f64> {
+        let entry = |i: usize, j: usize| self.row(i).iter().zip(self.row(j)).map(|(a, b)| a * b).sum();
+        (0..self.dim).flat_map(|i| (0..self.dim).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
+    }
+
     /// Rows and columns.
     pub fn dim(&self) -> usize {
         self.dim
@@ -95,6 +109,8 @@ mod tests {
         let factor = Cholesky::of(&matrix, 3).unwrap();
         assert_eq!(factor.factor, [2.0, 0.0, 0.0, 1.0, 3.0, 0.0, -1.0, 0.5, 1.5]);
         assert!((factor.half_log_determinant() - 9.0_f64.ln()).abs() < 1e-15);
+        assert!(factor.product().iter().zip(&matrix).all(|(a, b)| (a - b).abs() < 1e-14));
+        assert_eq!(Cholesky::diagonal(&[2.0, 3.0]).product(), [4.0, 0.0, 0.0, 9.0]);
         let x = [1.0, -2.0, 0.5];
         let (mut y, mut back) = ([0.0; 3], [0.0; 3]);
         factor.multiply(&x, &mut y);

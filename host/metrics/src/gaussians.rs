@@ -7,7 +7,7 @@ use kiln_core::random::{Randomness, Stream};
 use rayon::prelude::*;
 
 /// What a fit may spend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FitOptions {
     /// Components at most.
     pub most_components: usize,
@@ -15,11 +15,14 @@ pub struct FitOptions {
     pub most_rows: usize,
     /// Steps of expectation and maximisation.
     pub iterations: usize,
+    /// What a number costs, in units of the criterion's half log n: less than 1 for more components than samples
+    /// prove, where they serve as proposals.
+    pub penalty: f64,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { most_components: 8, most_rows: 4000, iterations: 60 }
+        Self { most_components: 8, most_rows: 4000, iterations: 60, penalty: 1.0 }
     }
 }
 
@@ -96,13 +99,42 @@ impl Fit {
                     continue;
                 };
                 let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
-                let score = likelihood - 0.25 * numbers as f64 * (n as f64).ln();
+                let score = likelihood - 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
                 if best.as_ref().is_none_or(|(least, _)| score > *least) {
                     (best, in_vain) = (Some((score, components)), 0);
                 }
             }
         }
         best.map(|(_, components)| Self { dim, components, mean, covariance })
+    }
+
+    /// Of given weights, which are normalised, means and factors; mean and covariance are those of the whole. None of
+    /// nothing, or where a weight is negative or no number.
+    pub fn new(parts: Vec<(f64, Vec<f64>, Cholesky)>) -> Option<Self> {
+        let dim = parts.first()?.1.len();
+        let total: f64 = parts.iter().map(|(weight, ..)| weight).sum();
+        if parts.iter().any(|(weight, ..)| weight.is_nan() || *weight < 0.0) || total <= 0.0 {
+            return None;
+        }
+        let mut mean = vec![0.0; dim];
+        for (weight, centre, _) in &parts {
+            mean.iter_mut().zip(centre).for_each(|(mean, x)| *mean += weight / total * x);
+        }
+        let mut covariance = vec![0.0; dim * dim];
+        for (weight, centre, factor) in &parts {
+            let mut own = factor.product();
+            for i in 0..dim {
+                (0..dim).for_each(|j| own[i * dim + j] += (centre[i] - mean[i]) * (centre[j] - mean[j]));
+            }
+            covariance.iter_mut().zip(own).for_each(|(sum, own)| *sum += weight / total * own);
+        }
+        let component = |(weight, mean, factor)| Component::new(weight / total, mean, factor);
+        Some(Self { dim, components: parts.into_iter().map(component).collect(), mean, covariance })
+    }
+
+    /// Coordinates of a sample.
+    pub fn dim(&self) -> usize {
+        self.dim
     }
 
     /// Number of components.
