@@ -5,8 +5,8 @@ mod examples;
 
 use clap::{Args, Parser, Subcommand};
 use examples::{
-    DISTILL_EXAMPLES, EVALUATE_EXAMPLES, EXAMPLES, EXPORT_EXAMPLES, INSPECT_EXAMPLES, PRESETS_EXAMPLES,
-    REFERENCE_EXAMPLES, SAMPLE_EXAMPLES, TRAIN_EXAMPLES,
+    DISTILL_EXAMPLES, EVALUATE_EXAMPLES, EXAMPLES, EXPLORE_EXAMPLES, EXPORT_EXAMPLES, FORMULA_EXAMPLES,
+    INSPECT_EXAMPLES, PRESETS_EXAMPLES, REFERENCE_EXAMPLES, SAMPLE_EXAMPLES, TRAIN_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -34,6 +34,10 @@ pub enum Command {
     Train(Train),
     /// Draw samples from a trained run
     Sample(Sample),
+    /// Find the modes of an energy and draw a pool of states from it, with the evidence
+    Explore(Explore),
+    /// Check a formula file: a value, the gradient, the cost
+    Formula(Formula),
     /// Make reference samples of a target, with the evidence that they are right
     Reference(Reference),
     /// Judge a run or a file of samples: every figure with its floor or truth
@@ -62,7 +66,7 @@ pub struct Targets {
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct Train {
-    /// What to sample; see `kiln targets` [default: mog40]
+    /// What to sample: one of `kiln targets`, or a formula file [default: mog40]
     pub target: Option<String>,
 
     /// Where the defaults come from: kiln (ours) or paper (published) [default: kiln]
@@ -102,8 +106,9 @@ pub struct Train {
 #[derive(Debug, Args)]
 #[command(after_help = SAMPLE_EXAMPLES)]
 pub struct Sample {
-    /// A run directory, the name of a generator that comes with Kiln, or a file that `kiln export` wrote
-    #[arg(value_name = "RUN|NAME|MODEL")]
+    /// A run directory, the name of a generator that comes with Kiln, a file that `kiln export` wrote, or the directory of
+    /// an exploration
+    #[arg(value_name = "RUN|NAME|MODEL|POOL")]
     pub run: PathBuf,
 
     /// How many samples
@@ -129,6 +134,52 @@ pub struct Sample {
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
+}
+
+/// `kiln explore`
+#[derive(Debug, Args)]
+#[command(after_help = EXPLORE_EXAMPLES)]
+pub struct Explore {
+    /// What to explore: one of `kiln targets`, or a formula file
+    #[arg(value_name = "TARGET|FILE.toml")]
+    pub target: String,
+
+    /// Energy evaluations at most, with or without gradient
+    #[arg(long, value_name = "N", default_value_t = 5e6, allow_negative_numbers = true)]
+    pub evaluations: f64,
+
+    /// About this time at most, where that buys fewer evaluations: 90s, 5m, 1h30m; results then depend on the machine
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub budget: Option<String>,
+
+    /// Begin at these points instead of scattered ones: .npy, .npz or .csv
+    #[arg(long, value_name = "FILE")]
+    pub pool: Option<PathBuf>,
+
+    /// Every random number follows from it
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+
+    /// The directory, new or empty [default: explored/TARGET-seedN]
+    #[arg(short, long = "out", value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// Print what was found as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kiln formula`
+#[derive(Debug, Args)]
+#[command(after_help = FORMULA_EXAMPLES)]
+pub struct Formula {
+    /// The formula file
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+
+    /// Where to evaluate it: as many numbers as coordinates, with commas [default: a random point]
+    #[arg(long, value_name = "X,Y,…", allow_hyphen_values = true)]
+    pub at: Option<String>,
 }
 
 /// `kiln reference`

@@ -2,7 +2,9 @@
 
 pub mod distill;
 pub mod evaluate;
+pub mod explore;
 pub mod export;
+pub mod formula;
 mod given;
 pub mod inspect;
 pub mod presets;
@@ -13,6 +15,7 @@ pub mod train;
 
 use crate::cli::{Cli, Command};
 use kiln::error::{Error, nearest};
+use kiln::formula::{is_formula, target as formula_target};
 use kiln::source::Source;
 use kiln::target::Target;
 use kiln::targets::{builtin, find};
@@ -29,6 +32,8 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         Command::Train(arguments) => train::run(arguments, cli.quiet, threads),
         Command::Sample(arguments) => sample::run(arguments, cli.quiet),
+        Command::Explore(arguments) => explore::run(arguments, cli.quiet),
+        Command::Formula(arguments) => formula::run(arguments),
         Command::Reference(arguments) => reference::run(arguments, cli.quiet),
         Command::Evaluate(arguments) => evaluate::run(arguments, cli.quiet),
         Command::Export(arguments) => export::run(arguments, cli.quiet),
@@ -39,18 +44,29 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
 }
 
-/// The target of that name; `place` ("--set: ", or nothing) says where the name came from.
+/// The target of that name or formula file; `place` ("--set: ", or nothing) says where the name came from.
 fn find_target(name: &str, place: &str) -> Result<Target, Error> {
+    if is_formula(name) {
+        return formula_target(Path::new(name));
+    }
     let targets = builtin();
     let names: Vec<String> = targets.iter().map(|target| target.name().to_string()).collect();
     targets.into_iter().find(|target| target.name() == name).ok_or_else(|| {
         let all = names.join(", ");
         let hint = match nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean '{near}'? There are {all}"),
-            None => format!("there are {all}"),
+            Some(near) => format!("did you mean '{near}'? There are {all}, and formula files such as mine.toml"),
+            None => format!("there are {all}, and formula files such as mine.toml"),
         };
         Error::input(format!("{place}unknown target '{name}'"), hint)
     })
+}
+
+/// The target of a source, which needs its energy.
+///
+/// # Errors
+/// As [`target_of`].
+fn target_of_source(source: &Source, place: &Path) -> Result<Target, Error> {
+    target_of(source.target(), source.convention(), source.energy(), place)
 }
 
 /// What a run's generator draws from where only the program that trained it has the energy: enough for samples.
@@ -58,12 +74,30 @@ fn without_energy(source: &Source, dim: usize) -> Target {
     Target::without_energy(source.target(), dim, source.convention().unwrap_or_default())
 }
 
-/// The target of that name, for what needs the energy of the run or model at `place`.
+/// The target of a run, a pool or a model: from the file that its energy came from, else the built-in one of that name; none
+/// where neither is at hand.
 ///
 /// # Errors
-/// If it is none of the targets that Kiln brings; the hint says how to go on.
-fn target_of_run(name: &str, place: &Path) -> Result<Target, Error> {
-    find(name).ok_or_else(|| {
+/// If the file cannot be read, or describes another energy by now.
+fn known_target(name: &str, convention: Option<&str>, file: Option<&Path>) -> Result<Option<Target>, Error> {
+    let Some(file) = file else { return Ok(find(name)) };
+    let target = formula_target(file).map_err(|error| {
+        let hint = error.hint().to_string();
+        error.with_hint(format!("the energy came from there; put it back, or {hint}"))
+    })?;
+    if convention.is_some_and(|convention| convention != target.convention()) {
+        let message = format!("'{}' has changed since: it was {}", file.display(), convention.unwrap_or_default());
+        return Err(Error::input(message, "put the old file back, or explore and train anew"));
+    }
+    Ok(Some(target))
+}
+
+/// The same, for what needs the energy of the run or model at `place`.
+///
+/// # Errors
+/// If it is not at hand; the hint says how to go on.
+fn target_of(name: &str, convention: Option<&str>, file: Option<&Path>, place: &Path) -> Result<Target, Error> {
+    known_target(name, convention, file)?.ok_or_else(|| {
         let place = place.display();
         Error::input(
             format!("'{place}' is of {name}, an energy that is not one of `kiln targets`"),

@@ -8,29 +8,29 @@ use kiln_metrics::number;
 use kiln_metrics::observable::Observables;
 use kiln_metrics::statistic::Mean;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A cell with a smaller share is not watched: its indicator hardly ever moves.
 const LEAST_SHARE: f64 = 0.005;
 
 /// One row of the table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// What it is of.
     pub name: String,
     /// Mean.
-    #[serde(serialize_with = "number::serialize")]
+    #[serde(with = "number")]
     pub mean: f64,
     /// Standard deviation.
-    #[serde(serialize_with = "number::serialize")]
+    #[serde(with = "number")]
     pub sd: f64,
     /// The 5 %, 25 %, 50 %, 75 % and 95 % quantiles.
     pub quantiles: [f64; 5],
     /// Effective sample size: the less of bulk and mean.
-    #[serde(serialize_with = "number::serialize")]
+    #[serde(with = "number")]
     pub effective: f64,
     /// Rank-normalised split R-hat.
-    #[serde(serialize_with = "number::serialize")]
+    #[serde(with = "number")]
     pub r_hat: f64,
 }
 

@@ -8,7 +8,7 @@ use crate::probe::Probe;
 use crate::start::Start;
 use kiln_metrics::chain::{least_effective, worst_r_hat};
 use kiln_metrics::gaussians::Fit;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Settings {
     pub seed: u64,
     /// Evaluations at most.
     pub evaluations: u64,
+    /// Seconds at most: the probe's cost of an evaluation says how many evaluations they buy.
+    pub seconds: Option<f64>,
     /// Where each coordinate may be.
     pub bounds: Vec<Bound>,
     /// Names of the coordinates.
@@ -29,12 +31,18 @@ impl Settings {
     /// No bounds, names x0, x1, …, scattered starts.
     pub fn new(dim: usize, evaluations: u64, seed: u64) -> Self {
         let names = (0..dim).map(|k| format!("x{k}")).collect();
-        Self { seed, evaluations, bounds: vec![Bound::NONE; dim], names, start: Start::Scattered }
+        Self { seed, evaluations, seconds: None, bounds: vec![Bound::NONE; dim], names, start: Start::Scattered }
+    }
+
+    /// Evaluations that time allows too, where one takes so many seconds on one core.
+    pub fn affordable(&self, seconds: f64) -> u64 {
+        let buys = |time: f64| (USED * time * rayon::current_num_threads() as f64 / seconds) as u64;
+        self.seconds.map_or(self.evaluations, |time| self.evaluations.min(buys(time)))
     }
 }
 
 /// How the pool was made in the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// By replica exchange.
@@ -86,6 +94,8 @@ pub struct Exploration {
     pub reasons: Vec<String>,
 }
 
+/// The part of the time that evaluations take; references, fits and tables take the rest.
+const USED: f64 = 0.5;
 /// R-hat and effective sample size that count as converged.
 const LIMITS: (f64, f64) = (1.05, 400.0);
 /// Round trips that each ladder should have made.

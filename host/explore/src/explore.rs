@@ -60,10 +60,11 @@ pub fn explore(
         50_000.. => 16,
         _ => 8,
     };
-    let mut explorer = Explorer { energy: &counted, settings, chains, stop, watch, given: [0; 2] };
-    explorer.tell("probe");
+    watch("probe", 0);
     let started = begin(&counted, &settings.bounds, &settings.start, chains, settings.seed)?;
     let probe = probe(&counted, &settings.bounds, &settings.names, &started, settings.seed)?;
+    let settings = &Settings { evaluations: settings.affordable(probe.seconds), ..settings.clone() };
+    let mut explorer = Explorer { energy: &counted, settings, chains, stop, watch, given: [0; 2] };
     explorer.tell("scouts");
     let per_window = explorer.share(SCOUTS) / f64::from(4 * LENGTH) / chains as f64;
     let window = (per_window as usize).clamp(8, 60);

@@ -9,7 +9,7 @@ use crate::symmetry::apply_random;
 use crate::whitened::bounded;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::Symmetry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// Points at which the gradient is compared, half of them starts, half after a descent.
@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 1e-3;
 const STREAMS: u64 = 3 << 40;
 
 /// What the probe found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// Points at which the gradient was compared with central differences, and comparisons that told something.
     pub points: usize,

@@ -75,7 +75,8 @@ impl Lesson {
 
 /// How a student came to be.
 pub fn about(target: &Target, teacher: &Teacher, lesson: &Lesson) -> About {
-    About { student: Some([teacher.name.clone(), lesson.describe()]), ..About::training(target.convention()) }
+    let training = About::training(target.convention()).from_file(target.file());
+    About { student: Some([teacher.name.clone(), lesson.describe()]), ..training }
 }
 
 /// What a student is measured on while it learns.

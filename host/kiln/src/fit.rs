@@ -117,7 +117,7 @@ impl Prepared {
             return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
         }
         start::check(&config, target)?;
-        let run = Run::create(out, &config, &About::training(target.convention()))?;
+        let run = Run::create(out, &config, &About::training(target.convention()).from_file(target.file()))?;
         Ok(Self { run, config, from: None, notes: Vec::new() })
     }
 

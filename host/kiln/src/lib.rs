@@ -35,6 +35,8 @@
 // Whoever links a library decides what its terminal shows.
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
+pub use kiln_explore as explore;
+
 pub mod config;
 pub mod distill;
 pub mod error;
@@ -42,10 +44,12 @@ pub mod export;
 pub mod files;
 pub mod fit;
 pub mod format;
+pub mod formula;
 mod guard;
 pub mod memory;
 pub mod metric;
 pub mod polish;
+pub mod pool;
 pub mod preset;
 pub mod pretrained;
 pub mod progress;

@@ -5,6 +5,7 @@
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
 use crate::export::calibrate::latent;
+use crate::pool::Pool;
 use crate::run::{GENERATOR, Run};
 use crate::samples::Samples;
 use crate::weights::{damaged, egnn_layers, egnn_shape, layer, mlp_layers};
@@ -39,6 +40,8 @@ enum Held {
     Trained(Checkpoint, Box<GeneratorSpec>),
     /// A deployed model.
     Deployed(ModelFile),
+    /// States that are handed out, each once.
+    Pool(Box<Pool>),
 }
 
 impl Sampler {
@@ -70,6 +73,12 @@ impl Sampler {
         Ok(Self { name: file.path().display().to_string(), dim, held: Held::Deployed(file) })
     }
 
+    /// Of a pool of states.
+    pub fn of_pool(pool: Pool) -> Self {
+        let (name, dim) = (pool.path().display().to_string(), pool.samples.dim);
+        Self { name, dim, held: Held::Pool(Box::new(pool)) }
+    }
+
     /// Coordinates of a sample.
     pub fn dim(&self) -> usize {
         self.dim
@@ -78,11 +87,12 @@ impl Sampler {
     /// Samples `first` up to `first + n` of a seed.
     ///
     /// # Errors
-    /// If the file does not hold the layers that it says.
+    /// If the file does not hold the layers that it says, or the pool not so many states.
     pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
         let (file, spec) = match &self.held {
             Held::Trained(file, spec) => (file, spec.as_ref()),
             Held::Deployed(file) => return rows(&file.model()?, seed, first, n),
+            Held::Pool(pool) => return pool.draw(seed, first, n),
         };
         let bad = |error: CheckpointError| damaged(&self.name, error);
         let shape = Shape { latent: spec.latent, dim: spec.dim };

@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
+use crate::pool::{Pool, is_pool};
 use crate::pretrained::{self, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
 use crate::sample::Sampler;
@@ -24,6 +25,8 @@ pub enum Source {
     Pretrained(&'static Pretrained),
     /// A file of a deployed model.
     Model(ModelFile),
+    /// The states that an exploration left.
+    Pool(Box<Pool>),
 }
 
 impl Source {
@@ -33,13 +36,24 @@ impl Source {
             Self::Run(_, config) => &config.run.target,
             Self::Pretrained(pretrained) => pretrained.name,
             Self::Model(file) => file.target(),
+            Self::Pool(pool) => &pool.facts.target,
         }
     }
 
-    /// The convention of its energy, where that is told: by a run.
+    /// The convention of its energy, where that is told: by a run or a pool.
     pub fn convention(&self) -> Option<&str> {
         match self {
             Self::Run(run, _) => Some(&run.about().convention),
+            Self::Pool(pool) => Some(&pool.facts.convention),
+            Self::Pretrained(_) | Self::Model(_) => None,
+        }
+    }
+
+    /// The file that its energy comes from, where that is told.
+    pub fn energy(&self) -> Option<&Path> {
+        match self {
+            Self::Run(run, _) => run.about().energy.as_deref().map(Path::new),
+            Self::Pool(pool) => pool.facts.energy.as_deref().map(Path::new),
             Self::Pretrained(_) | Self::Model(_) => None,
         }
     }
@@ -50,6 +64,7 @@ impl Source {
             Self::Run(run, _) => run.path(),
             Self::Pretrained(pretrained) => Path::new(pretrained.name),
             Self::Model(file) => file.path(),
+            Self::Pool(pool) => pool.path(),
         };
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         whole.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
@@ -66,6 +81,7 @@ impl Source {
             }
             Self::Pretrained(pretrained) => float_model(&pretrained.file()?, pretrained.name, pretrained.name),
             Self::Model(file) => Ok(Bytes::copied(file.bytes())),
+            Self::Pool(pool) => Err(no_generator(pool)),
         }
     }
 
@@ -78,8 +94,15 @@ impl Source {
             Self::Run(run, _) => Sampler::open(run),
             Self::Pretrained(pretrained) => Sampler::of(pretrained.file()?, pretrained.name),
             Self::Model(file) => Sampler::deployed(file.clone()),
+            Self::Pool(pool) => Ok(Sampler::of_pool(Pool::clone(pool))),
         }
     }
+}
+
+/// What is answered where a generator is needed and a pool was given.
+pub(crate) fn no_generator(pool: &Pool) -> Error {
+    let message = format!("'{}' is a pool of states, not a generator", pool.path().display());
+    Error::input(message, "`kiln sample` and `kiln evaluate` take it; give a run that `kiln train` wrote")
 }
 
 /// The generator that a person means by `place`: a run directory, the name of one that comes with Kiln, or a model's file.
@@ -92,6 +115,9 @@ pub fn resolve(place: &Path) -> Result<Source, Error> {
     }
     if let Some(pretrained) = place.to_str().and_then(pretrained::find).filter(|_| !place.exists()) {
         return Ok(Source::Pretrained(pretrained));
+    }
+    if is_pool(place) {
+        return Ok(Source::Pool(Box::new(Pool::open(place)?)));
     }
     let (run, config) = Run::open(place).map_err(|error| match place {
         _ if place.is_dir() => error,

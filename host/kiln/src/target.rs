@@ -9,7 +9,9 @@ use crate::preset::{self, PRESETS};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_core::{Energy, Scalar};
+use kiln_explore::Bound;
 use kiln_gpu::pack::{Pack, PackEnergy};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Draws one exact sample.
@@ -38,6 +40,13 @@ pub struct Target {
     reference: Option<Embedded>,
     pretrained: Option<&'static Pretrained>,
     bars: &'static [Bar],
+    /// The file that its energy comes from.
+    file: Option<PathBuf>,
+    names: Vec<String>,
+    /// Where each coordinate may be.
+    bounds: Vec<Bound>,
+    /// A file of exact samples.
+    truth: Option<PathBuf>,
 }
 
 /// Reference samples that come with Kiln.
@@ -122,6 +131,10 @@ impl Target {
             reference: None,
             pretrained: None,
             bars: &[],
+            file: None,
+            names: (0..dim).map(|k| format!("x{k}")).collect(),
+            bounds: vec![Bound::NONE; dim],
+            truth: None,
         }
     }
 
@@ -198,6 +211,33 @@ impl Target {
     pub fn with_bars(mut self, bars: &'static [Bar]) -> Self {
         self.bars = bars;
         self
+    }
+
+    /// What the file of its energy says: its path, the coordinates' names and bounds, and a file of exact samples.
+    #[must_use]
+    pub fn from_file(mut self, file: PathBuf, names: Vec<String>, bounds: Vec<Bound>, truth: Option<PathBuf>) -> Self {
+        (self.file, self.names, self.bounds, self.truth) = (Some(file), names, bounds, truth);
+        self
+    }
+
+    /// The file that its energy comes from; none of a built-in one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Names of the coordinates.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where each coordinate may be.
+    pub fn bounds(&self) -> &[Bound] {
+        &self.bounds
+    }
+
+    /// Where its file says that exact samples are.
+    pub fn truth(&self) -> Option<&Path> {
+        self.truth.as_deref()
     }
 
     /// The short name used on the command line, such as `mog40`.

@@ -8,6 +8,7 @@ Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln evaluate runs/mog40-kiln-seed0
   kiln export mog40 --format i8w16a -o mog40.kiln
+  kiln explore mine.toml          an energy of your own: its modes, a pool of states
   kiln targets                    what can be sampled
   kiln presets                    the recipes side by side
 
@@ -35,6 +36,23 @@ Examples:
 
 Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the distribution off \
 above E; how much it left out is told.";
+
+pub const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  kiln explore mine.toml
+  kiln explore mine.toml --evaluations 2e7 --seed 1 -o explored/mine
+  kiln explore mine.toml --budget 2m --pool starts.csv
+  kiln sample explored/mine-seed0 -n 10000 -o samples.npy
+
+docs/formula.md is the language of formula files. The energy is probed first: a gradient that is not its own, or a symmetry \
+that does not hold, is refused. Ladders of replicas then run independently of each other, so that what all agree on was found \
+many times. Exit code 1: the pool was written, but is not converged; the reasons are told. A narrow mode that no start and no \
+hot replica enters stays unseen.";
+
+pub const FORMULA_EXAMPLES: &str = "\
+Examples:
+  kiln formula mine.toml
+  kiln formula mine.toml --at 0.5,-1";
 
 pub const REFERENCE_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
 use super::train::show;
-use super::{check_dim, target_of_run, whole};
+use super::{check_dim, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Distill;
 use crate::console::{print, say};
@@ -20,7 +20,7 @@ use kiln::{memory, start, threads};
 /// Distils. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
-    let target = target_of_run(source.target(), &arguments.run)?;
+    let target = target_of_source(&source, &arguments.run)?;
     let teacher = Teacher::of(&source)?;
     check_dim(&source, teacher.spec().dim, &target)?;
     let mut layers = Layers::new();

@@ -2,7 +2,7 @@
 //! floor or truth.
 
 use super::given::Given;
-use super::{check_dim, find_target, target_of_run, whole};
+use super::{check_dim, find_target, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Evaluate;
 use crate::console::{print, say};
@@ -124,10 +124,14 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         let message = format!("--target is {name}, but '{source}' is of {}", generator.target());
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
-    let target = target_of_run(generator.target(), path)?;
+    let target = target_of_source(&generator, path)?;
     let sampler = generator.open()?;
     check_dim(&generator, sampler.dim(), &target)?;
-    let measured = Measured::of(&target, sampler.rows(seed, 0, effort.samples())?)?;
+    let n = match &generator {
+        Source::Pool(pool) => effort.samples().min(pool.samples.len()),
+        _ => effort.samples(),
+    };
+    let measured = Measured::of(&target, sampler.rows(seed, 0, n)?)?;
     let draws = Origin::draws(&source, seed);
     Ok(match generator {
         Source::Run(run, config) => {
@@ -136,6 +140,10 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
             Judged { target, measured, origin, run: Some((run, training)) }
         }
         Source::Pretrained(_) | Source::Model(_) => Judged { target, measured, origin: draws, run: None },
+        Source::Pool(pool) => {
+            let origin = Origin { mixing: pool.mixing(), producing: Some(pool.facts.evaluations), ..draws };
+            Judged { target, measured, origin, run: None }
+        }
     })
 }
 

@@ -1,6 +1,6 @@
 //! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
 
-use super::{check_dim, target_of_run, whole, without_energy};
+use super::{check_dim, target_of_source, whole, without_energy};
 use crate::cli::Export;
 use crate::console::{print, say};
 use crate::interrupt::end_on_signals;
@@ -11,7 +11,6 @@ use kiln::export::write::{c, check_destination, rust};
 use kiln::export::{convert, unfit, with_metadata};
 use kiln::files::write_together;
 use kiln::source::resolve;
-use kiln::targets::find;
 use kiln_core::artifact::{Artifact, Format, Model};
 use std::path::{Path, PathBuf};
 
@@ -30,9 +29,9 @@ pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
     let float = source.float_model()?;
     let float = checked(&float)?;
-    let target = match find(source.target()) {
-        None if arguments.no_quality => without_energy(&source, float.dim()),
-        _ => target_of_run(source.target(), &arguments.run)?,
+    let target = match target_of_source(&source, &arguments.run) {
+        Err(_) if arguments.no_quality => without_energy(&source, float.dim()),
+        target => target?,
     };
     check_dim(&source, float.dim(), &target)?;
     let bare = convert(&float, format)?;

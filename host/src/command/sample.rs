@@ -3,7 +3,7 @@
 //! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
 //! depends on the parts.
 
-use super::{check_dim, whole, without_energy};
+use super::{check_dim, known_target, whole, without_energy};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
@@ -18,7 +18,6 @@ use kiln::sample::Sampler;
 use kiln::samples::Samples;
 use kiln::source::resolve;
 use kiln::target::Target;
-use kiln::targets::find;
 use kiln_core::symmetry::Symmetry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -52,7 +51,12 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
-    let (target, opened) = match find(source.target()) {
+    // Samples alone need no energy.
+    let known = match known_target(source.target(), source.convention(), source.energy()) {
+        Err(_) if steps == 0 && arguments.gate.is_none() => None,
+        known => known?,
+    };
+    let (target, opened) = match known {
         Some(target) => (target, None),
         None => {
             let sampler = source.open()?;

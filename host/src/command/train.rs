@@ -1,6 +1,6 @@
 //! `kiln train`: settings, run directory, training, and at the end samples and their picture.
 
-use super::{find_target, target_of_run};
+use super::{find_target, target_of};
 use crate::bars::Bars;
 use crate::cli::Train;
 use crate::console::{print, say};
@@ -102,7 +102,9 @@ fn resumed(arguments: &Train, path: &Path, threads: Option<usize>) -> Result<(Ta
     flags_of_the_machine(arguments, threads, &mut layers)?;
     let config = layers.resolve(old.clone().into_settings())?;
     find_device(&config.run.device)?;
-    let target = target_of_run(&config.run.target, path)?;
+    let about = run.about();
+    let (name, file) = (&config.run.target, about.energy.as_deref().map(Path::new));
+    let target = target_of(name, Some(&about.convention), file, path)?;
     threads::start(config.run.threads)?;
     let prepared = Prepared::resumed(run, &old, config, &target)?;
     Ok((target, prepared))

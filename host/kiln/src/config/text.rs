@@ -6,6 +6,7 @@ use super::layer::Layers;
 use super::settings::{KEYS, Settings};
 use crate::error::Error;
 use std::fmt::Write as _;
+use std::path::Path;
 use toml::Value;
 
 /// Its key that holds the checksum of all other lines.
@@ -18,12 +19,20 @@ pub struct About {
     pub convention: String,
     /// Of a student: who taught it, and how.
     pub student: Option<[String; 2]>,
+    /// The file that the energy comes from, where it is none of Kiln's own.
+    pub energy: Option<String>,
 }
 
 impl About {
     /// A training on this energy.
     pub fn training(convention: &str) -> Self {
-        Self { convention: convention.into(), student: None }
+        Self { convention: convention.into(), student: None, energy: None }
+    }
+
+    /// The same, with the file that the energy comes from.
+    #[must_use]
+    pub fn from_file(self, file: Option<&Path>) -> Self {
+        Self { energy: file.map(|file| file.display().to_string()), ..self }
     }
 
     /// As TOML, line by line.
@@ -31,13 +40,14 @@ impl About {
         let line = |key: &str, text: &str| format!("{key} = {}\n", Value::from(text));
         let student =
             self.student.iter().flat_map(|[from, by]| [line("distilled_from", from), line("distilled_by", by)]);
-        student.fold(line("convention", &self.convention), |text, line| text + &line)
+        let energy = self.energy.iter().map(|file| line("energy", file));
+        student.chain(energy).fold(line("convention", &self.convention), |text, line| text + &line)
     }
 
     fn read(table: &toml::Table) -> Option<Self> {
         let text = |key| table.get(key).and_then(Value::as_str).map(String::from);
         let student = text("distilled_from").zip(text("distilled_by")).map(|(from, by)| [from, by]);
-        Some(Self { convention: text("convention")?, student })
+        Some(Self { convention: text("convention")?, student, energy: text("energy") })
     }
 }
 

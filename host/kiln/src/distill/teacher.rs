@@ -3,7 +3,7 @@
 use crate::config::{Config, from_run_text};
 use crate::error::Error;
 use crate::run::GENERATOR;
-use crate::source::Source;
+use crate::source::{Source, no_generator};
 use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
 use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec};
 use std::iter::successors;
@@ -31,6 +31,7 @@ impl Teacher {
                 let config = from_run_text(pretrained.config, pretrained.name)?;
                 (pretrained.name.to_string(), config, pretrained.file()?)
             }
+            Source::Pool(pool) => return Err(no_generator(pool)),
             Source::Model(file) => {
                 let message =
                     format!("'{}' is a deployed model, and no settings to train with lie in it", file.path().display());
