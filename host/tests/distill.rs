@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{as_of, done, refused, untrained_run};
+use common::{as_of, done, judged, refused, untrained_run};
 use kiln::{format, pretrained};
 use std::path::Path;
 
@@ -58,7 +58,7 @@ fn a_student_is_a_run_like_any_other_and_the_same_on_one_thread_and_on_two() {
     let bytes = std::fs::metadata(place.join("small.kiln")).unwrap().len();
     assert_eq!(json["student_size"]["i8w16a_bytes"], bytes, "as export makes it");
     assert!(bytes < 8192, "{bytes}");
-    let [figures, _] = done(place, &["evaluate", run]);
+    let [figures, _] = judged(place, &["evaluate", run]);
     assert!(figures.contains("mode-mass total variation"), "{figures}");
     refused(place, &[&distill[..], &["--out", "two"]].concat(), "'two' is already used", "another --out");
     refused(place, &["distill", "small.kiln", "--hidden", "8"], "'small.kiln' is a deployed model", "exported from");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{as_of, done, kiln, refused, untrained_run};
+use common::{as_of, done, judged, kiln, refused, untrained_run};
 use kiln::pretrained;
 use std::fs;
 use std::path::Path;
@@ -21,8 +21,8 @@ fn frames_that_kiln_wrote_are_judged_as_what_they_say() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     done(place, &["-q", "sample", "dw4", "-n", "40", "-o", "x.extxyz"]);
-    let [with, _] = done(place, &["evaluate", "x.extxyz", "--target", "dw4", "--json"]);
-    let [without, _] = done(place, &["evaluate", "x.extxyz", "--json"]);
+    let [with, _] = judged(place, &["evaluate", "x.extxyz", "--target", "dw4", "--json"]);
+    let [without, _] = judged(place, &["evaluate", "x.extxyz", "--json"]);
     assert_eq!(with, without, "the file says what it is of");
     refused(place, &["evaluate", "x.extxyz", "--target", "mw32"], "8 coordinates, Many-Well-32 has 32", "--target");
 
@@ -50,13 +50,13 @@ fn a_manifest_counts_only_for_the_samples_it_was_made_of() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     done(place, &["-q", "reference", "mw32", "-n", "60", "-o", "x.npy"]);
-    let [_, told] = done(place, &["-q", "evaluate", "x.npy", "--target", "mw32"]);
+    let [_, told] = judged(place, &["-q", "evaluate", "x.npy", "--target", "mw32"]);
     assert_eq!(told, "");
     // The same numbers in another format are the same samples.
     let samples = kiln::format::read(&place.join("x.npy")).unwrap();
     let target = kiln::targets::builtin().into_iter().find(|target| target.name() == "mw32").unwrap();
     kiln::format::write(&place.join("x.csv"), &samples, &target, false).unwrap();
-    let [by_manifest, told] = done(place, &["evaluate", "x.csv"]);
+    let [by_manifest, told] = judged(place, &["evaluate", "x.csv"]);
     assert!(by_manifest.contains("Many-Well-32") && !told.contains("note"), "{by_manifest}{told}");
 
     let manifest = fs::read_to_string(place.join("x.json")).unwrap();
@@ -73,14 +73,14 @@ fn a_manifest_counts_only_for_the_samples_it_was_made_of() {
     // Other samples, as many, beside the same manifest: they used to count as exact.
     fs::write(place.join("x.json"), &manifest).unwrap();
     done(place, &["-q", "sample", "mw32", "-n", "60", "-o", "x.npy", "--force"]);
-    let [_, told] = done(place, &["evaluate", "x.npy", "--target", "mw32"]);
+    let [_, told] = judged(place, &["evaluate", "x.npy", "--target", "mw32"]);
     assert!(told.contains("note: 'x.json' is not used: it is the manifest of 60 other samples"), "{told}");
     refused(place, &["evaluate", "x.npy"], "does not say what its samples are of", "--target");
-    let [_, told] = done(place, &["-q", "evaluate", "x.npy", "--target", "mw32"]);
+    let [_, told] = judged(place, &["-q", "evaluate", "x.npy", "--target", "mw32"]);
     assert_eq!(told, "");
     for other in ["{\"rows\": []}", "[1, 2]", "no json"] {
         fs::write(place.join("x.json"), other).unwrap();
-        let [_, told] = done(place, &["evaluate", "x.npy", "--target", "mw32"]);
+        let [_, told] = judged(place, &["evaluate", "x.npy", "--target", "mw32"]);
         assert!(!told.contains("note: 'x.json'"), "{told}");
     }
 }

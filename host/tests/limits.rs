@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{as_of, done, kiln, refused, untrained_run};
+use common::{as_of, done, judged, kiln, refused, untrained_run};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -167,7 +167,7 @@ fn threads_are_asked_for_with_every_command_and_change_nothing() {
         done(place, &[&train[..], &SHORT].concat());
         let file = format!("{threads}.npy");
         done(place, &["--threads", threads, "sample", threads, "-n", "50", "-o", &file]);
-        let [figures, _] = done(place, &["evaluate", &file, "--target", "mog40", "--json", "--threads", threads]);
+        let [figures, _] = judged(place, &["evaluate", &file, "--target", "mog40", "--json", "--threads", threads]);
         let bytes = fs::read(place.join(&file)).unwrap();
         seen.push((
             fs::read(place.join(threads).join("generator.safetensors")).unwrap(),

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{done, kiln, refused};
+use common::{done, judged, kiln, refused};
 use kiln::run::{CHECKPOINT, GENERATOR, METRICS, Metrics, PREVIOUS, Run};
 use std::fs;
 use std::path::Path;
@@ -158,7 +158,7 @@ fn the_report_of_a_real_training_has_its_curves_and_its_table() {
         "--set=posterior.min_ess=1e9",
     ];
     assert!(train(place, "run", &short).status.success());
-    done(place, &["evaluate", "run", "-q"]);
+    judged(place, &["evaluate", "run", "-q"]);
     let page = fs::read_to_string(place.join("run/report.html")).unwrap();
     let curves =
         ["Median energy of the samples", "Mean energy of the samples", "Stein score", "Loss of the score network"];
@@ -167,7 +167,7 @@ fn the_report_of_a_real_training_has_its_curves_and_its_table() {
     }
     let dw4 = ["--set=train.steps=3", "--set=train.evaluate_every=1", "--set=generator.depth=2", "--set=score.depth=1"];
     done(place, &[&["train", "dw4", "--out", "dw4"], &SMALL[..], &dw4].concat());
-    done(place, &["evaluate", "dw4", "-q"]);
+    judged(place, &["evaluate", "dw4", "-q"]);
     let particles = fs::read_to_string(place.join("dw4/report.html")).unwrap();
     assert!(particles.contains("Distance TVD over 3 steps"));
     for head in ["noise v", "residual", "median energy", "ESS of particles", "chain accepted", "divergences"] {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{done, refused};
+use common::{done, judged, refused};
 use kiln::metric::{Comparison, Report};
 use kiln::reference::{Manifest, shipped};
 use kiln::samples::Samples;
@@ -33,8 +33,8 @@ fn file(dim: usize, data: &[f32]) -> TempDir {
 /// `kiln evaluate x.csv` as JSON, as text and as a page.
 fn evaluated(place: &Path, target: &str, more: &[&str]) -> (Value, String, String) {
     let arguments = [&["-q", "evaluate", "x.csv", "--target", target], more].concat();
-    let json = done(place, &[&arguments[..], &["--json"]].concat())[0].clone();
-    let table = done(place, &[&arguments[..], &["--report", "x.html"]].concat())[0].clone();
+    let json = judged(place, &[&arguments[..], &["--json"]].concat())[0].clone();
+    let table = judged(place, &[&arguments[..], &["--report", "x.html"]].concat())[0].clone();
     // What was written can be read.
     serde_json::from_str::<Report>(&json).unwrap();
     (serde_json::from_str(&json).unwrap(), table, fs::read_to_string(place.join("x.html")).unwrap())
@@ -87,11 +87,11 @@ fn one_point_repeated_has_no_known_sample_size() {
 #[test]
 fn draws_of_their_own_are_neither_unknown_nor_infinite() {
     let place = tempdir().unwrap();
-    let [json, _] = done(place.path(), &["evaluate", "mog40", "--json"]);
+    let [json, _] = judged(place.path(), &["evaluate", "mog40", "--json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(report["mixing"]["effective_fraction"], 1.0);
     assert!(report["mixing"]["r_hat"].is_null() && row(&report, "mean log p")["r_hat"].is_null());
-    let [table, _] = done(place.path(), &["evaluate", "mog40"]);
+    let [table, _] = judged(place.path(), &["evaluate", "mog40"]);
     assert_eq!(line(&table, "mean log p")[7], "-");
     assert!(!line(&table, "mean log p").contains(&"unknown".into()) && !table.contains("infinite"), "{table}");
 }
@@ -250,7 +250,7 @@ fn lost_samples_count_against_wells_wherever_they_could_be() {
 #[test]
 fn a_coordinate_that_is_not_finite_has_no_energy_whatever_the_formula_says() {
     let lost = |place: &Path, file: &str| {
-        let [json, _] = done(place, &["-q", "evaluate", file, "--target", "mog40", "--json"]);
+        let [json, _] = judged(place, &["-q", "evaluate", file, "--target", "mog40", "--json"]);
         let report: Value = serde_json::from_str(&json).unwrap();
         row(&report, "samples with non-finite energy")["value"].as_f64().unwrap()
     };

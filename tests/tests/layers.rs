@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates, from the bottom up: each may depend on those before it.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 7] = [
     ("kiln-core", "core"),
     ("kiln-gpu", "gpu"),
     ("kiln-metrics", "host/metrics"),
+    ("kiln-explore", "host/explore"),
+    ("kiln-formula", "host/formula"),
     ("kiln", "host/kiln"),
     ("host", "host"),
 ];

@@ -116,6 +116,14 @@ impl Prepared {
             let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
             return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
         }
+        if let Some(at) = target.bounds().iter().position(|bound| !bound.is_none()) {
+            let message =
+                format!("{} has bounds of {}, which training does not know yet", target.title(), target.names()[at]);
+            return Err(Error::input(
+                message,
+                "`kiln explore` and `kiln sample` draw from it; or write the energy in free coordinates",
+            ));
+        }
         start::check(&config, target)?;
         let run = Run::create(out, &config, &About::training(target.convention()).from_file(target.file()))?;
         Ok(Self { run, config, from: None, notes: Vec::new() })

@@ -64,4 +64,5 @@ pub mod target;
 pub mod targets;
 pub mod threads;
 pub mod train;
+pub mod verdict;
 pub mod weights;

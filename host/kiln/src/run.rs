@@ -10,6 +10,7 @@
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
 //! | `distillation.json` | sizes and figures of a student and its teacher |
+//! | `quality.json` | the verdict on its samples, see [`crate::verdict`] |
 //! | `report.html` | what `kiln evaluate` found |
 //!
 //! Together they are one thing: configuration, tensors and metrics carry the run's [`Identity`] and a checksum each, so that

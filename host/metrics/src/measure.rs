@@ -61,6 +61,19 @@ pub fn energies_and_virials<E: Energy<f64> + Sync + ?Sized>(target: &E, samples:
     samples.par_chunks_exact(dim).map_init(scratch, measured).unzip()
 }
 
+/// (x - c)·∇E of every row, from gradients that are known; NaN where a coordinate is not finite.
+pub fn virials(symmetry: Symmetry, samples: &[f32], gradients: &[f64], dim: usize) -> Vec<f64> {
+    let (centre, others) = centre(symmetry, samples, dim);
+    let virial = |(row, gradient): (&[f32], &[f64])| {
+        if !finite(row) {
+            return f64::NAN;
+        }
+        let parts = row.iter().zip(&centre).zip(gradient);
+        others * parts.map(|((x, c), g)| (f64::from(*x) - c) * *g).sum::<f64>()
+    };
+    samples.par_chunks_exact(dim).zip(gradients.par_chunks_exact(dim)).map(virial).collect()
+}
+
 /// The mean of all finite rows, and how many times as far from the mean of all others a row is: n/(n - 1), unknown for a
 /// single row. The origin, and 1, for particles.
 fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> (Vec<f64>, f64) {

@@ -203,6 +203,24 @@ pub struct Verdict {
     pub needed_evaluations: Option<u64>,
 }
 
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::CannotTell => "cannot be told",
+        })
+    }
+}
+
+impl Verdict {
+    /// One line: the outcome, why, and what would settle it.
+    pub fn line(&self) -> String {
+        let needed = self.needed_evaluations.map(|n| format!("; about {:.0e} evaluations would settle it", n as f64));
+        format!("verdict: {}: {}{}", self.outcome, self.reason, needed.unwrap_or_default())
+    }
+}
+
 /// Names of the families and their limits, *fails* and *holds*.
 const LOST: (&str, [f64; 2]) = ("share of lost draws", [1e-3, 1e-3]);
 const STEIN: (&str, [f64; 2]) = ("Stein's identity", [0.05, 0.15]);

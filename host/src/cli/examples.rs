@@ -8,7 +8,7 @@ Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln evaluate runs/mog40-kiln-seed0
   kiln export mog40 --format i8w16a -o mog40.kiln
-  kiln explore mine.toml          an energy of your own: its modes, a pool of states
+  kiln explore mine.toml          your own energy: its modes, a pool of states
   kiln targets                    what can be sampled
   kiln presets                    the recipes side by side
 

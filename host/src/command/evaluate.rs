@@ -12,16 +12,18 @@ use kiln::error::Error;
 use kiln::export::bytes::is_model;
 use kiln::format::Format;
 use kiln::memory;
-use kiln::metric::Measured;
 use kiln::metric::comparison::{Comparison, manifest_mixing};
 use kiln::metric::origin::Origin;
 use kiln::metric::suite::{Effort, judge};
+use kiln::metric::{Measured, Report};
 use kiln::polish::{PILOT_ROWS, polish_in_parts};
+use kiln::pool::{Pool, is_pool};
 use kiln::progress::{Counted, Part, Weight};
 use kiln::run::{REPORT, Run};
 use kiln::samples::Samples;
 use kiln::source::{Source, resolve};
 use kiln::target::Target;
+use kiln::verdict::{Against, Outcome, QUALITY, verdict};
 use std::path::Path;
 
 /// Prints the table or JSON, and writes the report.
@@ -38,13 +40,25 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     }
     let Judged { target, mut measured, mut origin, run } = judged(arguments, seed, effort, quiet)?;
     let target = &target;
-    let comparison = match &arguments.reference {
-        Some(path) => {
+    let pool = match &arguments.reference {
+        Some(path) if is_pool(path) => Some(Pool::open(path)?),
+        _ => None,
+    };
+    let comparison = match (&arguments.reference, &pool) {
+        (Some(path), Some(pool)) => {
+            let manifest = None;
+            let shuffled = pool.draw(seed, 0, pool.samples.len())?;
+            let mut comparison = Comparison::given(target, shuffled, &path.display().to_string(), manifest)?;
+            comparison.facts.mixing = pool.mixing();
+            comparison.facts.energy_evaluations = Some(pool.facts.evaluations);
+            Some(comparison)
+        }
+        (Some(path), None) => {
             check_memory(path, target)?;
             let (samples, manifest) = Given::read(path)?.of(target, quiet)?;
             Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
         }
-        None => Comparison::of(target, measured.len()),
+        (None, _) => Comparison::of(target, measured.len()),
     };
     if steps > 0 {
         let mut samples = measured.samples;
@@ -52,21 +66,49 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
         let part = Part { weight: Weight::Brief, ..Part::new("polishing", parts) };
         let counted = Counted::new(&bars, part);
         origin = origin.polished(&polish_in_parts(target, &mut samples, steps, seed, &|| counted.tick())?);
-        measured = Measured::of(target, samples)?;
+        measured = Measured::differentiated(target, samples)?;
     }
-    let report = judge(target, &measured, &origin, comparison.as_ref(), arguments.gate, effort, &bars);
+    let mut report = judge(target, &measured, &origin, comparison.as_ref(), arguments.gate, effort, &bars);
+    // Chains are not independent draws: their own R-hat says how far they are to be believed.
+    if arguments.chains.is_none() && !is_pool(&arguments.what) {
+        let against = match (&pool, &comparison) {
+            (Some(pool), _) => Against::Pool(pool),
+            (None, Some(comparison)) => Against::Comparison(comparison),
+            (None, None) => Against::Nothing,
+        };
+        report.verdict = Some(verdict(target, &measured, against));
+    }
+    if let (Some((run, _)), Some(verdict)) = (&run, &report.verdict) {
+        let json = serde_json::to_vec_pretty(verdict).unwrap_or_default();
+        if let Err(error) = run.write(QUALITY, &json) {
+            say(format_args!("note: no {QUALITY}: {error}"));
+        }
+    }
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
 
-    let place = arguments.report.clone().or_else(|| run.as_ref().map(|(run, _)| run.file(REPORT)));
+    write_page(arguments, &report, target, &measured, comparison.as_ref(), run.as_ref(), quiet)?;
+    match &report.verdict {
+        Some(verdict) if verdict.outcome == Outcome::Fails => {
+            let message = format!("{} does not draw {}: {}", arguments.what.display(), target.title(), verdict.reason);
+            Err(Error::verdict(message, "train longer, or with another recipe; nothing was deleted"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the page of a run, or where it was asked for.
+fn write_page(
+    arguments: &Evaluate,
+    report: &Report,
+    target: &Target,
+    measured: &Measured,
+    comparison: Option<&Comparison>,
+    run: Option<&(Run, Training)>,
+    quiet: bool,
+) -> Result<(), Error> {
+    let place = arguments.report.clone().or_else(|| run.map(|(run, _)| run.file(REPORT)));
     let Some(path) = place else { return Ok(()) };
-    let comparison = comparison.as_ref();
-    let page = Page {
-        target,
-        measured: &measured,
-        comparison,
-        report: &report,
-        run: run.as_ref().map(|(_, training)| training),
-    };
+    let page = Page { target, measured, comparison, report, run: run.map(|(_, training)| training) };
     match html::write(&path, &page) {
         // A run may lie where nothing can be written; the figures have been told.
         Err(error) if arguments.report.is_none() => say(format_args!("note: no report: {error}")),
@@ -101,7 +143,7 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         let (samples, manifest) = given.of(&target, quiet)?;
         check_judging(path, &samples)?;
         let chains = chains(arguments, &source, &samples)?;
-        let mut measured = Measured::of(&target, samples)?;
+        let mut measured = Measured::differentiated(&target, samples)?;
         let mixing = match (&manifest, chains) {
             (Some(manifest), None) => manifest_mixing(manifest),
             (_, chains) => measured.mixing(&target, chains.unwrap_or(1)),
@@ -131,7 +173,7 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         Source::Pool(pool) => effort.samples().min(pool.samples.len()),
         _ => effort.samples(),
     };
-    let measured = Measured::of(&target, sampler.rows(seed, 0, n)?)?;
+    let measured = Measured::differentiated(&target, sampler.rows(seed, 0, n)?)?;
     let draws = Origin::draws(&source, seed);
     Ok(match generator {
         Source::Run(run, config) => {

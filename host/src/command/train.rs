@@ -12,10 +12,12 @@ use kiln::config::{Layers, find_key};
 use kiln::error::Error;
 use kiln::fit::{Options, Prepared, drawn, take};
 use kiln::metric::suite;
+use kiln::metric::{Comparison, Measured};
 use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
 use kiln::target::Target;
 use kiln::targets::builtin;
 use kiln::train::{Outcome, find_device};
+use kiln::verdict::{Against, QUALITY, verdict};
 use kiln::{format, threads};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -120,14 +122,22 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
     Ok(())
 }
 
-/// Draws fresh samples into the run, pictures them and says how good they are.
+/// Draws fresh samples into the run, pictures them and says how good they are, with the verdict.
 pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
     let samples = drawn(run, stop)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
-    let energies = suite::energies(target, &samples.data);
-    let figures = suite::headline(target, &samples.data, &energies).text;
+    let measured = Measured::differentiated(target, samples)?;
+    let Measured { samples, energies, .. } = &measured;
+    let figures = suite::headline(target, &samples.data, energies).text;
     if !quiet {
         say(&figures);
     }
-    run.write(PICTURE, &plot::picture(target, &samples, &energies, &Caption { title, figures })?)
+    run.write(PICTURE, &plot::picture(target, samples, energies, &Caption { title, figures })?)?;
+    let comparison = Comparison::of(target, samples.len());
+    let against = comparison.as_ref().map_or(Against::Nothing, Against::Comparison);
+    let verdict = verdict(target, &measured, against);
+    if !quiet {
+        say(verdict.line());
+    }
+    run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())
 }

@@ -155,7 +155,7 @@ mod tests {
     fn set(n: usize) -> Measured {
         let energies: Vec<f64> = (0..n).map(|i| i as f64).collect();
         let data = energies.iter().map(|e| *e as f32).collect();
-        Measured { samples: Samples { dim: 1, data }, energies, virials: Vec::new() }
+        Measured { samples: Samples { dim: 1, data }, energies, virials: Vec::new(), gradients: Vec::new() }
     }
 
     fn comparison(n: usize, independent: Option<usize>) -> Comparison {

@@ -18,6 +18,8 @@ pub struct Measured {
     pub energies: Vec<f64>,
     /// Every sample's part of the virial, see [`measure`]; empty where the target has no gradient.
     pub virials: Vec<f64>,
+    /// ∇E of every sample (n, dim), where a verdict is to look at them; otherwise empty.
+    pub gradients: Vec<f64>,
 }
 
 /// A part of them.
@@ -42,6 +44,22 @@ impl Measured {
     /// # Errors
     /// If the samples have other coordinates than the target, or there are none.
     pub fn of(target: &Target, samples: Samples) -> Result<Self, Error> {
+        Self::check(target, &samples)?;
+        Ok(Self::unchecked(target, samples))
+    }
+
+    /// The same, with the gradients kept.
+    ///
+    /// # Errors
+    /// As [`Measured::of`].
+    pub fn differentiated(target: &Target, samples: Samples) -> Result<Self, Error> {
+        Self::check(target, &samples)?;
+        let (energies, gradients) = measure::energies_and_gradients(target, &samples.data);
+        let virials = measure::virials(target.symmetry(), &samples.data, &gradients, samples.dim);
+        Ok(Self { samples, energies, virials, gradients })
+    }
+
+    fn check(target: &Target, samples: &Samples) -> Result<(), Error> {
         let dim = target.dim();
         if samples.dim != dim {
             let message = format!("the samples have {} coordinates, {} has {dim}", samples.dim, target.title());
@@ -50,12 +68,12 @@ impl Measured {
         if samples.is_empty() {
             return Err(Error::input("there are no samples to judge", "draw some first"));
         }
-        Ok(Self::unchecked(target, samples))
+        Ok(())
     }
 
     pub(super) fn unchecked(target: &Target, samples: Samples) -> Self {
         let (energies, virials) = measure::energies_and_virials(target, &samples.data);
-        Self { samples, energies, virials }
+        Self { samples, energies, virials, gradients: Vec::new() }
     }
 
     /// Number of samples.
@@ -86,7 +104,10 @@ impl Measured {
         let order = || (0..length).flat_map(move |row| (0..chains).map(move |chain| chain * length + row));
         let data = order().flat_map(|row| &self.samples.data[row * dim..(row + 1) * dim]).copied().collect();
         let pick = |values: &[f64]| order().filter_map(|row| values.get(row).copied()).collect();
-        Self { samples: Samples { dim, data }, energies: pick(&self.energies), virials: pick(&self.virials) }
+        let rows = order().filter_map(|row| self.gradients.get(row * dim..(row + 1) * dim));
+        let gradients = rows.flatten().copied().collect();
+        let samples = Samples { dim, data };
+        Self { samples, energies: pick(&self.energies), virials: pick(&self.virials), gradients }
     }
 }
 
@@ -98,7 +119,8 @@ mod tests {
     fn the_first_rows_of_interleaved_chains_are_of_all_of_them() {
         let data = (0..12).map(|x| x as f32).collect();
         let energies: Vec<f64> = (0..6).map(f64::from).collect();
-        let measured = Measured { samples: Samples { dim: 2, data }, virials: energies.clone(), energies };
+        let measured =
+            Measured { samples: Samples { dim: 2, data }, virials: energies.clone(), energies, gradients: Vec::new() };
         let mixed = measured.interleaved(3);
         assert_eq!(mixed.samples.data, [0., 1., 4., 5., 8., 9., 2., 3., 6., 7., 10., 11.]);
         assert_eq!(mixed.energies, [0., 2., 4., 1., 3., 5.]);

@@ -3,6 +3,7 @@
 use super::comparison::Facts;
 use super::origin::Mixing;
 use kiln_metrics::number::{self, digits, text};
+use kiln_metrics::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -87,6 +88,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The figures.
     pub rows: Vec<Row>,
+    /// The verdict, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
 }
 
 /// Heads of the table's columns.
@@ -159,6 +163,9 @@ impl Report {
         text.push('\n');
         for note in self.footnotes() {
             let _ = writeln!(text, "{note}");
+        }
+        if let Some(verdict) = &self.verdict {
+            let _ = writeln!(text, "\n{}", verdict.line());
         }
         text
     }
@@ -270,6 +277,7 @@ mod tests {
             gate: None,
             notes: vec!["a note".into()],
             rows: vec![row("W2", 5.51234, Some(5.41), 10), row("modes covered", 40.0, None, 1)],
+            verdict: None,
         }
     }
 

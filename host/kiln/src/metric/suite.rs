@@ -66,6 +66,7 @@ pub fn judge(
         gate,
         notes,
         rows,
+        verdict: None,
     }
 }
 
