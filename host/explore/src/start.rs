@@ -38,6 +38,9 @@ pub struct Started {
     pub outside: [usize; 2],
 }
 
+/// Where a chain stands after its descent, and where it began.
+type Pair = (Vec<f64>, Vec<f64>);
+
 /// Begins so many chains.
 ///
 /// # Errors
@@ -83,9 +86,9 @@ pub fn begin(
         }
         (tried, None)
     };
-    let all: Vec<(usize, Option<(Vec<f64>, Vec<f64>)>)> = (0..chains).into_par_iter().map(one).collect();
-    let tried: usize = all.iter().map(|(tried, _)| tried).sum();
-    let found: Vec<(Vec<f64>, Vec<f64>)> = all.into_iter().filter_map(|(_, found)| found).collect();
+    let (tried, found): (Vec<usize>, Vec<Option<Pair>>) = (0..chains).into_par_iter().map(one).unzip();
+    let tried: usize = tried.iter().sum();
+    let found: Vec<Pair> = found.into_iter().flatten().collect();
     if found.is_empty() {
         let what = match start {
             Start::Scattered => format!(

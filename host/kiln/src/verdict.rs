@@ -7,6 +7,7 @@ use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
 use kiln_explore::Kind;
 use kiln_metrics::verdict::{Draws, Evidence, Pool as Parts, Samples, halves_agree, judge};
+use std::borrow::Cow;
 
 pub use kiln_metrics::verdict::{Family, Outcome, Verdict};
 
@@ -28,14 +29,19 @@ pub enum Against<'a> {
     Nothing,
 }
 
-/// Judges independent draws; those with gradients ([`Measured::differentiated`]) by Stein's identity too.
+/// Judges independent draws; those with gradients ([`Measured::differentiated`]) by Stein's identity too. Coordinates with
+/// bounds are judged as the free ones they stand for: there the density vanishes at the ends, as the identity asks.
 pub fn verdict(target: &Target, draws: &Measured, against: Against<'_>) -> Verdict {
     let mut stream = Stream::new(0, Purpose::Evaluation, STREAMS);
     let (symmetry, dim) = (target.symmetry(), target.dim());
-    let gradients = (!draws.gradients.is_empty()).then_some(&*draws.gradients);
-    let samples = Samples { rows: &draws.samples.data, energies: &draws.energies };
-    let draws = Draws { symmetry, dim, samples, gradients };
+    let rows = freed(target, &draws.samples.data);
+    let gradients = freed_gradients(target, draws);
+    let gradients = (!gradients.is_empty()).then_some(&*gradients);
+    let draws = Draws { symmetry, dim, samples: Samples { rows: &rows, energies: &draws.energies }, gradients };
     let Some((fitting, judging, evidence)) = parts(against, dim) else { return judge(&draws, None, &mut stream) };
+    let [fitting_rows, judging_rows] = [fitting, judging].map(|part| freed(target, part.rows));
+    let fitting = Samples { rows: &fitting_rows, ..fitting };
+    let judging = Samples { rows: &judging_rows, ..judging };
     let halves_agree = match evidence.halves_agree {
         // Independent draws need no second look.
         Some(agree) => Some(agree),
@@ -46,6 +52,34 @@ pub fn verdict(target: &Target, draws: &Measured, against: Against<'_>) -> Verdi
     };
     let evidence = Evidence { halves_agree, ..evidence };
     judge(&draws, Some(&Parts { judging, fitting, cells: None, evidence }), &mut stream)
+}
+
+fn is_bounded(target: &Target) -> bool {
+    target.bounds().iter().any(|bound| !bound.is_none())
+}
+
+/// Rows in free coordinates; what lies outside the bounds is not finite there.
+fn freed<'a>(target: &Target, rows: &'a [f32]) -> Cow<'a, [f32]> {
+    if !is_bounded(target) {
+        return Cow::Borrowed(rows);
+    }
+    let bounds = target.bounds();
+    rows.iter().enumerate().map(|(at, x)| bounds[at % bounds.len()].free(f64::from(*x)) as f32).collect()
+}
+
+/// The gradient of the free coordinates' energy, Jacobian included.
+fn freed_gradients<'a>(target: &Target, draws: &'a Measured) -> Cow<'a, [f64]> {
+    if !is_bounded(target) {
+        return Cow::Borrowed(&draws.gradients);
+    }
+    let bounds = target.bounds();
+    let pairs = draws.gradients.iter().zip(&draws.samples.data).enumerate();
+    let free = |(at, (gradient, x)): (usize, (&f64, &f32))| {
+        let bound = bounds[at % bounds.len()];
+        let mapped = bound.map(bound.free(f64::from(*x)));
+        gradient * mapped.slope - mapped.log_slope_slope
+    };
+    pairs.map(free).collect()
 }
 
 /// A part that cells and whitening are fitted to, one that judges, and what is known of it; whole ladders each.
