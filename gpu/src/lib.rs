@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod called;
 pub mod checkpoint;
 pub mod distill;
 mod kernel;

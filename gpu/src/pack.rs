@@ -84,6 +84,10 @@ impl Energy<Pack> for Interruptible<'_> {
         self.energy.symmetry()
     }
 
+    fn together(&self) -> usize {
+        self.energy.together()
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

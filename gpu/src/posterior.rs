@@ -10,6 +10,7 @@ use kiln_core::symmetry::{Symmetry, remove_mean};
 use kiln_core::{Energy, Scalar, Vector};
 use rayon::prelude::*;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 /// Rows a batch may have.
 pub const MAX_ROWS: usize = 1 << 24;
@@ -115,13 +116,12 @@ pub fn denoise_batch(
     assert_eq!((y.len(), out.len()), (v.len() * dim, v.len() * dim), "batch");
     let mut reports = vec![RowReport::default(); v.len()];
     let energy = Interruptible { energy, stop };
-    let work = y.par_chunks(LANES * dim).zip(v.par_chunks(LANES)).zip(out.par_chunks_mut(LANES * dim));
-    let work = work.zip(reports.par_chunks_mut(LANES)).enumerate();
     let start = || {
         let like = Points::zeros(dim);
         (Estimate::new(&like), Workspace::new(&like), like)
     };
-    work.for_each_init(start, |(estimate, workspace, point), (block, (((y, v), out), reports))| {
+    let each = |(estimate, workspace, point): &mut (Estimate<Points>, Workspace<Points>, Points),
+                (block, (((y, v), out), reports)): Block<'_>| {
         if energy.stopped() {
             return;
         }
@@ -144,8 +144,40 @@ pub fn denoise_batch(
                 evaluations: report.evaluations,
             };
         }
-    });
+    };
+    let beside = energy.together().div_ceil(LANES);
+    if beside > 1 {
+        let work = y.chunks(LANES * dim).zip(v.chunks(LANES)).zip(out.chunks_mut(LANES * dim));
+        side_by_side(beside, work.zip(reports.chunks_mut(LANES)).enumerate(), start, each);
+    } else {
+        let work = y.par_chunks(LANES * dim).zip(v.par_chunks(LANES)).zip(out.par_chunks_mut(LANES * dim));
+        work.zip(reports.par_chunks_mut(LANES)).enumerate().for_each_init(start, each);
+    }
     reports
+}
+
+/// A pack's number, its points, ratios, estimates and reports.
+type Block<'a> = (usize, (((&'a [f32], &'a [f32]), &'a mut [f32]), &'a mut [RowReport]));
+
+/// Work on so many threads at once, more than there are cores: most of them wait for an energy that is called.
+fn side_by_side<T: Send, W>(
+    threads: usize,
+    work: impl Iterator<Item = T> + Send,
+    start: impl Fn() -> W + Sync,
+    each: impl Fn(&mut W, T) + Sync,
+) {
+    let work = Mutex::new(work);
+    let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut own = start();
+                while let Some(one) = next() {
+                    each(&mut own, one);
+                }
+            });
+        }
+    });
 }
 
 /// Energies (rows) of `x` (rows, dim), and gradients (rows, dim) into `gradient`.
@@ -156,16 +188,21 @@ pub fn energies(energy: &PackEnergy, x: &[f32], gradient: &mut [f32]) -> Vec<f32
     let dim = energy.dim();
     assert_eq!((x.len() % dim, gradient.len()), (0, x.len()), "batch");
     let mut energies = vec![0.0; x.len() / dim];
-    let work = x.par_chunks(LANES * dim).zip(gradient.par_chunks_mut(LANES * dim));
-    let work = work.zip(energies.par_chunks_mut(LANES));
-    work.for_each_init(
-        || (Points::zeros(dim), Points::zeros(dim)),
-        |(point, slope), ((x, gradient), energies)| {
-            load(x, point.as_mut_slice());
-            let energy = energy.energy_and_gradient(point.as_slice(), slope.as_mut_slice());
-            store(slope.as_slice(), gradient);
-            store(&[energy], energies);
-        },
-    );
+    let start = || (Points::zeros(dim), Points::zeros(dim));
+    let each = |(point, slope): &mut (Points, Points),
+                ((x, gradient), energies): ((&[f32], &mut [f32]), &mut [f32])| {
+        load(x, point.as_mut_slice());
+        let energy = energy.energy_and_gradient(point.as_slice(), slope.as_mut_slice());
+        store(slope.as_slice(), gradient);
+        store(&[energy], energies);
+    };
+    let beside = energy.together().div_ceil(LANES);
+    if beside > 1 {
+        let work = x.chunks(LANES * dim).zip(gradient.chunks_mut(LANES * dim));
+        side_by_side(beside, work.zip(energies.chunks_mut(LANES)), start, each);
+    } else {
+        let work = x.par_chunks(LANES * dim).zip(gradient.par_chunks_mut(LANES * dim));
+        work.zip(energies.par_chunks_mut(LANES)).for_each_init(start, each);
+    }
     energies
 }

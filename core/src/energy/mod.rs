@@ -63,6 +63,13 @@ pub trait Energy<S: Scalar> {
         Symmetry::None
     }
 
+    /// Points that are best evaluated at once, by packs that move side by side: more than one where the energy is called and not
+    /// computed.
+    #[inline(always)]
+    fn together(&self) -> usize {
+        1
+    }
+
     /// Whether samplers are to come to an end. They look between steps; what they return is then worth nothing.
     #[inline(always)]
     fn stopped(&self) -> bool {
@@ -86,6 +93,10 @@ impl<S: Scalar, E: Energy<S> + ?Sized> Energy<S> for &E {
     #[inline(always)]
     fn symmetry(&self) -> Symmetry {
         (**self).symmetry()
+    }
+    #[inline(always)]
+    fn together(&self) -> usize {
+        (**self).together()
     }
     #[inline(always)]
     fn stopped(&self) -> bool {
