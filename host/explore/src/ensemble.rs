@@ -119,13 +119,24 @@ impl Record {
         }
     }
 
+    /// Puts the coldest states of an earlier leg before these. What belongs to its ladder is left out: that was another.
+    pub fn after(mut self, earlier: Self) -> Self {
+        for (trace, mut before) in self.traces.iter_mut().zip(earlier.traces) {
+            before.cold.append(&mut trace.cold);
+            before.energies.append(&mut trace.energies);
+            (trace.cold, trace.energies) = (before.cold, before.energies);
+        }
+        self
+    }
+
     /// Forgets the first frames.
     pub fn without_first(mut self, frames: usize, free: usize, rungs: usize) -> Self {
         for trace in &mut self.traces {
-            let n = frames.min(trace.energies.len());
+            let (all, of_ladder) = (trace.energies.len(), trace.values.len() / rungs);
+            let n = frames.min(all);
             trace.cold.drain(..n * free);
             trace.energies.drain(..n);
-            trace.values.drain(..n * rungs);
+            trace.values.drain(..of_ladder.saturating_sub(all - n) * rungs);
         }
         self
     }

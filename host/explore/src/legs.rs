@@ -11,10 +11,11 @@ use crate::reference::{PENALTY, Reference, reinforced};
 use crate::refresh::{BlockProposal, LARGEST_BLOCK};
 use crate::refusal::Refusal;
 use crate::scout::Scouted;
-use crate::whitened::Whitened;
+use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_metrics::gaussians::{Fit, FitOptions};
+use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first reference is this wide, in units of the scouts' widths, and so is the wide part of later ones.
@@ -26,6 +27,9 @@ const BROAD_SHARE: f64 = 0.05;
 const TUNING: f64 = 0.1;
 /// Rounds between two looks at `stop`.
 const PART: usize = 16;
+/// States whose blocks' energies are evaluated at most, and what that may take of the budget.
+const LOOKED_AT: usize = 6000;
+const BLOCK_ENERGIES: f64 = 0.005;
 /// Refreshes that are taken more rarely are left out.
 const USEFUL: f64 = 0.02;
 /// Most coordinates whose interactions are looked for.
@@ -224,18 +228,43 @@ impl Explorer<'_> {
         Reference::Mixture(reinforced(wide, &pairs, &mut self.fit_stream()))
     }
 
-    /// Proposals of the blocks, fitted to the states.
+    /// Proposals of the blocks, fitted to the states, and heavier where they are lightest: the energy of a block's values with
+    /// all other coordinates as in one state is the block's own but for a constant.
     pub fn proposals(&mut self, whitened: &Whitened<'_>, states: &States, apart: &[Vec<usize>]) -> Vec<BlockProposal> {
         let rows = self.free_rows(whitened, &states.places);
         let dim = whitened.frame.dim();
         let mut stream = self.fit_stream();
-        apart.iter().filter_map(|block| BlockProposal::fitted(block, &rows, dim, &mut stream)).collect()
+        let n = states.places.len();
+        let looked = n.min(LOOKED_AT).min((self.share(BLOCK_ENERGIES) / apart.len().max(1) as f64) as usize);
+        let lowest = (0..n).min_by(|a, b| states.energies[*a].total_cmp(&states.energies[*b]));
+        let Some(base) = lowest.map(|at| &rows[at * dim..][..dim]) else { return Vec::new() };
+        let energy_of = |block: &[usize], at: usize| {
+            let mut y = base.to_vec();
+            block.iter().for_each(|k| y[*k] = rows[at * dim + k]);
+            let (mut u, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
+            whitened.frame.unplace(&y, &mut u);
+            whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim))
+        };
+        let proposal = |block: &Vec<usize>| {
+            let rows = &rows;
+            let values = |at: usize| -> Vec<f64> { block.iter().map(|k| rows[at * dim + k]).collect() };
+            let own: Vec<(Vec<f64>, f64)> = (0..looked)
+                .into_par_iter()
+                .map(|step| step * n / looked)
+                .map(|at| (values(at), energy_of(block, at)))
+                .collect();
+            BlockProposal::fitted(block, rows, dim, &own, &mut stream)
+        };
+        apart.iter().filter_map(proposal).collect()
     }
 
     /// Leaves out refreshes that are hardly ever taken.
     pub fn keep_useful_blocks(&self, ensemble: &mut Ensemble, record: &Record) {
         let mut useful = record.tally.refreshed.iter().map(|tally| rate(*tally) > USEFUL);
         ensemble.plan.blocks.retain(|_| useful.next().unwrap_or(false));
+        if rate(record.tally.jumped) < USEFUL {
+            ensemble.plan.jumps = 0;
+        }
     }
 
     /// The effective sample size that moving on yields an evaluation, and the worst R-hat.

@@ -54,14 +54,14 @@ pub const PENALTY: f64 = 0.5;
 /// States that reinforcement looks at.
 const LOOKED_AT: usize = 20_000;
 /// Times that it adds components.
-const REINFORCEMENTS: usize = 8;
-/// The share of states that new components are fitted to: those whose density exceeds the mixture's most.
+const REINFORCEMENTS: usize = 12;
+/// The most states that new components are fitted to at once, as a share: those whose density exceeds the mixture's most.
 const LIGHT: f64 = 0.02;
-/// Each time this much fewer.
-const FEWER: f64 = 0.7;
+/// What is added is wider than its states by this much.
+const INFLATION: f64 = 1.2;
 /// The weight of what is added.
-const ADDED: f64 = 0.03;
-/// Nothing is added where the densities' ratio at these states is at most e to this power above its median.
+const ADDED: f64 = 0.02;
+/// A state is light where the densities' ratio is e to more than this power above its median.
 const ENOUGH: f64 = 1.5;
 
 /// A mixture with components where it is lightest against the target: a state whose density exceeds the mixture's by far
@@ -70,18 +70,22 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
     let n = states.len().min(LOOKED_AT);
     let looked: Vec<(&[f64], f64)> = (0..n).map(|at| states[at * states.len() / n]).collect();
     let Some(dim) = looked.first().map(|(u, _)| u.len()) else { return fit };
-    for round in 0..REINFORCEMENTS {
-        let light = ((LIGHT * FEWER.powi(round as i32) * n as f64) as usize).max(3 * dim).min(n / 4);
-        let mut ratios: Vec<(f64, usize)> =
-            looked.par_iter().enumerate().map(|(at, (u, energy))| (-energy - fit.log_density(u), at)).collect();
+    for _ in 0..REINFORCEMENTS {
+        let ratio = |(at, (u, energy)): (usize, &(&[f64], f64))| (-energy - fit.log_density(u), at);
+        let mut ratios: Vec<(f64, usize)> = looked.par_iter().with_min_len(256).enumerate().map(ratio).collect();
         ratios.sort_by(|a, b| b.0.total_cmp(&a.0));
-        if light < 2 * dim || ratios[light / 2].0 - ratios[n / 2].0 < ENOUGH {
+        let enough = ratios[n / 2].0 + ENOUGH;
+        let light = ratios.partition_point(|(ratio, _)| *ratio > enough);
+        // Fewer than these say nothing of a shape.
+        let least = 2 * dim + 2;
+        if 2 * light < least || 4 * least > n {
             break;
         }
-        let rows: Vec<f64> = ratios[..light].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
+        let chosen = light.min((LIGHT * n as f64) as usize).max(least);
+        let rows: Vec<f64> = ratios[..chosen].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
         let options = FitOptions { most_components: 3, penalty: PENALTY, ..FitOptions::default() };
         let Some(added) = Fit::of(&rows, dim, &options, stream) else { break };
-        fit = fit.mixed_with(added, ADDED);
+        fit = fit.mixed_with(added.inflated(INFLATION), ADDED);
     }
     fit
 }

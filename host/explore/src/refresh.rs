@@ -2,7 +2,7 @@
 //! Hastings. Where coordinates fall apart into blocks that do not interact, each block leaves its mode on its own, however many
 //! modes all of them have together. (METHOD: exploration, step 6.)
 
-use crate::reference::PENALTY;
+use crate::reference::{PENALTY, reinforced};
 use kiln_core::random::Stream;
 use kiln_metrics::gaussians::{Fit, FitOptions};
 
@@ -24,12 +24,20 @@ pub struct BlockProposal {
 }
 
 impl BlockProposal {
-    /// Fitted to states (n, dim).
-    pub fn fitted(coordinates: &[usize], rows: &[f64], dim: usize, stream: &mut Stream) -> Option<Self> {
+    /// Fitted to states (n, dim), and reinforced by some values of the block with their energies.
+    pub fn fitted(
+        coordinates: &[usize],
+        rows: &[f64],
+        dim: usize,
+        own: &[(Vec<f64>, f64)],
+        stream: &mut Stream,
+    ) -> Option<Self> {
         let part: Vec<f64> = rows.chunks_exact(dim).flat_map(|row| coordinates.iter().map(|at| row[*at])).collect();
         let options = FitOptions { most_components: COMPONENTS, penalty: PENALTY, ..FitOptions::default() };
         let fit = Fit::of(&part, coordinates.len(), &options, stream)?;
         let fit = fit.inflated(INFLATION).with_broad(BROAD_SHARE, BROAD_WIDTH);
+        let own: Vec<(&[f64], f64)> = own.iter().map(|(values, energy)| (&**values, *energy)).collect();
+        let fit = reinforced(fit, &own, stream);
         Some(Self { coordinates: coordinates.to_vec(), fit })
     }
 

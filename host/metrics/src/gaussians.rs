@@ -38,6 +38,8 @@ const DONE: f64 = 2e-5;
 const ROWS_PER_DIMENSION: usize = 10;
 /// With fewer samples than this times k, correlations are shrunk.
 const FEW: f64 = 4.0;
+/// e to minus this is nothing beside 1.
+const NOTHING: f64 = 40.0;
 /// Added to every variance, relative to that of all samples.
 const FLOOR: f64 = 1e-6;
 
@@ -68,11 +70,11 @@ impl Component {
         Self { weight, mean, factor, constant }
     }
 
-    /// log of weight times density; `work` becomes L⁻¹ (x - mean).
-    fn log_part(&self, x: &[f64], work: &mut [f64]) -> f64 {
+    /// log of weight times density; `work` becomes L⁻¹ (x - mean). Minus infinity where it lies so far below `most` that it
+    /// adds nothing to it.
+    fn log_part(&self, x: &[f64], most: f64, work: &mut [f64]) -> f64 {
         work.iter_mut().zip(x).zip(&self.mean).for_each(|((work, x), mean)| *work = x - mean);
-        self.factor.solve(work);
-        self.constant - 0.5 * work.iter().map(|w| w * w).sum::<f64>()
+        self.constant - self.factor.solve_within(work, self.constant - most + NOTHING)
     }
 }
 
@@ -182,7 +184,12 @@ impl Fit {
     /// log density.
     pub fn log_density(&self, x: &[f64]) -> f64 {
         let mut work = vec![0.0; self.dim];
-        log_sum_exp(self.components.iter().map(|component| component.log_part(x, &mut work)))
+        let mut most = f64::NEG_INFINITY;
+        log_sum_exp(self.components.iter().map(|component| {
+            let part = component.log_part(x, most, &mut work);
+            most = most.max(part);
+            part
+        }))
     }
 
     /// log density and its gradient.
@@ -191,7 +198,7 @@ impl Fit {
         let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0);
         gradient.fill(0.0);
         for component in &self.components {
-            let part = component.log_part(x, &mut work);
+            let part = component.log_part(x, most, &mut work);
             if part > most {
                 let rescale = if sum > 0.0 { (most - part).exp() } else { 0.0 };
                 gradient.iter_mut().for_each(|g| *g *= rescale);
@@ -211,7 +218,7 @@ impl Fit {
     /// The component that most likely made x.
     pub fn component(&self, x: &[f64]) -> usize {
         let mut work = vec![0.0; self.dim];
-        let parts = self.components.iter().map(|component| component.log_part(x, &mut work));
+        let parts = self.components.iter().map(|component| component.log_part(x, f64::NEG_INFINITY, &mut work));
         parts.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at)
     }
 
@@ -243,27 +250,47 @@ fn log_sum_exp(parts: impl Iterator<Item = f64>) -> f64 {
     most + sum.ln()
 }
 
+/// Rows that one thread takes at least.
+const TOGETHER_AT_LEAST: usize = 256;
+/// Rows whose products are summed together.
+const TOGETHER: usize = 4;
+
 /// Mean and covariance, the lower triangle filled, of samples with these weights.
 fn moments(rows: &[&[f64]], dim: usize, weight: impl Fn(usize) -> f64) -> (Vec<f64>, Vec<f64>) {
     let total: f64 = (0..rows.len()).map(&weight).sum();
+    let weighty = || rows.iter().enumerate().map(|(at, row)| (weight(at) / total, *row)).filter(|(w, _)| *w > 1e-12);
     let mut mean = vec![0.0; dim];
-    for (at, row) in rows.iter().enumerate() {
-        let w = weight(at) / total;
-        mean.iter_mut().zip(*row).for_each(|(mean, x)| *mean += w * x);
+    for (w, row) in weighty() {
+        mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += w * x);
     }
-    let (mut covariance, mut centred) = (vec![0.0; dim * dim], vec![0.0; dim]);
-    for (at, row) in rows.iter().enumerate() {
-        let w = weight(at) / total;
-        if w < 1e-12 {
-            continue;
-        }
-        centred.iter_mut().zip(*row).zip(&mean).for_each(|((c, x), mean)| *c = x - mean);
-        for (i, a) in centred.iter().enumerate() {
-            let line = &mut covariance[i * dim..=i * dim + i];
-            line.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += w * a * b);
+    let mut covariance = vec![0.0; dim * dim];
+    let (mut centred, mut weights, mut filled) = (vec![0.0; TOGETHER * dim], [0.0; TOGETHER], 0);
+    for (w, row) in weighty() {
+        let to = &mut centred[filled * dim..][..dim];
+        to.iter_mut().zip(row).zip(&mean).for_each(|((c, x), mean)| *c = x - mean);
+        weights[filled] = w;
+        filled += 1;
+        if filled == TOGETHER {
+            add_products(&mut covariance, &centred, weights, dim);
+            filled = 0;
         }
     }
+    weights[filled..].fill(0.0);
+    add_products(&mut covariance, &centred, weights, dim);
     (mean, covariance)
+}
+
+/// Adds w c cᵀ of some rows c, the lower triangle.
+fn add_products(sum: &mut [f64], centred: &[f64], weights: [f64; TOGETHER], dim: usize) {
+    let rows: [&[f64]; TOGETHER] = std::array::from_fn(|at| &centred[at * dim..][..dim]);
+    for i in 0..dim {
+        let scaled: [f64; TOGETHER] = std::array::from_fn(|at| weights[at] * rows[at][i]);
+        let [a, b, c, d] = rows.map(|row| &row[..=i]);
+        let line = &mut sum[i * dim..=i * dim + i];
+        for ((((sum, a), b), c), d) in line.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum += scaled[0] * a + scaled[1] * b + (scaled[2] * c + scaled[3] * d);
+        }
+    }
 }
 
 /// Log-likelihood and components after some steps; none where a covariance cannot be factored.
@@ -289,12 +316,16 @@ fn em(
     let mut last = f64::NEG_INFINITY;
     for step in 0..=iterations {
         let of_row = |work: &mut Vec<f64>, (row, shares): (&&[f64], &mut [f64])| {
-            shares.iter_mut().zip(&components).for_each(|(share, c)| *share = c.log_part(row, work));
+            let mut most = f64::NEG_INFINITY;
+            for (share, component) in shares.iter_mut().zip(&components) {
+                *share = component.log_part(row, most, work);
+                most = most.max(*share);
+            }
             let log_density = log_sum_exp(shares.iter().copied());
             shares.iter_mut().for_each(|share| *share = (*share - log_density).exp());
             log_density
         };
-        let all = rows.par_iter().zip(shares.par_chunks_exact_mut(k));
+        let all = rows.par_iter().with_min_len(TOGETHER_AT_LEAST).zip(shares.par_chunks_exact_mut(k));
         let densities: Vec<f64> = all.map_init(|| vec![0.0; dim], of_row).collect();
         let likelihood: f64 = densities.iter().sum();
         if !likelihood.is_finite() {
