@@ -27,6 +27,8 @@ const BETTER: f64 = 1.5;
 const TRIAL_ROUNDS: usize = 24;
 /// The share of the first last leg. Where that is not enough, the reference is fitted once more and the rest is one leg.
 const LAST_LEG: f64 = 0.25;
+/// What must be left for that.
+const WORTH_IT: f64 = 0.1;
 /// βs of a first ladder, and of one with a fitted reference: 0, and in equal ratios from these to 1.
 const HOTTEST: [(f64, u32); 2] = [(0.01, 9), (0.02, 7)];
 /// Rounds between two settings of the βs.
@@ -152,8 +154,8 @@ impl Explorer<'_> {
 
         // The last leg, and where that is not enough, one more with all the rest.
         let mut record = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG), &Record::default())?;
-        if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(LAST_LEG) {
-            if chosen.kind == Kind::Ladders && fit.is_some() {
+        if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(WORTH_IT) {
+            if fit.is_some() {
                 let later = self.settled(&record, free);
                 states.places.extend(later.places);
                 states.energies.extend(later.energies);
@@ -163,8 +165,13 @@ impl Explorer<'_> {
                 let blocks = chosen.ensemble.plan.blocks.iter().map(|block| block.coordinates.clone());
                 let apart: Vec<Vec<usize>> = blocks.collect();
                 let mut next = self.fitted(fit.as_ref(), &states, &whitened, &apart, step, &ends);
-                self.tune(&mut next, &whitened, TUNING[1])?;
+                if chosen.kind == Kind::Plain {
+                    let plan = &chosen.ensemble.plan;
+                    (next.plan.betas, next.plan.steps) = (plan.betas.clone(), plan.steps.clone());
+                    next = self.ladders(next.plan, &whitened, &ends, true);
+                }
                 (next.plan.lengths, next.plan.cold_lengths) = (lengths, cold_lengths);
+                self.tune(&mut next, &whitened, TUNING[1])?;
                 chosen.ensemble = next;
                 let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left(), &record)?;
                 record = more.after(record);
@@ -191,10 +198,17 @@ impl Explorer<'_> {
         step: f64,
         ends: &[Vec<f64>],
     ) -> Ensemble {
-        let reference = self.reference(fit, states, whitened.frame.free());
+        let blocks = self.proposals(whitened, states, apart);
+        let free = whitened.frame.free();
+        let together = blocks.iter().map(|block| block.coordinates.len()).sum::<usize>() == free;
+        let reference = if together {
+            Reference::Blocks(blocks.clone(), whitened.frame.clone())
+        } else {
+            self.reference(fit, states, free)
+        };
         let mut plan = plan(reference, HOTTEST[1], step);
-        plan.blocks = self.proposals(whitened, states, apart);
-        plan.jumps = if fit.is_some() { JUMPS } else { 0 };
+        plan.blocks = blocks;
+        plan.jumps = if fit.is_some() && !together { JUMPS } else { 0 };
         self.ladders(plan, whitened, ends, true)
     }
 
@@ -233,6 +247,7 @@ impl Explorer<'_> {
             let mut trial = self.ladders(plan, whitened, ends, true);
             let record = self.advance(&mut trial, whitened, rounds, "trials of other moves")?;
             let (yielded, r_hat) = self.yielded(&record, &trial.plan, whitened, fit);
+            if std::env::var("DBG").is_ok() { eprintln!("DBG best {:.2e} trial {kind:?} rungs {} lengths {:?} cold {:?} blocks {} yield {yielded:.2e} rhat {r_hat:.4} rounds {rounds}", best.yielded, trial.plan.betas.len(), trial.plan.lengths, trial.plan.cold_lengths, trial.plan.blocks.len()); }
             if yielded > BETTER * best.yielded && (kind == Kind::Ladders || r_hat < AGREED) {
                 best = Chosen { kind, ensemble: trial, yielded };
             }

@@ -15,7 +15,6 @@ use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_metrics::gaussians::{Fit, FitOptions};
-use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first reference is this wide, in units of the scouts' widths, and so is the wide part of later ones.
@@ -28,7 +27,7 @@ const TUNING: f64 = 0.1;
 /// Rounds between two looks at `stop`.
 const PART: usize = 16;
 /// States whose blocks' energies are evaluated at most, and what that may take of the budget.
-const LOOKED_AT: usize = 6000;
+const LOOKED_AT: usize = 12_000;
 const BLOCK_ENERGIES: f64 = 0.005;
 /// Refreshes that are taken more rarely are left out.
 const USEFUL: f64 = 0.02;
@@ -238,28 +237,24 @@ impl Explorer<'_> {
         let looked = n.min(LOOKED_AT).min((self.share(BLOCK_ENERGIES) / apart.len().max(1) as f64) as usize);
         let lowest = (0..n).min_by(|a, b| states.energies[*a].total_cmp(&states.energies[*b]));
         let Some(base) = lowest.map(|at| &rows[at * dim..][..dim]) else { return Vec::new() };
-        let energy_of = |block: &[usize], at: usize| {
-            let mut y = base.to_vec();
-            block.iter().for_each(|k| y[*k] = rows[at * dim + k]);
-            let (mut u, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
-            whitened.frame.unplace(&y, &mut u);
-            whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim))
-        };
         let proposal = |block: &Vec<usize>| {
-            let rows = &rows;
+            let energy_of = |values: &[f64]| {
+                let mut y = base.to_vec();
+                block.iter().zip(values).for_each(|(k, value)| y[*k] = *value);
+                let (mut u, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
+                whitened.frame.unplace(&y, &mut u);
+                whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim))
+            };
             let values = |at: usize| -> Vec<f64> { block.iter().map(|k| rows[at * dim + k]).collect() };
-            let own: Vec<(Vec<f64>, f64)> = (0..looked)
-                .into_par_iter()
-                .map(|step| step * n / looked)
-                .map(|at| (values(at), energy_of(block, at)))
-                .collect();
-            BlockProposal::fitted(block, rows, dim, &own, &mut stream)
+            let states: Vec<Vec<f64>> = (0..looked).map(|step| values(step * n / looked)).collect();
+            BlockProposal::fitted(block, &rows, dim, &states, &energy_of, &mut stream)
         };
         apart.iter().filter_map(proposal).collect()
     }
 
     /// Leaves out refreshes that are hardly ever taken.
     pub fn keep_useful_blocks(&self, ensemble: &mut Ensemble, record: &Record) {
+        if std::env::var("DBG").is_ok() { eprintln!("DBG blocks {:?} jump {:.3} rej {:?}", record.tally.refreshed.iter().map(|t| (rate(*t)*100.0) as u32).collect::<Vec<_>>(), rate(record.tally.jumped), record.tally.rejected.iter().map(|t| (rate(*t)*100.0) as u32).collect::<Vec<_>>()); }
         let mut useful = record.tally.refreshed.iter().map(|tally| rate(*tally) > USEFUL);
         ensemble.plan.blocks.retain(|_| useful.next().unwrap_or(false));
         if rate(record.tally.jumped) < USEFUL {

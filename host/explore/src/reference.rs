@@ -1,6 +1,8 @@
 //! The distribution at the hot end of a ladder: easy to draw from, known with its constant, and wide enough that all of the
 //! target lies within.
 
+use crate::frame::Frame;
+use crate::refresh::{BlockProposal, LARGEST_BLOCK};
 use kiln_core::random::{Randomness, Stream};
 use kiln_metrics::gaussians::{Fit, FitOptions};
 use rayon::prelude::*;
@@ -17,6 +19,8 @@ pub enum Reference {
     },
     /// A mixture that was fitted to states, widened.
     Mixture(Fit),
+    /// Independent blocks that together are all coordinates of y, in this frame.
+    Blocks(Vec<BlockProposal>, Frame),
 }
 
 impl Reference {
@@ -34,6 +38,14 @@ impl Reference {
                 gradient.iter_mut().for_each(|g| *g = -*g);
                 -log_density
             }
+            Self::Blocks(blocks, frame) => {
+                let (mut y, mut by_y) = (vec![0.0; u.len()], vec![0.0; u.len()]);
+                frame.place(u, &mut y);
+                let log_density: f64 = blocks.iter().map(|block| block.add_gradient(&y, &mut by_y)).sum();
+                by_y.iter_mut().for_each(|g| *g = -*g);
+                frame.pull_back(&by_y, gradient);
+                -log_density - frame.log_volume()
+            }
         }
     }
 
@@ -45,6 +57,16 @@ impl Reference {
                 u.iter_mut().for_each(|u| *u *= width);
             }
             Self::Mixture(fit) => fit.draw(stream, u),
+            Self::Blocks(blocks, frame) => {
+                let mut y = vec![0.0; u.len()];
+                let mut values = [0.0; LARGEST_BLOCK];
+                for block in blocks {
+                    let values = &mut values[..block.coordinates.len()];
+                    block.draw(stream, values);
+                    block.coordinates.iter().zip(&*values).for_each(|(at, value)| y[*at] = *value);
+                }
+                frame.unplace(&y, u);
+            }
         }
     }
 }
@@ -55,8 +77,12 @@ pub const PENALTY: f64 = 0.5;
 const LOOKED_AT: usize = 20_000;
 /// Times that it adds components.
 const REINFORCEMENTS: usize = 12;
+/// Coordinates of which it is worth while to add many.
+const SMALL: usize = 24;
 /// The most states that new components are fitted to at once, as a share: those whose density exceeds the mixture's most.
 const LIGHT: f64 = 0.02;
+/// States a coordinate that components are fitted to at least.
+const ROWS: usize = 30;
 /// What is added is wider than its states by this much.
 const INFLATION: f64 = 1.2;
 /// The weight of what is added.
@@ -70,7 +96,9 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
     let n = states.len().min(LOOKED_AT);
     let looked: Vec<(&[f64], f64)> = (0..n).map(|at| states[at * states.len() / n]).collect();
     let Some(dim) = looked.first().map(|(u, _)| u.len()) else { return fit };
-    for _ in 0..REINFORCEMENTS {
+    // Each component is paid for in every step, by the square of the coordinates.
+    let (rounds, most_components) = if dim <= SMALL { (REINFORCEMENTS, 3) } else { (REINFORCEMENTS / 4, 1) };
+    for _ in 0..rounds {
         let ratio = |(at, (u, energy)): (usize, &(&[f64], f64))| (-energy - fit.log_density(u), at);
         let mut ratios: Vec<(f64, usize)> = looked.par_iter().with_min_len(256).enumerate().map(ratio).collect();
         ratios.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -81,9 +109,11 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
         if 2 * light < least || 4 * least > n {
             break;
         }
-        let chosen = light.min((LIGHT * n as f64) as usize).max(least);
+        // There may be several places: as many states as three components take, where there are so many.
+        let most = (LIGHT * n as f64) as usize;
+        let chosen = light.max(ROWS * dim).min(most).max(least);
         let rows: Vec<f64> = ratios[..chosen].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
-        let options = FitOptions { most_components: 3, penalty: PENALTY, ..FitOptions::default() };
+        let options = FitOptions { most_components, penalty: PENALTY, ..FitOptions::default() };
         let Some(added) = Fit::of(&rows, dim, &options, stream) else { break };
         fit = fit.mixed_with(added.inflated(INFLATION), ADDED);
     }

@@ -4,6 +4,7 @@
 
 use crate::reference::{PENALTY, reinforced};
 use kiln_core::random::Stream;
+use rayon::prelude::*;
 use kiln_metrics::gaussians::{Fit, FitOptions};
 
 /// Largest block.
@@ -24,20 +25,23 @@ pub struct BlockProposal {
 }
 
 impl BlockProposal {
-    /// Fitted to states (n, dim), and reinforced by some values of the block with their energies.
+    /// Fitted to states (n, dim), and reinforced by the energies of some values of the block.
     pub fn fitted(
         coordinates: &[usize],
         rows: &[f64],
         dim: usize,
-        own: &[(Vec<f64>, f64)],
+        states: &[Vec<f64>],
+        energy: &(dyn Fn(&[f64]) -> f64 + Sync),
         stream: &mut Stream,
     ) -> Option<Self> {
         let part: Vec<f64> = rows.chunks_exact(dim).flat_map(|row| coordinates.iter().map(|at| row[*at])).collect();
         let options = FitOptions { most_components: COMPONENTS, penalty: PENALTY, ..FitOptions::default() };
         let fit = Fit::of(&part, coordinates.len(), &options, stream)?;
-        let fit = fit.inflated(INFLATION).with_broad(BROAD_SHARE, BROAD_WIDTH);
-        let own: Vec<(&[f64], f64)> = own.iter().map(|(values, energy)| (&**values, *energy)).collect();
-        let fit = reinforced(fit, &own, stream);
+        let mut fit = fit.inflated(INFLATION).with_broad(BROAD_SHARE, BROAD_WIDTH);
+        let evaluated = |values: &[Vec<f64>]| -> Vec<f64> { values.par_iter().map(|values| energy(values)).collect() };
+        let energies = evaluated(states);
+        let own: Vec<(&[f64], f64)> = states.iter().map(|values| &**values).zip(energies).collect();
+        fit = reinforced(fit, &own, stream);
         Some(Self { coordinates: coordinates.to_vec(), fit })
     }
 
@@ -49,5 +53,15 @@ impl BlockProposal {
     /// log of the proposal's density of the block's values.
     pub fn log_density(&self, values: &[f64]) -> f64 {
         self.fit.log_density(values)
+    }
+
+    /// log of the proposal's density at y, whose gradient is put into `gradient` at the block's coordinates.
+    pub fn add_gradient(&self, y: &[f64], gradient: &mut [f64]) -> f64 {
+        let [mut values, mut own] = [[0.0; LARGEST_BLOCK]; 2];
+        let (values, own) = (&mut values[..self.coordinates.len()], &mut own[..self.coordinates.len()]);
+        values.iter_mut().zip(&self.coordinates).for_each(|(value, at)| *value = y[*at]);
+        let log_density = self.fit.log_density_and_gradient(values, own);
+        self.coordinates.iter().zip(&*own).for_each(|(at, own)| gradient[*at] = *own);
+        log_density
     }
 }

@@ -33,7 +33,9 @@ const STARTS: usize = 2;
 /// Counts that do not improve on the best before no larger one is tried.
 const IN_VAIN: usize = 2;
 /// Improvement of the log-likelihood, a sample and a step, at which a fit is done.
-const DONE: f64 = 2e-5;
+const DONE: f64 = 1e-4;
+/// Steps before a fit is given up.
+const FIRST_STEPS: usize = 8;
 /// A component of k dimensions has at least this many times k samples.
 const ROWS_PER_DIMENSION: usize = 10;
 /// With fewer samples than this times k, correlations are shrunk.
@@ -96,12 +98,14 @@ impl Fit {
             }
             in_vain += 1;
             for _ in 0..if k == 1 { 1 } else { STARTS } {
-                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, stream)
+                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
+                let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
+                let least = best.as_ref().map_or(f64::NEG_INFINITY, |(score, _)| score + cost);
+                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, least, stream)
                 else {
                     continue;
                 };
-                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
-                let score = likelihood - 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
+                let score = likelihood - cost;
                 if best.as_ref().is_none_or(|(least, _)| score > *least) {
                     (best, in_vain) = (Some((score, components)), 0);
                 }
@@ -293,13 +297,15 @@ fn add_products(sum: &mut [f64], centred: &[f64], weights: [f64; TOGETHER], dim:
     }
 }
 
-/// Log-likelihood and components after some steps; none where a covariance cannot be factored.
+/// Log-likelihood and components after some steps; none where a covariance cannot be factored, or where the likelihood will
+/// not come to `least` if it goes on rising as it does.
 fn em(
     rows: &[&[f64]],
     dim: usize,
     k: usize,
     covariance: &[f64],
     iterations: usize,
+    least: f64,
     stream: &mut Stream,
 ) -> Option<(f64, Vec<Component>)> {
     let n = rows.len();
@@ -333,6 +339,10 @@ fn em(
         }
         if step == iterations || k == 1 && step == 1 || likelihood - last < DONE * n as f64 {
             return Some((likelihood, components));
+        }
+        let hoped = likelihood + (iterations - step) as f64 * (likelihood - last);
+        if step >= FIRST_STEPS && hoped < least {
+            return None;
         }
         last = likelihood;
         let improved = |at: usize| {
