@@ -72,6 +72,9 @@ impl Ensemble {
     /// 2022: the cumulative rejection Λ, about 2 Λ + 1 rungs). Gives Λ.
     pub fn retune(&mut self, tally: &Tally) -> f64 {
         let Plan { betas, steps, .. } = &self.plan;
+        if betas.len() == 1 {
+            return 0.0;
+        }
         let mut barrier = vec![0.0];
         for rejected in &tally.rejected {
             let rejection = rate(*rejected);

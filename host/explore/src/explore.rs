@@ -45,7 +45,7 @@ const AGREED: f64 = 1.1;
 const JUMPS: u32 = 4;
 /// R-hat and effective sample size at which there is enough, of less and of more evaluations than `MANY`, and the frames that
 /// it takes to say so.
-const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 10_500.0]);
+const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
 const MANY: u64 = 10_000_000;
 const GOOD_FRAMES: usize = 200;
 /// Fewest frames that are a pool.

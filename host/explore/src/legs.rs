@@ -237,6 +237,10 @@ impl Explorer<'_> {
         let looked = n.min(LOOKED_AT).min((self.share(BLOCK_ENERGIES) / apart.len().max(1) as f64) as usize);
         let lowest = (0..n).min_by(|a, b| states.energies[*a].total_cmp(&states.energies[*b]));
         let Some(base) = lowest.map(|at| &rows[at * dim..][..dim]) else { return Vec::new() };
+        // A Gaussian needs none: trajectories and the reference do as well.
+        if apart.iter().all(|block| BlockProposal::gaussian(block, &rows, dim, &mut stream)) {
+            return Vec::new();
+        }
         let proposal = |block: &Vec<usize>| {
             let energy_of = |values: &[f64]| {
                 let mut y = base.to_vec();

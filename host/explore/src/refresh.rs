@@ -15,6 +15,10 @@ const COMPONENTS: usize = 32;
 const INFLATION: f64 = 1.1;
 const BROAD_SHARE: f64 = 0.1;
 const BROAD_WIDTH: f64 = 2.0;
+const TWIN_SHARE: f64 = 0.2;
+const TWIN_WIDTH: f64 = 2.0;
+/// What a second component of a block must be worth before it is not called Gaussian.
+const DOUBT: f64 = 3.0;
 
 /// A block of coordinates and its proposal, over the free y.
 #[derive(Debug, Clone)]
@@ -42,7 +46,16 @@ impl BlockProposal {
         let energies = evaluated(states);
         let own: Vec<(&[f64], f64)> = states.iter().map(|values| &**values).zip(energies).collect();
         fit = reinforced(fit, &own, stream);
+        // Wide twins reach beyond the last state, where a chain would stay for long.
+        fit = fit.clone().mixed_with(fit.inflated(TWIN_WIDTH), TWIN_SHARE);
         Some(Self { coordinates: coordinates.to_vec(), fit })
+    }
+
+    /// Whether states (n, dim) say nothing against these coordinates being Gaussian.
+    pub fn gaussian(coordinates: &[usize], rows: &[f64], dim: usize, stream: &mut Stream) -> bool {
+        let part: Vec<f64> = rows.chunks_exact(dim).flat_map(|row| coordinates.iter().map(|at| row[*at])).collect();
+        let options = FitOptions { most_components: 2, penalty: DOUBT, ..FitOptions::default() };
+        Fit::of(&part, coordinates.len(), &options, stream).is_some_and(|fit| fit.len() == 1)
     }
 
     /// Proposes values of the block.
