@@ -153,7 +153,8 @@ impl Explorer<'_> {
         let mut chosen = self.best_way(chosen, barrier, &whitened, fit.as_ref(), &ends)?;
 
         // The last leg, and where that is not enough, one more with all the rest.
-        let mut record = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG), &Record::default())?;
+        let mut record =
+            self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG), &Record::default())?;
         if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(WORTH_IT) {
             if fit.is_some() {
                 let later = self.settled(&record, free);
@@ -247,7 +248,6 @@ impl Explorer<'_> {
             let mut trial = self.ladders(plan, whitened, ends, true);
             let record = self.advance(&mut trial, whitened, rounds, "trials of other moves")?;
             let (yielded, r_hat) = self.yielded(&record, &trial.plan, whitened, fit);
-            if std::env::var("DBG").is_ok() { eprintln!("DBG best {:.2e} trial {kind:?} rungs {} lengths {:?} cold {:?} blocks {} yield {yielded:.2e} rhat {r_hat:.4} rounds {rounds}", best.yielded, trial.plan.betas.len(), trial.plan.lengths, trial.plan.cold_lengths, trial.plan.blocks.len()); }
             if yielded > BETTER * best.yielded && (kind == Kind::Ladders || r_hat < AGREED) {
                 best = Chosen { kind, ensemble: trial, yielded };
             }

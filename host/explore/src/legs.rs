@@ -258,7 +258,6 @@ impl Explorer<'_> {
 
     /// Leaves out refreshes that are hardly ever taken.
     pub fn keep_useful_blocks(&self, ensemble: &mut Ensemble, record: &Record) {
-        if std::env::var("DBG").is_ok() { eprintln!("DBG blocks {:?} jump {:.3} rej {:?}", record.tally.refreshed.iter().map(|t| (rate(*t)*100.0) as u32).collect::<Vec<_>>(), rate(record.tally.jumped), record.tally.rejected.iter().map(|t| (rate(*t)*100.0) as u32).collect::<Vec<_>>()); }
         let mut useful = record.tally.refreshed.iter().map(|tally| rate(*tally) > USEFUL);
         ensemble.plan.blocks.retain(|_| useful.next().unwrap_or(false));
         if rate(record.tally.jumped) < USEFUL {

@@ -4,21 +4,26 @@
 
 use crate::reference::{PENALTY, reinforced};
 use kiln_core::random::Stream;
-use rayon::prelude::*;
 use kiln_metrics::gaussians::{Fit, FitOptions};
+use rayon::prelude::*;
 
 /// Largest block.
 pub const LARGEST_BLOCK: usize = 4;
 /// Components of a block's mixture at most: blocks are small, and valleys are curved.
 const COMPONENTS: usize = 32;
 /// Proposals are wider than what was found, and a part of them much wider, so that no tail is out of reach.
-const INFLATION: f64 = 1.1;
+const INFLATION: f64 = 1.2;
 const BROAD_SHARE: f64 = 0.1;
 const BROAD_WIDTH: f64 = 2.0;
 const TWIN_SHARE: f64 = 0.2;
 const TWIN_WIDTH: f64 = 2.0;
 /// What a second component of a block must be worth before it is not called Gaussian.
 const DOUBT: f64 = 3.0;
+
+/// Times that draws of a proposal this much wider are looked at, and how light a draw is by the logarithm.
+const REACHES: usize = 3;
+const REACH: f64 = 1.5;
+const LIGHT: f64 = 1.0;
 
 /// A block of coordinates and its proposal, over the free y.
 #[derive(Debug, Clone)]
@@ -46,6 +51,24 @@ impl BlockProposal {
         let energies = evaluated(states);
         let own: Vec<(&[f64], f64)> = states.iter().map(|values| &**values).zip(energies).collect();
         fit = reinforced(fit, &own, stream);
+        // A fit is never light where its own states are. Draws of a wider one tell where others would be.
+        for _ in 0..REACHES {
+            let mut ratios: Vec<f64> = own.iter().map(|(values, energy)| -energy - fit.log_density(values)).collect();
+            ratios.sort_by(f64::total_cmp);
+            let Some(enough) = ratios.get(ratios.len() / 2).map(|median| median + LIGHT) else { break };
+            let wide = fit.clone().inflated(REACH);
+            let draw = |_| {
+                let mut values = vec![0.0; coordinates.len()];
+                wide.draw(stream, &mut values);
+                values
+            };
+            let drawn: Vec<Vec<f64>> = (0..states.len()).map(draw).collect();
+            let energies = evaluated(&drawn);
+            let light = drawn.iter().map(|values| &**values).zip(energies);
+            let light = light.filter(|(values, energy)| -energy - fit.log_density(values) > enough);
+            let all: Vec<(&[f64], f64)> = own.iter().copied().chain(light).collect();
+            fit = reinforced(fit, &all, stream);
+        }
         // Wide twins reach beyond the last state, where a chain would stay for long.
         fit = fit.clone().mixed_with(fit.inflated(TWIN_WIDTH), TWIN_SHARE);
         Some(Self { coordinates: coordinates.to_vec(), fit })
