@@ -69,7 +69,7 @@ impl Columns {
         for cell in 0..most {
             let inside: Vec<f64> = cells.iter().map(|at| f64::from(u8::from(*at == cell))).collect();
             let share = inside.iter().sum::<f64>() / inside.len() as f64;
-            if most > 1 && share >= LEAST_SHARE && share <= 1.0 - LEAST_SHARE {
+            if most > 1 && (LEAST_SHARE..=1.0 - LEAST_SHARE).contains(&share) {
                 columns.push((format!("cell {}", cell + 1), inside));
             }
         }

@@ -77,7 +77,7 @@ pub fn explore(
     let window = (per_window as usize).clamp(8, 60);
     let scouted = scout(&counted, &settings.bounds, &started, window, settings.seed, stop)?;
     let whitened = Whitened { energy: &counted, bounds: &settings.bounds, frame: scouted.frame.clone() };
-    explorer.from_scouts(&scouted, whitened, probe)
+    explorer.go_from_scouts(&scouted, whitened, probe)
 }
 
 fn betas((hottest, rungs): (f64, u32)) -> Vec<f64> {
@@ -100,7 +100,7 @@ struct Chosen {
 }
 
 impl Explorer<'_> {
-    fn from_scouts(
+    fn go_from_scouts(
         &mut self,
         scouted: &Scouted,
         mut whitened: Whitened<'_>,

@@ -119,3 +119,75 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
     }
     fit
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_core::random::Purpose;
+    use kiln_core::symmetry::Symmetry;
+
+    /// Three coordinates, of which the first two make a valley y = x².
+    fn valley(n: usize) -> Vec<f64> {
+        let mut stream = Stream::new(5, Purpose::Test, 0);
+        let mut rows = vec![0.0; 3 * n];
+        stream.fill_normal(&mut rows);
+        rows.chunks_exact_mut(3).for_each(|row| row[1] = row[0] * row[0] + 0.2 * row[1]);
+        rows
+    }
+
+    fn energy(values: &[f64]) -> f64 {
+        0.5 * values[0] * values[0] + 12.5 * (values[1] - values[0] * values[0]).powi(2)
+    }
+
+    #[test]
+    fn a_reference_of_blocks_is_normalised_and_its_gradient_is_its_own() {
+        let rows = valley(2000);
+        let mut stream = Stream::new(5, Purpose::Test, 1);
+        let states: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[..2].to_vec()).collect();
+        let two = BlockProposal::fitted(&[0, 1], &rows, 3, &states, &energy, &mut stream).unwrap();
+        let last: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[2..].to_vec()).collect();
+        let square = |values: &[f64]| 0.5 * values[0] * values[0];
+        let one = BlockProposal::fitted(&[2], &rows, 3, &last, &square, &mut stream).unwrap();
+        let frame = Frame::of(Symmetry::None, 3, &rows);
+        let reference = Reference::Blocks(vec![two, one], frame);
+        let mut gradient = [0.0; 3];
+        let u = [0.3, -0.4, 1.1];
+        let value = reference.energy_and_gradient(&u, &mut gradient);
+        let mut other = [0.0; 3];
+        for k in 0..3 {
+            let mut moved = u;
+            moved[k] += 1e-5;
+            let numeric = (reference.energy_and_gradient(&moved, &mut other) - value) / 1e-5;
+            assert!((numeric - gradient[k]).abs() < 1e-3 * (1.0 + numeric.abs()), "{numeric} {gradient:?}");
+        }
+        // The mean over draws of another density, a broad Gaussian's, divided by the reference's own, is 1.
+        let broad = Reference::Gaussian { width: 0.7, dim: 3 };
+        let n = 20_000;
+        let ratio = |_| {
+            let mut u = [0.0; 3];
+            reference.draw(&mut stream, &mut u);
+            let own = reference.energy_and_gradient(&u, &mut other);
+            (own - broad.energy_and_gradient(&u, &mut gradient)).exp() / f64::from(n)
+        };
+        let mass: f64 = (0..n).map(ratio).sum();
+        assert!((mass - 1.0).abs() < 0.1, "{mass}");
+    }
+
+    #[test]
+    fn reinforcement_finds_what_a_mixture_leaves_light() {
+        let rows = valley(4000);
+        let mut stream = Stream::new(5, Purpose::Test, 2);
+        let part: Vec<f64> = rows.chunks_exact(3).flat_map(|row| row[..2].to_vec()).collect();
+        let states: Vec<(&[f64], f64)> = part.chunks_exact(2).map(|values| (values, energy(values))).collect();
+        let options = FitOptions { most_components: 2, ..FitOptions::default() };
+        let fit = Fit::of(&part, 2, &options, &mut stream).unwrap();
+        let worst = |fit: &Fit| {
+            let mut ratios: Vec<f64> = states.iter().map(|(u, energy)| -energy - fit.log_density(u)).collect();
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() * 998 / 1000] - ratios[ratios.len() / 2]
+        };
+        let before = worst(&fit);
+        let after = worst(&reinforced(fit, &states, &mut stream));
+        assert!(after < 2.0 && after < before, "{before} {after}");
+    }
+}

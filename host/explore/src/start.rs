@@ -27,6 +27,9 @@ const DESCENT: [usize; 2] = [30, 200];
 /// Streams of starts, beside those of ladders.
 const STREAMS: u64 = 1 << 40;
 
+/// A start, and where its descent ended.
+type FirstAndPlace = (Vec<f64>, Vec<f64>);
+
 /// Starts in the domain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
@@ -83,7 +86,7 @@ pub fn begin(
         }
         (tried, None)
     };
-    let all: Vec<(usize, Option<(Vec<f64>, Vec<f64>)>)> = (0..chains).into_par_iter().map(one).collect();
+    let all: Vec<(usize, Option<FirstAndPlace>)> = (0..chains).into_par_iter().map(one).collect();
     let tried: usize = all.iter().map(|(tried, _)| tried).sum();
     let found: Vec<(Vec<f64>, Vec<f64>)> = all.into_iter().filter_map(|(_, found)| found).collect();
     if found.is_empty() {

@@ -6,7 +6,7 @@ use kiln_core::random::{Randomness, Stream};
 use rayon::prelude::*;
 
 /// Improvement of the log-likelihood, a sample and a step, at which a fit is done.
-const DONE: f64 = 1e-4;
+const DONE: f64 = 2e-5;
 /// Steps before a fit is given up.
 const FIRST_STEPS: usize = 8;
 /// With fewer samples than this times k, correlations are shrunk.
