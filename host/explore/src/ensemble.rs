@@ -72,6 +72,9 @@ impl Ensemble {
     /// 2022: the cumulative rejection Λ, about 2 Λ + 1 rungs). Gives Λ.
     pub fn retune(&mut self, tally: &Tally) -> f64 {
         let Plan { betas, steps, .. } = &self.plan;
+        if betas.len() == 1 {
+            return 0.0;
+        }
         let mut barrier = vec![0.0];
         for rejected in &tally.rejected {
             let rejection = rate(*rejected);
@@ -119,13 +122,24 @@ impl Record {
         }
     }
 
+    /// Puts the coldest states of an earlier leg before these. What belongs to its ladder is left out: that was another.
+    pub fn after(mut self, earlier: Self) -> Self {
+        for (trace, mut before) in self.traces.iter_mut().zip(earlier.traces) {
+            before.cold.append(&mut trace.cold);
+            before.energies.append(&mut trace.energies);
+            (trace.cold, trace.energies) = (before.cold, before.energies);
+        }
+        self
+    }
+
     /// Forgets the first frames.
     pub fn without_first(mut self, frames: usize, free: usize, rungs: usize) -> Self {
         for trace in &mut self.traces {
-            let n = frames.min(trace.energies.len());
+            let (all, of_ladder) = (trace.energies.len(), trace.values.len() / rungs);
+            let n = frames.min(all);
             trace.cold.drain(..n * free);
             trace.energies.drain(..n);
-            trace.values.drain(..n * rungs);
+            trace.values.drain(..of_ladder.saturating_sub(all - n) * rungs);
         }
         self
     }

@@ -27,18 +27,26 @@ const BETTER: f64 = 1.5;
 const TRIAL_ROUNDS: usize = 24;
 /// The share of the first last leg. Where that is not enough, the reference is fitted once more and the rest is one leg.
 const LAST_LEG: f64 = 0.25;
+/// What must be left for that.
+const WORTH_IT: f64 = 0.1;
 /// βs of a first ladder, and of one with a fitted reference: 0, and in equal ratios from these to 1.
 const HOTTEST: [(f64, u32); 2] = [(0.01, 9), (0.02, 7)];
 /// Rounds between two settings of the βs.
 const TUNING: [&[usize]; 2] = [&[4, 8, 16, 32, 48], &[4, 8, 16]];
 /// Leapfrog steps of trajectories, of all rungs and as tried with the coldest.
 const LENGTHS: [[u32; 2]; 3] = [[4, 12], [16, 48], [64, 192]];
+/// Shorter ones of all rungs, tried too.
+const SHORT_LENGTHS: [u32; 2] = [2, 5];
 /// A ladder with a higher Λ is long; moves without it are tried too.
 const LONG: f64 = 2.0;
 /// Moves without a ladder may not take over where their chains disagree more than this.
 const AGREED: f64 = 1.1;
-/// R-hat and effective sample size at which there is enough, and the frames that it takes to say so.
-const GOOD: (f64, f64) = (1.01, 4000.0);
+/// Draws of a fitted reference that are proposed in every round.
+const JUMPS: u32 = 4;
+/// R-hat and effective sample size at which there is enough, of less and of more evaluations than `MANY`, and the frames that
+/// it takes to say so.
+const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
+const MANY: u64 = 10_000_000;
 const GOOD_FRAMES: usize = 200;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
@@ -70,7 +78,7 @@ pub fn explore(
     let window = (per_window as usize).clamp(8, 60);
     let scouted = scout(&counted, &settings.bounds, &started, window, settings.seed, stop)?;
     let whitened = Whitened { energy: &counted, bounds: &settings.bounds, frame: scouted.frame.clone() };
-    explorer.from_scouts(&scouted, whitened, probe)
+    explorer.go_from_scouts(&scouted, whitened, probe)
 }
 
 fn betas((hottest, rungs): (f64, u32)) -> Vec<f64> {
@@ -82,7 +90,7 @@ fn plan(reference: Reference, hottest: (f64, u32), step: f64) -> Plan {
     let betas = betas(hottest);
     let steps = vec![step; betas.len()];
     let [lengths, ..] = LENGTHS;
-    Plan { betas, steps, lengths, cold_lengths: lengths, reference, blocks: Vec::new(), short: 0.5 }
+    Plan { betas, steps, lengths, cold_lengths: lengths, reference, blocks: Vec::new(), short: 0.5, jumps: 0 }
 }
 
 /// The way that moves on best so far.
@@ -93,7 +101,7 @@ struct Chosen {
 }
 
 impl Explorer<'_> {
-    fn from_scouts(
+    fn go_from_scouts(
         &mut self,
         scouted: &Scouted,
         mut whitened: Whitened<'_>,
@@ -146,24 +154,33 @@ impl Explorer<'_> {
         let mut chosen = self.best_way(chosen, barrier, &whitened, fit.as_ref(), &ends)?;
 
         // The last leg, and where that is not enough, one more with all the rest.
-        let mut record = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG))?;
-        if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(LAST_LEG) {
-            if chosen.kind == Kind::Ladders && fit.is_some() {
+        let mut record =
+            self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG), &Record::default())?;
+        if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(WORTH_IT) {
+            if fit.is_some() {
                 let later = self.settled(&record, free);
                 states.places.extend(later.places);
                 states.energies.extend(later.energies);
                 fit = self.fit(&states);
-                let (ends, cold_lengths) = (self.cold_ends(&chosen.ensemble), chosen.ensemble.plan.cold_lengths);
+                let ends = self.cold_ends(&chosen.ensemble);
+                let [lengths, cold_lengths] = [chosen.ensemble.plan.lengths, chosen.ensemble.plan.cold_lengths];
                 let blocks = chosen.ensemble.plan.blocks.iter().map(|block| block.coordinates.clone());
                 let apart: Vec<Vec<usize>> = blocks.collect();
                 let mut next = self.fitted(fit.as_ref(), &states, &whitened, &apart, step, &ends);
+                if chosen.kind == Kind::Plain {
+                    let plan = &chosen.ensemble.plan;
+                    (next.plan.betas, next.plan.steps) = (plan.betas.clone(), plan.steps.clone());
+                    next = self.ladders(next.plan, &whitened, &ends, true);
+                }
+                (next.plan.lengths, next.plan.cold_lengths) = (lengths, cold_lengths);
                 self.tune(&mut next, &whitened, TUNING[1])?;
-                next.plan.cold_lengths = cold_lengths;
                 chosen.ensemble = next;
-                record = Record::default();
+                let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left(), &record)?;
+                record = more.after(record);
+            } else {
+                let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left(), &record)?;
+                record.append(more);
             }
-            let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left())?;
-            record.append(more);
         }
         if record.frames() < LEAST_FRAMES {
             let (asked, spent) = (self.settings.evaluations, self.energy.evaluations());
@@ -183,9 +200,17 @@ impl Explorer<'_> {
         step: f64,
         ends: &[Vec<f64>],
     ) -> Ensemble {
-        let reference = self.reference(fit, states, whitened.frame.free());
+        let blocks = self.proposals(whitened, states, apart);
+        let free = whitened.frame.free();
+        let together = blocks.iter().map(|block| block.coordinates.len()).sum::<usize>() == free;
+        let reference = if together {
+            Reference::Blocks(blocks.clone(), whitened.frame.clone())
+        } else {
+            self.reference(fit, states, free)
+        };
         let mut plan = plan(reference, HOTTEST[1], step);
-        plan.blocks = self.proposals(whitened, states, apart);
+        plan.blocks = blocks;
+        plan.jumps = if fit.is_some() && !together { JUMPS } else { 0 };
         self.ladders(plan, whitened, ends, true)
     }
 
@@ -200,6 +225,9 @@ impl Explorer<'_> {
     ) -> Result<Chosen, Refusal> {
         let base = best.ensemble.plan.clone();
         let mut ways = Vec::new();
+        if base.betas.len() > 1 {
+            ways.push(Plan { lengths: SHORT_LENGTHS, cold_lengths: SHORT_LENGTHS, ..base.clone() });
+        }
         for lengths in LENGTHS.into_iter().skip(1) {
             ways.push(Plan { cold_lengths: lengths, ..base.clone() });
         }
@@ -232,17 +260,21 @@ impl Explorer<'_> {
         if record.frames() < GOOD_FRAMES {
             return false;
         }
-        let (effective, r_hat) = Pool::of(record, whitened, fit, &self.settings.names).columns.quick();
-        effective >= GOOD.1 && r_hat <= GOOD.0
+        let (worst, enough) = (GOOD.0, GOOD.1[usize::from(self.settings.evaluations >= MANY)]);
+        let columns = Pool::of(record, whitened, fit, &self.settings.names).columns;
+        let (effective, r_hat) = columns.quick();
+        let good = effective >= enough && r_hat <= worst;
+        good && columns.figures().iter().all(|figure| figure.effective >= enough)
     }
 
-    /// Rounds that double until there is enough, or this much is spent.
+    /// Rounds that double until there is enough, together with an earlier leg, or this much is spent.
     fn last_leg(
         &self,
         ensemble: &mut Ensemble,
         whitened: &Whitened<'_>,
         fit: Option<&Fit>,
         evaluations: f64,
+        earlier: &Record,
     ) -> Result<Record, Refusal> {
         let (mut record, mut next) = (Record::default(), GOOD_FRAMES / 2);
         let begun = self.energy.evaluations();
@@ -253,7 +285,7 @@ impl Explorer<'_> {
                 return Ok(record);
             }
             record.append(self.advance(ensemble, whitened, rounds, "last leg")?);
-            if self.good(&record, whitened, fit) {
+            if self.good(&record.clone().after(earlier.clone()), whitened, fit) {
                 return Ok(record);
             }
             next = record.frames();

@@ -34,6 +34,8 @@ pub struct Plan {
     pub blocks: Vec<BlockProposal>,
     /// The share of trajectories with shorter steps.
     pub short: f64,
+    /// Draws of the reference that are proposed to the coldest rung in every round.
+    pub jumps: u32,
 }
 
 impl Plan {
@@ -42,7 +44,7 @@ impl Plan {
         let moving = self.betas.iter().filter(|beta| **beta > 0.0).count() as f64;
         let drawn = self.betas.len() as f64 - moving;
         let trajectories = (moving - 1.0) * mean(self.lengths) + mean(self.cold_lengths);
-        drawn + trajectories + self.blocks.len() as f64
+        drawn + trajectories + self.blocks.len() as f64 + f64::from(self.jumps)
     }
 }
 
@@ -70,6 +72,8 @@ pub struct Tally {
     pub rejected: Vec<[f64; 2]>,
     /// Acceptance probabilities of refreshes, and their number, by block.
     pub refreshed: Vec<[f64; 2]>,
+    /// Acceptance probabilities of draws of the reference, and their number.
+    pub jumped: [f64; 2],
     /// Trajectories that ended outside the domain.
     pub divergences: u64,
     /// Rounds.
@@ -85,6 +89,7 @@ impl Tally {
             accepted: zeros(rungs),
             rejected: zeros(rungs - 1),
             refreshed: zeros(plan.blocks.len()),
+            jumped: [0.0; 2],
             divergences: 0,
             rounds: 0,
         }
@@ -98,6 +103,7 @@ impl Tally {
         sum(&mut self.accepted, &other.accepted);
         sum(&mut self.rejected, &other.rejected);
         sum(&mut self.refreshed, &other.refreshed);
+        self.jumped = [self.jumped[0] + other.jumped[0], self.jumped[1] + other.jumped[1]];
         self.divergences += other.divergences;
         self.rounds += other.rounds;
     }
@@ -223,6 +229,10 @@ impl Ladder {
             let probability = self.refresh(last, block, plan, energy);
             tally.refreshed[at] = [tally.refreshed[at][0] + probability, tally.refreshed[at][1] + 1.0];
         }
+        for _ in 0..plan.jumps {
+            let probability = self.jump(last, plan, energy);
+            tally.jumped = [tally.jumped[0] + probability, tally.jumped[1] + 1.0];
+        }
         self.exchange(plan, tally);
         let trips = self.turn();
         self.rounds += 1;
@@ -274,6 +284,25 @@ impl Ladder {
             let gradients = replica.state.gradient.0.iter_mut().zip(by_reference);
             gradients.for_each(|(g, q)| *g = (*g - (1.0 - beta) * q) / beta);
         }
+    }
+
+    /// Proposes a draw of the reference; the probability of taking it.
+    fn jump(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) -> f64 {
+        let Self { replicas, stream, work, scratch, by_reference, .. } = self;
+        let replica = &mut replicas[rung];
+        plan.reference.draw(stream, &mut work.position.0);
+        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch.get_mut());
+        let by_reference = by_reference.get_mut();
+        let q = plan.reference.energy_and_gradient(&work.position.0, by_reference);
+        let log_ratio = plan.betas[rung] * (q - work.energy - replica.value());
+        let probability = if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() };
+        let uniform: f64 = stream.uniform();
+        if uniform < probability {
+            replica.state.copy_from(work);
+            replica.reference.0 = q;
+            replica.reference.1.copy_from_slice(by_reference);
+        }
+        probability
     }
 
     /// Proposes a block anew; the probability of taking it.

@@ -11,7 +11,7 @@ use crate::reference::{PENALTY, Reference, reinforced};
 use crate::refresh::{BlockProposal, LARGEST_BLOCK};
 use crate::refusal::Refusal;
 use crate::scout::Scouted;
-use crate::whitened::Whitened;
+use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_metrics::gaussians::{Fit, FitOptions};
@@ -26,8 +26,14 @@ const BROAD_SHARE: f64 = 0.05;
 const TUNING: f64 = 0.1;
 /// Rounds between two looks at `stop`.
 const PART: usize = 16;
+/// States whose blocks' energies are evaluated at most, and what that may take of the budget.
+const LOOKED_AT: usize = 12_000;
+const BLOCK_ENERGIES: f64 = 0.005;
 /// Refreshes that are taken more rarely are left out.
 const USEFUL: f64 = 0.02;
+/// Points at which interactions are looked for: where scouts stand, and half-way between two of them.
+const WITHIN: usize = 3;
+const BETWEEN: usize = 8;
 /// Most coordinates whose interactions are looked for.
 const MOST_COORDINATES: usize = 256;
 /// Streams of fits, beside those of ladders.
@@ -118,11 +124,17 @@ impl Explorer<'_> {
     /// Blocks that are small enough to be refreshed, where coordinates fall apart.
     pub fn blocks(&self, scouted: &Scouted) -> Vec<Vec<usize>> {
         let dim = self.energy.dim();
-        let costly = (dim as u64 + 1) * 30 > self.settings.evaluations;
+        let costly = (dim as u64 + 1) * 100 > self.settings.evaluations;
         if dim > MOST_COORDINATES || costly || self.energy.symmetry() != Symmetry::None {
             return Vec::new();
         }
-        let points: Vec<Vec<f64>> = scouted.places.iter().take(3).cloned().collect();
+        // Within one mode of a mixture coordinates look apart; half-way between two they do not.
+        let half_way = |at: usize| -> Vec<f64> {
+            let other = &scouted.places[(at + scouted.places.len() / 2) % scouted.places.len()];
+            scouted.places[at].iter().zip(other).map(|(a, b)| 0.5 * (a + b)).collect()
+        };
+        let between = (0..BETWEEN.min(scouted.places.len())).map(half_way);
+        let points: Vec<Vec<f64>> = scouted.places.iter().take(WITHIN).cloned().chain(between).collect();
         let n = scouted.places.len() as f64;
         let width = |k: usize| {
             let mean = scouted.places.iter().map(|y| y[k]).sum::<f64>() / n;
@@ -224,18 +236,42 @@ impl Explorer<'_> {
         Reference::Mixture(reinforced(wide, &pairs, &mut self.fit_stream()))
     }
 
-    /// Proposals of the blocks, fitted to the states.
+    /// Proposals of the blocks, fitted to the states, and heavier where they are lightest: the energy of a block's values with
+    /// all other coordinates as in one state is the block's own but for a constant.
     pub fn proposals(&mut self, whitened: &Whitened<'_>, states: &States, apart: &[Vec<usize>]) -> Vec<BlockProposal> {
         let rows = self.free_rows(whitened, &states.places);
         let dim = whitened.frame.dim();
         let mut stream = self.fit_stream();
-        apart.iter().filter_map(|block| BlockProposal::fitted(block, &rows, dim, &mut stream)).collect()
+        let n = states.places.len();
+        let looked = n.min(LOOKED_AT).min((self.share(BLOCK_ENERGIES) / apart.len().max(1) as f64) as usize);
+        let lowest = (0..n).min_by(|a, b| states.energies[*a].total_cmp(&states.energies[*b]));
+        let Some(base) = lowest.map(|at| &rows[at * dim..][..dim]) else { return Vec::new() };
+        // A Gaussian needs none: trajectories and the reference do as well.
+        if apart.iter().all(|block| BlockProposal::gaussian(block, &rows, dim, &mut stream)) {
+            return Vec::new();
+        }
+        let proposal = |block: &Vec<usize>| {
+            let energy_of = |values: &[f64]| {
+                let mut y = base.to_vec();
+                block.iter().zip(values).for_each(|(k, value)| y[*k] = *value);
+                let (mut u, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
+                whitened.frame.unplace(&y, &mut u);
+                whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim))
+            };
+            let values = |at: usize| -> Vec<f64> { block.iter().map(|k| rows[at * dim + k]).collect() };
+            let states: Vec<Vec<f64>> = (0..looked).map(|step| values(step * n / looked)).collect();
+            BlockProposal::fitted(block, &rows, dim, &states, &energy_of, &mut stream)
+        };
+        apart.iter().filter_map(proposal).collect()
     }
 
     /// Leaves out refreshes that are hardly ever taken.
     pub fn keep_useful_blocks(&self, ensemble: &mut Ensemble, record: &Record) {
         let mut useful = record.tally.refreshed.iter().map(|tally| rate(*tally) > USEFUL);
         ensemble.plan.blocks.retain(|_| useful.next().unwrap_or(false));
+        if rate(record.tally.jumped) < USEFUL {
+            ensemble.plan.jumps = 0;
+        }
     }
 
     /// The effective sample size that moving on yields an evaluation, and the worst R-hat.

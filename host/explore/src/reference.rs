@@ -1,6 +1,8 @@
 //! The distribution at the hot end of a ladder: easy to draw from, known with its constant, and wide enough that all of the
 //! target lies within.
 
+use crate::frame::Frame;
+use crate::refresh::{BlockProposal, LARGEST_BLOCK};
 use kiln_core::random::{Randomness, Stream};
 use kiln_metrics::gaussians::{Fit, FitOptions};
 use rayon::prelude::*;
@@ -17,6 +19,8 @@ pub enum Reference {
     },
     /// A mixture that was fitted to states, widened.
     Mixture(Fit),
+    /// Independent blocks that together are all coordinates of y, in this frame.
+    Blocks(Vec<BlockProposal>, Frame),
 }
 
 impl Reference {
@@ -34,6 +38,14 @@ impl Reference {
                 gradient.iter_mut().for_each(|g| *g = -*g);
                 -log_density
             }
+            Self::Blocks(blocks, frame) => {
+                let (mut y, mut by_y) = (vec![0.0; u.len()], vec![0.0; u.len()]);
+                frame.place(u, &mut y);
+                let log_density: f64 = blocks.iter().map(|block| block.add_gradient(&y, &mut by_y)).sum();
+                by_y.iter_mut().for_each(|g| *g = -*g);
+                frame.pull_back(&by_y, gradient);
+                -log_density - frame.log_volume()
+            }
         }
     }
 
@@ -45,6 +57,16 @@ impl Reference {
                 u.iter_mut().for_each(|u| *u *= width);
             }
             Self::Mixture(fit) => fit.draw(stream, u),
+            Self::Blocks(blocks, frame) => {
+                let mut y = vec![0.0; u.len()];
+                let mut values = [0.0; LARGEST_BLOCK];
+                for block in blocks {
+                    let values = &mut values[..block.coordinates.len()];
+                    block.draw(stream, values);
+                    block.coordinates.iter().zip(&*values).for_each(|(at, value)| y[*at] = *value);
+                }
+                frame.unplace(&y, u);
+            }
         }
     }
 }
@@ -54,14 +76,18 @@ pub const PENALTY: f64 = 0.5;
 /// States that reinforcement looks at.
 const LOOKED_AT: usize = 20_000;
 /// Times that it adds components.
-const REINFORCEMENTS: usize = 8;
-/// The share of states that new components are fitted to: those whose density exceeds the mixture's most.
+const REINFORCEMENTS: usize = 12;
+/// Coordinates of which it is worth while to add many.
+const SMALL: usize = 24;
+/// The most states that new components are fitted to at once, as a share: those whose density exceeds the mixture's most.
 const LIGHT: f64 = 0.02;
-/// Each time this much fewer.
-const FEWER: f64 = 0.7;
+/// States a coordinate that components are fitted to at least.
+const ROWS: usize = 30;
+/// What is added is wider than its states by this much.
+const INFLATION: f64 = 1.2;
 /// The weight of what is added.
-const ADDED: f64 = 0.03;
-/// Nothing is added where the densities' ratio at these states is at most e to this power above its median.
+const ADDED: f64 = 0.02;
+/// A state is light where the densities' ratio is e to more than this power above its median.
 const ENOUGH: f64 = 1.5;
 
 /// A mixture with components where it is lightest against the target: a state whose density exceeds the mixture's by far
@@ -70,18 +96,98 @@ pub fn reinforced(mut fit: Fit, states: &[(&[f64], f64)], stream: &mut Stream) -
     let n = states.len().min(LOOKED_AT);
     let looked: Vec<(&[f64], f64)> = (0..n).map(|at| states[at * states.len() / n]).collect();
     let Some(dim) = looked.first().map(|(u, _)| u.len()) else { return fit };
-    for round in 0..REINFORCEMENTS {
-        let light = ((LIGHT * FEWER.powi(round as i32) * n as f64) as usize).max(3 * dim).min(n / 4);
-        let mut ratios: Vec<(f64, usize)> =
-            looked.par_iter().enumerate().map(|(at, (u, energy))| (-energy - fit.log_density(u), at)).collect();
+    // Each component is paid for in every step, by the square of the coordinates.
+    let (rounds, most_components) = if dim <= SMALL { (REINFORCEMENTS, 3) } else { (REINFORCEMENTS / 4, 1) };
+    for _ in 0..rounds {
+        let ratio = |(at, (u, energy)): (usize, &(&[f64], f64))| (-energy - fit.log_density(u), at);
+        let mut ratios: Vec<(f64, usize)> = looked.par_iter().with_min_len(256).enumerate().map(ratio).collect();
         ratios.sort_by(|a, b| b.0.total_cmp(&a.0));
-        if light < 2 * dim || ratios[light / 2].0 - ratios[n / 2].0 < ENOUGH {
+        let enough = ratios[n / 2].0 + ENOUGH;
+        let light = ratios.partition_point(|(ratio, _)| *ratio > enough);
+        // Fewer than these say nothing of a shape.
+        let least = 2 * dim + 2;
+        if 2 * light < least || 4 * least > n {
             break;
         }
-        let rows: Vec<f64> = ratios[..light].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
-        let options = FitOptions { most_components: 3, penalty: PENALTY, ..FitOptions::default() };
+        // There may be several places: as many states as three components take, where there are so many.
+        let most = (LIGHT * n as f64) as usize;
+        let chosen = light.max(ROWS * dim).min(most).max(least);
+        let rows: Vec<f64> = ratios[..chosen].iter().flat_map(|(_, at)| looked[*at].0.iter().copied()).collect();
+        let options = FitOptions { most_components, penalty: PENALTY, ..FitOptions::default() };
         let Some(added) = Fit::of(&rows, dim, &options, stream) else { break };
-        fit = fit.mixed_with(added, ADDED);
+        fit = fit.mixed_with(added.inflated(INFLATION), ADDED);
     }
     fit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_core::random::Purpose;
+    use kiln_core::symmetry::Symmetry;
+
+    /// Three coordinates, of which the first two make a valley y = x².
+    fn valley(n: usize) -> Vec<f64> {
+        let mut stream = Stream::new(5, Purpose::Test, 0);
+        let mut rows = vec![0.0; 3 * n];
+        stream.fill_normal(&mut rows);
+        rows.chunks_exact_mut(3).for_each(|row| row[1] = row[0] * row[0] + 0.2 * row[1]);
+        rows
+    }
+
+    fn energy(values: &[f64]) -> f64 {
+        0.5 * values[0] * values[0] + 12.5 * (values[1] - values[0] * values[0]).powi(2)
+    }
+
+    #[test]
+    fn a_reference_of_blocks_is_normalised_and_its_gradient_is_its_own() {
+        let rows = valley(2000);
+        let mut stream = Stream::new(5, Purpose::Test, 1);
+        let states: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[..2].to_vec()).collect();
+        let two = BlockProposal::fitted(&[0, 1], &rows, 3, &states, &energy, &mut stream).unwrap();
+        let last: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[2..].to_vec()).collect();
+        let square = |values: &[f64]| 0.5 * values[0] * values[0];
+        let one = BlockProposal::fitted(&[2], &rows, 3, &last, &square, &mut stream).unwrap();
+        let frame = Frame::of(Symmetry::None, 3, &rows);
+        let reference = Reference::Blocks(vec![two, one], frame);
+        let mut gradient = [0.0; 3];
+        let u = [0.3, -0.4, 1.1];
+        let value = reference.energy_and_gradient(&u, &mut gradient);
+        let mut other = [0.0; 3];
+        for k in 0..3 {
+            let mut moved = u;
+            moved[k] += 1e-5;
+            let numeric = (reference.energy_and_gradient(&moved, &mut other) - value) / 1e-5;
+            assert!((numeric - gradient[k]).abs() < 1e-3 * (1.0 + numeric.abs()), "{numeric} {gradient:?}");
+        }
+        // The mean over draws of another density, a broad Gaussian's, divided by the reference's own, is 1.
+        let broad = Reference::Gaussian { width: 0.7, dim: 3 };
+        let n = 20_000;
+        let ratio = |_| {
+            let mut u = [0.0; 3];
+            reference.draw(&mut stream, &mut u);
+            let own = reference.energy_and_gradient(&u, &mut other);
+            (own - broad.energy_and_gradient(&u, &mut gradient)).exp() / f64::from(n)
+        };
+        let mass: f64 = (0..n).map(ratio).sum();
+        assert!((mass - 1.0).abs() < 0.1, "{mass}");
+    }
+
+    #[test]
+    fn reinforcement_finds_what_a_mixture_leaves_light() {
+        let rows = valley(4000);
+        let mut stream = Stream::new(5, Purpose::Test, 2);
+        let part: Vec<f64> = rows.chunks_exact(3).flat_map(|row| row[..2].to_vec()).collect();
+        let states: Vec<(&[f64], f64)> = part.chunks_exact(2).map(|values| (values, energy(values))).collect();
+        let options = FitOptions { most_components: 2, ..FitOptions::default() };
+        let fit = Fit::of(&part, 2, &options, &mut stream).unwrap();
+        let worst = |fit: &Fit| {
+            let mut ratios: Vec<f64> = states.iter().map(|(u, energy)| -energy - fit.log_density(u)).collect();
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() * 998 / 1000] - ratios[ratios.len() / 2]
+        };
+        let before = worst(&fit);
+        let after = worst(&reinforced(fit, &states, &mut stream));
+        assert!(after < 2.0 && after < before, "{before} {after}");
+    }
 }

@@ -137,6 +137,7 @@ fn wander(
         reference,
         blocks: Vec::new(),
         short: 0.0,
+        jumps: 0,
     };
     let (mut trace, mut taken) = (Trace::default(), 0.0);
     for at in 0..trajectories {

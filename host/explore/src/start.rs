@@ -27,6 +27,9 @@ const DESCENT: [usize; 2] = [30, 200];
 /// Streams of starts, beside those of ladders.
 const STREAMS: u64 = 1 << 40;
 
+/// A start, and where its descent ended.
+type FirstAndPlace = (Vec<f64>, Vec<f64>);
+
 /// Starts in the domain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
@@ -37,9 +40,6 @@ pub struct Started {
     /// Points that were tried, and how many of them lay outside the domain.
     pub outside: [usize; 2],
 }
-
-/// Where a chain stands after its descent, and where it began.
-type Pair = (Vec<f64>, Vec<f64>);
 
 /// Begins so many chains.
 ///
@@ -86,9 +86,9 @@ pub fn begin(
         }
         (tried, None)
     };
-    let (tried, found): (Vec<usize>, Vec<Option<Pair>>) = (0..chains).into_par_iter().map(one).unzip();
-    let tried: usize = tried.iter().sum();
-    let found: Vec<Pair> = found.into_iter().flatten().collect();
+    let all: Vec<(usize, Option<FirstAndPlace>)> = (0..chains).into_par_iter().map(one).collect();
+    let tried: usize = all.iter().map(|(tried, _)| tried).sum();
+    let found: Vec<(Vec<f64>, Vec<f64>)> = all.into_iter().filter_map(|(_, found)| found).collect();
     if found.is_empty() {
         let what = match start {
             Start::Scattered => format!(

@@ -16,7 +16,7 @@ impl Cholesky {
             for j in 0..=i {
                 let (upper, lower) = factor.split_at(i * dim);
                 let other = if i == j { &lower[..j] } else { &upper[j * dim..j * dim + j] };
-                let sum: f64 = matrix[i * dim + j] - lower[..j].iter().zip(other).map(|(a, b)| a * b).sum::<f64>();
+                let sum: f64 = matrix[i * dim + j] - dot(&lower[..j], other);
                 factor[i * dim + j] = if i == j {
                     if sum.is_nan() || sum <= 0.0 || sum.is_infinite() {
                         return None;
@@ -40,7 +40,7 @@ impl Cholesky {
 
     /// A = L Lᵀ (dim, dim).
     pub fn product(&self) -> Vec<f64> {
-        let entry = |i: usize, j: usize| self.row(i).iter().zip(self.row(j)).map(|(a, b)| a * b).sum();
+        let entry = |i: usize, j: usize| dot(self.row(i), self.row(j));
         (0..self.dim).flat_map(|i| (0..self.dim).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
     }
 
@@ -67,7 +67,7 @@ impl Cholesky {
     /// L x.
     pub fn multiply(&self, x: &[f64], out: &mut [f64]) {
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.row(i).iter().zip(x).map(|(l, x)| l * x).sum();
+            *out = dot(self.row(i), x);
         }
     }
 
@@ -83,9 +83,22 @@ impl Cholesky {
     pub fn solve(&self, x: &mut [f64]) {
         for i in 0..self.dim {
             let (before, rest) = x.split_at_mut(i);
-            let sum: f64 = self.row(i).iter().zip(&*before).map(|(l, x)| l * x).sum();
-            rest[0] = (rest[0] - sum) / self.factor[i * self.dim + i];
+            rest[0] = (rest[0] - dot(self.row(i), before)) / self.factor[i * self.dim + i];
         }
+    }
+
+    /// L⁻¹ x, in place, and half of its square; unfinished, and infinite, where that exceeds `most`.
+    pub fn solve_within(&self, x: &mut [f64], most: f64) -> f64 {
+        let mut half_square = 0.0;
+        for i in 0..self.dim {
+            let (before, rest) = x.split_at_mut(i);
+            rest[0] = (rest[0] - dot(self.row(i), before)) / self.factor[i * self.dim + i];
+            half_square += 0.5 * rest[0] * rest[0];
+            if half_square > most {
+                return f64::INFINITY;
+            }
+        }
+        half_square
     }
 
     /// L⁻ᵀ x, in place.
@@ -96,6 +109,22 @@ impl Cholesky {
             before.iter_mut().zip(self.row(i)).for_each(|(x, l)| *x -= l * rest[0]);
         }
     }
+}
+
+/// Partial sums of a dot product: one alone would wait for each addition to end.
+const PARTS: usize = 8;
+
+/// Σ a b over the shorter of two.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    let (wide_a, wide_b) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
+    let rest: f64 = wide_a.remainder().iter().zip(wide_b.remainder()).map(|(a, b)| a * b).sum();
+    let mut parts = [0.0; PARTS];
+    for (a, b) in wide_a.zip(wide_b) {
+        parts.iter_mut().zip(a.iter().zip(b)).for_each(|(part, (a, b))| *part += a * b);
+    }
+    rest + parts.iter().sum::<f64>()
 }
 
 #[cfg(test)]
@@ -117,6 +146,11 @@ mod tests {
         assert_eq!(y, [2.0, -5.0, -1.25]);
         factor.solve(&mut y);
         assert!(y.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-14));
+        let mut z = [2.0, -5.0, -1.25];
+        assert!((factor.solve_within(&mut z, 3.0) - 2.625).abs() < 1e-14 && (z[1] + 2.0).abs() < 1e-14);
+        assert!(factor.solve_within(&mut [2.0, -5.0, -1.25], 2.0).is_infinite());
+        let long: Vec<f64> = (0..21).map(f64::from).collect();
+        assert_eq!(dot(&long, &long[1..]), 2660.0);
         factor.multiply_transposed(&x, &mut back);
         assert_eq!(back, [-0.5, -5.75, 0.75]);
         factor.solve_transposed(&mut back);

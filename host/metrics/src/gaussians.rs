@@ -2,9 +2,11 @@
 //! the number of components by the Bayesian information criterion (Schwarz 1978), starts by k-means++ (Arthur,
 //! Vassilvitskii 2007). They serve as proposals, as references of a ladder and as cells.
 
+mod em;
+
 use crate::cholesky::Cholesky;
+use em::{em, moments};
 use kiln_core::random::{Randomness, Stream};
-use rayon::prelude::*;
 
 /// What a fit may spend.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,14 +34,10 @@ const COUNTS: [usize; 11] = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
 const STARTS: usize = 2;
 /// Counts that do not improve on the best before no larger one is tried.
 const IN_VAIN: usize = 2;
-/// Improvement of the log-likelihood, a sample and a step, at which a fit is done.
-const DONE: f64 = 2e-5;
 /// A component of k dimensions has at least this many times k samples.
 const ROWS_PER_DIMENSION: usize = 10;
-/// With fewer samples than this times k, correlations are shrunk.
-const FEW: f64 = 4.0;
-/// Added to every variance, relative to that of all samples.
-const FLOOR: f64 = 1e-6;
+/// e to minus this is nothing beside 1.
+const NOTHING: f64 = 40.0;
 
 /// One Gaussian.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,11 +66,11 @@ impl Component {
         Self { weight, mean, factor, constant }
     }
 
-    /// log of weight times density; `work` becomes L⁻¹ (x - mean).
-    fn log_part(&self, x: &[f64], work: &mut [f64]) -> f64 {
+    /// log of weight times density; `work` becomes L⁻¹ (x - mean). Minus infinity where it lies so far below `most` that it
+    /// adds nothing to it.
+    fn log_part(&self, x: &[f64], most: f64, work: &mut [f64]) -> f64 {
         work.iter_mut().zip(x).zip(&self.mean).for_each(|((work, x), mean)| *work = x - mean);
-        self.factor.solve(work);
-        self.constant - 0.5 * work.iter().map(|w| w * w).sum::<f64>()
+        self.constant - self.factor.solve_within(work, self.constant - most + NOTHING)
     }
 }
 
@@ -94,12 +92,15 @@ impl Fit {
             }
             in_vain += 1;
             for _ in 0..if k == 1 { 1 } else { STARTS } {
-                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, stream)
+                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
+                let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
+                let least = best.as_ref().map_or(f64::NEG_INFINITY, |(score, _)| score + cost);
+                let Some((likelihood, components)) =
+                    em(&chosen, dim, k, &covariance, options.iterations, least, stream)
                 else {
                     continue;
                 };
-                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
-                let score = likelihood - 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
+                let score = likelihood - cost;
                 if best.as_ref().is_none_or(|(least, _)| score > *least) {
                     (best, in_vain) = (Some((score, components)), 0);
                 }
@@ -182,7 +183,12 @@ impl Fit {
     /// log density.
     pub fn log_density(&self, x: &[f64]) -> f64 {
         let mut work = vec![0.0; self.dim];
-        log_sum_exp(self.components.iter().map(|component| component.log_part(x, &mut work)))
+        let mut most = f64::NEG_INFINITY;
+        log_sum_exp(self.components.iter().map(|component| {
+            let part = component.log_part(x, most, &mut work);
+            most = most.max(part);
+            part
+        }))
     }
 
     /// log density and its gradient.
@@ -191,7 +197,7 @@ impl Fit {
         let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0);
         gradient.fill(0.0);
         for component in &self.components {
-            let part = component.log_part(x, &mut work);
+            let part = component.log_part(x, most, &mut work);
             if part > most {
                 let rescale = if sum > 0.0 { (most - part).exp() } else { 0.0 };
                 gradient.iter_mut().for_each(|g| *g *= rescale);
@@ -211,7 +217,7 @@ impl Fit {
     /// The component that most likely made x.
     pub fn component(&self, x: &[f64]) -> usize {
         let mut work = vec![0.0; self.dim];
-        let parts = self.components.iter().map(|component| component.log_part(x, &mut work));
+        let parts = self.components.iter().map(|component| component.log_part(x, f64::NEG_INFINITY, &mut work));
         parts.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at)
     }
 
@@ -241,117 +247,6 @@ fn log_sum_exp(parts: impl Iterator<Item = f64>) -> f64 {
         }
     }
     most + sum.ln()
-}
-
-/// Mean and covariance, the lower triangle filled, of samples with these weights.
-fn moments(rows: &[&[f64]], dim: usize, weight: impl Fn(usize) -> f64) -> (Vec<f64>, Vec<f64>) {
-    let total: f64 = (0..rows.len()).map(&weight).sum();
-    let mut mean = vec![0.0; dim];
-    for (at, row) in rows.iter().enumerate() {
-        let w = weight(at) / total;
-        mean.iter_mut().zip(*row).for_each(|(mean, x)| *mean += w * x);
-    }
-    let (mut covariance, mut centred) = (vec![0.0; dim * dim], vec![0.0; dim]);
-    for (at, row) in rows.iter().enumerate() {
-        let w = weight(at) / total;
-        if w < 1e-12 {
-            continue;
-        }
-        centred.iter_mut().zip(*row).zip(&mean).for_each(|((c, x), mean)| *c = x - mean);
-        for (i, a) in centred.iter().enumerate() {
-            let line = &mut covariance[i * dim..=i * dim + i];
-            line.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += w * a * b);
-        }
-    }
-    (mean, covariance)
-}
-
-/// Log-likelihood and components after some steps; none where a covariance cannot be factored.
-fn em(
-    rows: &[&[f64]],
-    dim: usize,
-    k: usize,
-    covariance: &[f64],
-    iterations: usize,
-    stream: &mut Stream,
-) -> Option<(f64, Vec<Component>)> {
-    let n = rows.len();
-    let floors: Vec<f64> = (0..dim).map(|i| FLOOR * covariance[i * dim + i]).collect();
-    let floored = |mut matrix: Vec<f64>| {
-        floors.iter().enumerate().for_each(|(i, floor)| matrix[i * dim + i] += floor);
-        Cholesky::of(&matrix, dim)
-    };
-    let first = floored(covariance.to_vec())?.scaled((k as f64).powf(-1.0 / dim as f64));
-    let means = spread_out(rows, k, &first, stream);
-    let mut components: Vec<Component> =
-        means.into_iter().map(|mean| Component::new(1.0 / k as f64, mean, first.clone())).collect();
-    let mut shares = vec![0.0; n * k];
-    let mut last = f64::NEG_INFINITY;
-    for step in 0..=iterations {
-        let of_row = |work: &mut Vec<f64>, (row, shares): (&&[f64], &mut [f64])| {
-            shares.iter_mut().zip(&components).for_each(|(share, c)| *share = c.log_part(row, work));
-            let log_density = log_sum_exp(shares.iter().copied());
-            shares.iter_mut().for_each(|share| *share = (*share - log_density).exp());
-            log_density
-        };
-        let all = rows.par_iter().zip(shares.par_chunks_exact_mut(k));
-        let densities: Vec<f64> = all.map_init(|| vec![0.0; dim], of_row).collect();
-        let likelihood: f64 = densities.iter().sum();
-        if !likelihood.is_finite() {
-            return None;
-        }
-        if step == iterations || k == 1 && step == 1 || likelihood - last < DONE * n as f64 {
-            return Some((likelihood, components));
-        }
-        last = likelihood;
-        let improved = |at: usize| {
-            let weight = |row: usize| shares[row * k + at];
-            let of = (0..n).map(weight).sum::<f64>();
-            if of < 1e-9 {
-                return None;
-            }
-            let (mean, mut matrix) = moments(rows, dim, weight);
-            // Correlations of few samples are not believed. Those of enough are, however strong: a narrow valley is one.
-            let keep = if of >= FEW * dim as f64 { 1.0 } else { 1.0 - (dim as f64 / (of + 1.0)).min(1.0) };
-            for i in 0..dim {
-                matrix[i * dim..i * dim + i].iter_mut().for_each(|c| *c *= keep);
-            }
-            Some(Component::new(of / n as f64, mean, floored(matrix)?))
-        };
-        // A start that loses a component is worth no more than one with fewer.
-        components = (0..k).into_par_iter().map(improved).collect::<Option<Vec<_>>>()?;
-    }
-    None
-}
-
-/// k of the samples, far from each other in units of `metric` (k-means++).
-fn spread_out(rows: &[&[f64]], k: usize, metric: &Cholesky, stream: &mut Stream) -> Vec<Vec<f64>> {
-    let mut distances = vec![f64::INFINITY; rows.len()];
-    let mut chosen: Vec<Vec<f64>> = Vec::new();
-    let mut work = vec![0.0; metric.dim()];
-    while chosen.len() < k {
-        let uniform: f64 = stream.uniform();
-        let at = match chosen.last() {
-            None => (uniform * rows.len() as f64) as usize,
-            Some(last) => {
-                for (distance, row) in distances.iter_mut().zip(rows) {
-                    work.iter_mut().zip(*row).zip(last).for_each(|((work, x), last)| *work = x - last);
-                    metric.solve(&mut work);
-                    *distance = distance.min(work.iter().map(|w| w * w).sum());
-                }
-                let mut rest = uniform * distances.iter().sum::<f64>();
-                distances
-                    .iter()
-                    .position(|distance| {
-                        rest -= distance;
-                        rest < 0.0
-                    })
-                    .unwrap_or(0)
-            }
-        };
-        chosen.push(rows[at.min(rows.len() - 1)].to_vec());
-    }
-    chosen
 }
 
 #[cfg(test)]
