@@ -94,9 +94,7 @@ impl Fit {
             for _ in 0..if k == 1 { 1 } else { STARTS } {
                 let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
                 let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
-                let least = best.as_ref().map_or(f64::NEG_INFINITY, |(score, _)| score + cost);
-                let Some((likelihood, components)) =
-                    em(&chosen, dim, k, &covariance, options.iterations, least, stream)
+                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, stream)
                 else {
                     continue;
                 };

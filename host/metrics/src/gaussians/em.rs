@@ -7,8 +7,6 @@ use rayon::prelude::*;
 
 /// Improvement of the log-likelihood, a sample and a step, at which a fit is done.
 const DONE: f64 = 2e-5;
-/// Steps before a fit is given up.
-const FIRST_STEPS: usize = 8;
 /// With fewer samples than this times k, correlations are shrunk.
 const FEW: f64 = 4.0;
 /// Added to every variance, relative to that of all samples.
@@ -56,15 +54,13 @@ fn add_products(sum: &mut [f64], centred: &[f64], weights: [f64; TOGETHER], dim:
     }
 }
 
-/// Log-likelihood and components after some steps; none where a covariance cannot be factored, or where the likelihood will
-/// not come to `least` if it goes on rising as it does.
+/// Log-likelihood and components after some steps; none where a covariance cannot be factored.
 pub fn em(
     rows: &[&[f64]],
     dim: usize,
     k: usize,
     covariance: &[f64],
     iterations: usize,
-    least: f64,
     stream: &mut Stream,
 ) -> Option<(f64, Vec<Component>)> {
     let n = rows.len();
@@ -98,10 +94,6 @@ pub fn em(
         }
         if step == iterations || k == 1 && step == 1 || likelihood - last < DONE * n as f64 {
             return Some((likelihood, components));
-        }
-        let hoped = likelihood + (iterations - step) as f64 * (likelihood - last);
-        if step >= FIRST_STEPS && hoped < least {
-            return None;
         }
         last = likelihood;
         let improved = |at: usize| {
