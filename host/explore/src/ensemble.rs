@@ -116,6 +116,7 @@ impl Record {
         self.tally.add(&later.tally);
         for (trace, later) in self.traces.iter_mut().zip(later.traces) {
             trace.cold.extend(later.cold);
+            trace.warm.extend(later.warm);
             trace.energies.extend(later.energies);
             trace.values.extend(later.values);
             trace.trips += later.trips;

@@ -10,7 +10,7 @@ use crate::pool::Pool;
 use crate::probe::{Probe, probe};
 use crate::reference::Reference;
 use crate::refusal::Refusal;
-use crate::scout::{LENGTH, Scouted, scout};
+use crate::scout::{LENGTH, SHORT_COST, Scouted, scout, scout_from_warm};
 use crate::start::begin;
 use crate::whitened::Whitened;
 use kiln_metrics::gaussians::Fit;
@@ -18,7 +18,10 @@ use std::sync::atomic::AtomicBool;
 
 /// The budget's share of scouts, of the first leg, and of each leg from a fitted reference.
 const SCOUTS: f64 = 0.03;
-const FIRST_LEG: f64 = 0.1;
+const FIRST_LEG: f64 = 0.15;
+/// The share of scouts from its warm states, and most of them.
+const WARM_SCOUTS: f64 = 0.08;
+const MOST_WARM: usize = 4000;
 const FITTED_LEGS: [f64; 2] = [0.08, 0.08];
 /// The share of each trial of another way to move, and how much better one must be.
 const TRIAL: f64 = 0.02;
@@ -119,14 +122,25 @@ impl Explorer<'_> {
         let record = self.advance(&mut ensemble, &whitened, rounds, "first leg")?;
         let mut states = self.settled(&record, free);
         let rows = self.free_rows(&whitened, &states.places);
+        let mut step = ensemble.plan.steps.last().copied().unwrap_or(scouted.step);
+        // Where scouts from warm states end: a narrow mode that the coldest rungs hardly hold so far.
+        let affordable = (self.share(WARM_SCOUTS) / SHORT_COST) as usize;
+        let warm = self.warm(&record, free, affordable.min(MOST_WARM));
+        let (walked, walked_energies) = scout_from_warm(&whitened, &warm, step, self.settings.seed, self.stop);
+        self.go_on()?;
         let ends = self.free_rows(&whitened, &self.cold_ends(&ensemble));
         let before = whitened.frame.log_volume();
         whitened.frame = Frame::of(symmetry, dim, &rows);
         let change = before - whitened.frame.log_volume();
         states.places = rows.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
         states.energies.iter_mut().for_each(|energy| *energy += change);
+        let volume = whitened.frame.log_volume();
+        let found = walked.chunks_exact(dim).zip(walked_energies).filter(|(_, energy)| energy.is_finite());
+        for (y, energy) in found {
+            states.places.push(self.whiten(&whitened, y));
+            states.energies.push(energy - volume);
+        }
         let mut ends: Vec<Vec<f64>> = ends.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
-        let mut step = ensemble.plan.steps.last().copied().unwrap_or(scouted.step);
 
         // Legs whose reference is fitted to what was found so far.
         let (mut fit, mut chosen, mut log_z) = (None, None, None);

@@ -211,6 +211,13 @@ impl Explorer<'_> {
         states
     }
 
+    /// Places of the warm rung in a leg, spread evenly over all ladders and rounds, at most so many.
+    pub fn warm(&self, record: &Record, free: usize, most: usize) -> Vec<Vec<f64>> {
+        let all: Vec<&[f64]> = record.traces.iter().flat_map(|trace| trace.warm.chunks_exact(free)).collect();
+        let n = all.len().min(most);
+        (0..n).map(|at| all[at * all.len() / n].to_vec()).collect()
+    }
+
     /// Where the coldest rungs stand now.
     pub fn cold_ends(&self, ensemble: &Ensemble) -> Vec<Vec<f64>> {
         ensemble.ladders.iter().filter_map(|ladder| ladder.places().last().map(<[f64]>::to_vec)).collect()

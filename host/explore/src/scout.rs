@@ -7,7 +7,7 @@ use crate::frame::Frame;
 use crate::ladder::{Ladder, Plan, Tally, Trace, rate};
 use crate::reference::Reference;
 use crate::refusal::Refusal;
-use crate::start::Started;
+use crate::start::{Started, Work, descend};
 use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
 use rayon::prelude::*;
@@ -25,6 +25,7 @@ const RATES: [f64; 2] = [0.8, 0.3];
 const GROWTH: f64 = 10.0;
 /// Streams of scouts, beside those of ladders.
 const STREAMS: u64 = 2 << 40;
+const WARM_STREAMS: u64 = 6 << 40;
 
 /// What scouts found.
 #[derive(Debug, Clone)]
@@ -95,6 +96,36 @@ pub fn scout(
     Ok(Scouted { frame, places, step })
 }
 
+/// Trajectories of a scout that sets out from a warm state, of which the second half is kept.
+const SHORT_WALK: usize = 8;
+/// Evaluations that one takes: its descent and its walk.
+pub const SHORT_COST: f64 = 100.0;
+
+/// Scouts from warm states u of a ladder: each descends into the mode whose slope it stands on and walks there. A narrow mode
+/// shows in warm states long before the coldest rung holds its share. Gives free y and energies, Jacobians included.
+pub fn scout_from_warm(
+    energy: &Whitened<'_>,
+    warm: &[Vec<f64>],
+    step: f64,
+    seed: u64,
+    stop: &AtomicBool,
+) -> (Vec<f64>, Vec<f64>) {
+    let dim = energy.frame.dim();
+    let one = |(at, u): (usize, &Vec<f64>)| {
+        let mut stream = Stream::new(seed, Purpose::Exploration, WARM_STREAMS + at as u64);
+        let mut y = vec![0.0; dim];
+        energy.frame.place(u, &mut y);
+        descend(energy.energy, energy.bounds, &mut y, 1.0, &mut Work::new(dim), &mut stream);
+        let mut u = u.clone();
+        energy.frame.unplace(&y, &mut u);
+        let walked = wander(energy, u, step, SHORT_WALK, stream, stop);
+        (walked.kept, walked.energies)
+    };
+    let all: Vec<(Vec<f64>, Vec<f64>)> = warm.par_iter().enumerate().map(one).collect();
+    let (rows, energies): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    (rows.concat(), energies.concat())
+}
+
 /// A typical magnitude, not 0.
 fn spread(u: &[f64]) -> f64 {
     (u.iter().map(|u| u * u).sum::<f64>() / u.len() as f64).sqrt().max(1e-3)
@@ -115,6 +146,7 @@ fn deviations(rows: &[f64], dim: usize) -> Vec<f64> {
 struct Wandered {
     last: Vec<f64>,
     kept: Vec<f64>,
+    energies: Vec<f64>,
     step: f64,
     moved: bool,
 }
@@ -159,5 +191,7 @@ fn wander(
     };
     let kept = trace.cold.chunks_exact(energy.frame.free()).flat_map(&mut placed).collect();
     let last = ladder.places().next().map(&mut placed).unwrap_or_default();
-    Wandered { last, kept, step: plan.steps[0], moved: taken > 0.05 * trajectories as f64 }
+    let volume = energy.frame.log_volume();
+    let energies = trace.energies.iter().map(|value| value + volume).collect();
+    Wandered { last, kept, energies, step: plan.steps[0], moved: taken > 0.05 * trajectories as f64 }
 }

@@ -105,13 +105,13 @@ pub fn begin(
 }
 
 /// What evaluations at y write to.
-struct Work {
+pub(crate) struct Work {
     x: Vec<f64>,
     gradient: Vec<f64>,
 }
 
 impl Work {
-    fn new(dim: usize) -> Self {
+    pub(crate) fn new(dim: usize) -> Self {
         Self { x: vec![0.0; dim], gradient: vec![0.0; dim] }
     }
 
@@ -130,7 +130,14 @@ impl Work {
 
 /// Steps along the gradient, the fastest coordinate by a tenth of the start's width, falling to a hundredth of that; only
 /// where the energy falls.
-fn descend(energy: &Counted<'_>, bounds: &[Bound], y: &mut [f64], width: f64, work: &mut Work, stream: &mut Stream) {
+pub(crate) fn descend(
+    energy: &Counted<'_>,
+    bounds: &[Bound],
+    y: &mut [f64],
+    width: f64,
+    work: &mut Work,
+    stream: &mut Stream,
+) {
     let symmetry = energy.symmetry();
     let steps = DESCENT[usize::from(symmetry != Symmetry::None)];
     let mut value = work.evaluate(energy, bounds, y);
