@@ -46,6 +46,7 @@ pub mod fit;
 pub mod format;
 pub mod formula;
 mod guard;
+mod known;
 pub mod memory;
 pub mod metric;
 pub mod polish;

@@ -4,9 +4,7 @@
 //!
 //! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
 
-mod known;
-
-pub use known::{Bar, Embedded, Pretrained, Relation};
+pub use crate::known::{Bar, Embedded, Pretrained, Relation};
 
 use crate::config::Settings;
 use crate::preset::{self, PRESETS};
