@@ -21,6 +21,7 @@ pub mod probe;
 pub mod reference;
 pub mod refresh;
 pub mod refusal;
+mod reinforce;
 mod row;
 pub mod scout;
 pub mod start;

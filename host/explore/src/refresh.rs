@@ -2,7 +2,7 @@
 //! Hastings. Where coordinates fall apart into blocks that do not interact, each block leaves its mode on its own, however many
 //! modes all of them have together. (METHOD: exploration, step 6.)
 
-use crate::reference::{PENALTY, reinforced};
+use crate::reinforce::{PENALTY, reinforced};
 use kiln_core::random::Stream;
 use kiln_metrics::gaussians::{Fit, FitOptions};
 use rayon::prelude::*;
