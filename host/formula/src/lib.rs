@@ -37,7 +37,6 @@
 //! - No loops at run time, no functions of users, no derivatives above the first.
 #![forbid(unsafe_code)]
 
-mod call;
 mod error;
 mod file;
 mod forward;

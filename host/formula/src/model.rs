@@ -145,7 +145,7 @@ fn name<T>(unroller: &mut Unroller, entry: &Entry<T>, value: Value) -> Checked<(
             "names begin with a letter and go on with letters, digits and _",
         );
     }
-    let function = Function::named(name).is_some() || crate::call::names().any(|known| known == name);
+    let function = Function::named(name).is_some() || crate::unroll::functions().any(|known| known == name);
     if function || matches!(name, "and" | "or" | "not" | "in" | "x" | "dimension" | "pi" | "inf") {
         let what = if function { "a function" } else { "something else" };
         return Fault::err(entry.at, format!("`{name}` is the name of {what} already"), "choose another name");

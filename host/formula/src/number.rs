@@ -11,7 +11,12 @@ use std::cell::RefCell;
 
 use kiln_core::{Lanes, Scalar};
 
-use crate::tape::Constants;
+/// A formula's constants in both precisions.
+#[derive(Debug, Default)]
+pub(crate) struct Constants {
+    pub(crate) double: Vec<f64>,
+    pub(crate) single: Vec<f32>,
+}
 
 /// The memory of one evaluation, kept from one to the next.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use crate::functions::{Function, Pairing};
 use crate::graph::{Bits, Graph, Id, Node};
+use crate::number::Constants;
 
 /// What a run does with its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,13 +70,6 @@ impl Run {
             _ => 0,
         }
     }
-}
-
-/// The constants in both precisions.
-#[derive(Debug, Default)]
-pub(crate) struct Constants {
-    pub(crate) double: Vec<f64>,
-    pub(crate) single: Vec<f32>,
 }
 
 /// A formula that can be run.

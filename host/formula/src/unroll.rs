@@ -1,5 +1,9 @@
 //! Trees to graphs: names are looked up, index ranges are written out term by term, and shapes are checked.
 
+mod call;
+
+pub(crate) use call::names as functions;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -115,7 +119,7 @@ impl Unroller {
             self.locals.iter().map(|(name, _)| name.as_str()).chain(self.names.keys().map(String::as_str)).collect();
         let mut sorted = known.clone();
         sorted.sort_unstable();
-        let hint = if crate::call::names().any(|function| function == name) {
+        let hint = if call::names().any(|function| function == name) {
             format!("`{name}` is a function: write {name}(…)")
         } else if self.later.iter().any(|later| later == name) {
             format!("`{name}` is defined further below: move it above, each may use earlier ones")

@@ -1,23 +1,16 @@
 //! One way to draw: every source opens as a [`Sampler`], whatever it came from, and a sampler gives samples. Sample i of
-//! seed s is the generator's image of one latent, from the stream (s, [`Purpose::Sample`], i): the same whichever others
+//! seed s is the generator's image of one latent, from the stream (s, `Purpose::Sample`, i): the same whichever others
 //! are drawn, whatever the number of threads, for a run, the model that is exported from it, and a firmware.
 
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
-use crate::export::calibrate::latent;
+use crate::export::draw::{Shape, draw, normal, rows};
 use crate::pool::Pool;
 use crate::run::{GENERATOR, Run};
 use crate::samples::Samples;
 use crate::weights::{damaged, egnn_layers, egnn_shape, layer, mlp_layers};
-use kiln_core::artifact::{Model, Network};
-use kiln_core::network::{Egnn, Generator, InvalidNetwork, Mlp, ParticleGenerator};
-use kiln_core::random::{Purpose, Randomness, Streams};
-use kiln_core::{Lanes, Scalar};
-use kiln_gpu::pack::LANES;
+use kiln_core::network::{Egnn, Generator, Mlp, ParticleGenerator};
 use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
-use rayon::prelude::*;
-
-type Pack = Lanes<LANES>;
 
 /// Draws the first `n` samples of a seed from the generator of a run.
 ///
@@ -114,114 +107,6 @@ impl Sampler {
         }
         .map_err(|error| damaged(&self.name, error))
     }
-}
-
-/// Samples `first` up to `first + n` of a seed from a deployed model, as every machine draws them.
-///
-/// # Errors
-/// If the model cannot run; not after it was checked.
-pub fn rows(model: &Model<'_>, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-    let shape = Shape { latent: model.latent(), dim: model.dim() };
-    match model.network() {
-        Network::Mlp(network) => {
-            network.generator().and_then(|network| draw(shape, &network, first, n, normal(seed))).map_err(broken)
-        }
-        Network::Egnn(network) => {
-            network.generator().and_then(|network| draw(shape, &network, first, n, normal(seed))).map_err(broken)
-        }
-        _ => {
-            let dim = shape.dim;
-            let mut data = vec![0.0; n * dim];
-            data.par_chunks_exact_mut(dim).enumerate().try_for_each_init(
-                || vec![0; model.scratch()],
-                |scratch, (index, x)| model.sample(seed, first + index as u64, scratch, x).map_err(broken),
-            )?;
-            Ok(Samples { dim, data })
-        }
-    }
-}
-
-/// What a float model makes of the first `n` latents that models in integers draw.
-///
-/// # Errors
-/// If the model is not in floats.
-pub fn images(float: &Model<'_>, seed: u64, n: usize) -> Result<Samples, Error> {
-    let shape = Shape { latent: float.latent(), dim: float.dim() };
-    let latents = |indices: [u64; LANES], z: &mut [Pack]| {
-        for (lane, index) in indices.into_iter().enumerate() {
-            z.iter_mut().zip(latent(seed, index, shape.latent)).for_each(|(pack, value)| pack.0[lane] = value);
-        }
-    };
-    match float.network() {
-        Network::Mlp(network) => network.generator().and_then(|network| draw(shape, &network, 0, n, latents)),
-        Network::Egnn(network) => network.generator().and_then(|network| draw(shape, &network, 0, n, latents)),
-        _ => return Err(Error::input("the model is in integers", "give one in floats")),
-    }
-    .map_err(broken)
-}
-
-fn broken(error: impl std::fmt::Display) -> Error {
-    Error::input(format!("the model cannot run: {error}"), "export it anew")
-}
-
-/// What both kinds of generator offer.
-trait OneStep: Sync {
-    fn scratch(&self) -> usize;
-    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork>;
-}
-
-impl OneStep for Generator<'_, f32> {
-    fn scratch(&self) -> usize {
-        self.scratch()
-    }
-    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork> {
-        self.sample(z, scratch, x)
-    }
-}
-
-impl OneStep for ParticleGenerator<'_, f32> {
-    fn scratch(&self) -> usize {
-        self.scratch()
-    }
-    fn image(&self, z: &[Pack], scratch: &mut [Pack], x: &mut [Pack]) -> Result<(), InvalidNetwork> {
-        self.sample(z, scratch, x)
-    }
-}
-
-/// Numbers of one latent and of its sample.
-#[derive(Clone, Copy)]
-struct Shape {
-    latent: usize,
-    dim: usize,
-}
-
-/// The latents of a seed's samples in floats.
-fn normal(seed: u64) -> impl Fn([u64; LANES], &mut [Pack]) + Sync {
-    move |indices, z| Streams::new(seed, Purpose::Sample, indices).fill_normal(z)
-}
-
-/// Samples `first` up to `first + n`, [`LANES`] at a time; `latents` fills in the latents of these indices.
-fn draw(
-    shape: Shape,
-    generator: &impl OneStep,
-    first: u64,
-    n: usize,
-    latents: impl Fn([u64; LANES], &mut [Pack]) + Sync,
-) -> Result<Samples, InvalidNetwork> {
-    let dim = shape.dim;
-    let mut data = vec![0.0; n * dim];
-    data.par_chunks_mut(LANES * dim).enumerate().try_for_each_init(
-        || [shape.latent, dim, generator.scratch()].map(|numbers| vec![Pack::constant(0.0); numbers]),
-        |[z, x, scratch], (block, out)| {
-            latents(std::array::from_fn(|lane| first + (block * LANES + lane) as u64), z);
-            generator.image(z, scratch, x)?;
-            for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
-                row.iter_mut().zip(&*x).for_each(|(value, pack)| *value = pack.0[lane]);
-            }
-            Ok(())
-        },
-    )?;
-    Ok(Samples { dim, data })
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
+use crate::export::draw::{images, rows};
 use crate::export::quality::{self, EFFORT, Metadata, Quality, columns, difference, report};
 use crate::export::{convert, unfit, with_metadata};
 use crate::metric::comparison::Comparison;
 use crate::metric::report::{figure, percent};
 use crate::run::Run;
-use crate::sample::{images, rows};
 use crate::samples::Samples;
 use crate::source::Source;
 use crate::target::Target;

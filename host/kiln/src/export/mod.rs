@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod calibrate;
 pub mod compensate;
+pub mod draw;
 pub mod mirror;
 pub mod parts;
 pub mod quality;
@@ -76,11 +77,12 @@ pub fn unfit(error: ArtifactError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::calibrate::latent;
+    use super::draw::{images, rows};
     use super::mirror::{Observer, Place};
     use super::quality::difference;
     use super::*;
     use crate::pretrained::{self, find};
-    use crate::sample::{Sampler, images, rows};
+    use crate::sample::Sampler;
     use crate::weights::float_model;
     use kiln_core::artifact::Artifact;
 

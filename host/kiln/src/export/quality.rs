@@ -2,13 +2,13 @@
 //! are apart. All of it goes into the model's metadata.
 
 use super::calibrate;
+use super::draw::{images, rows};
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
 use crate::metric::report::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Measured, Origin, Report};
 use crate::progress::Silent;
-use crate::sample::{images, rows};
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::artifact::{Format, Model};
