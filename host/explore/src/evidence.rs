@@ -1,5 +1,5 @@
 //! What the states of independent ladders say of themselves: R-hat and effective sample size of every coordinate, of the energy
-//! and of the cells, and what of it does not hold. (METHOD: exploration, step 8.)
+//! and of the cells, and what of it does not hold.
 
 use kiln_core::symmetry::Symmetry;
 use kiln_metrics::chain::{bulk_effective_sample_size, effective_sample_size, least_effective, r_hat, worst_r_hat};

@@ -41,6 +41,15 @@ impl Settings {
     }
 }
 
+/// What a watcher is told.
+#[derive(Debug, Clone, Copy)]
+pub enum News<'a> {
+    /// What the probe found, before more is spent: of so many evaluations at most.
+    Probed(&'a Probe, u64),
+    /// What is being done, and the evaluations so far.
+    Doing(&'a str, u64),
+}
+
 /// How the pool was made in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +99,8 @@ pub struct Exploration {
     pub probe: Probe,
     /// Evaluations, exactly.
     pub evaluations: u64,
+    /// What a larger budget would have done too.
+    pub left_out: Vec<String>,
     /// Why it is not converged; empty where it is.
     pub reasons: Vec<String>,
 }
@@ -116,12 +127,6 @@ impl Exploration {
     /// The worst R-hat of the table.
     pub fn r_hat(&self) -> f64 {
         worst_r_hat(self.figures.iter().map(|figure| figure.r_hat))
-    }
-
-    /// Rows of some ladders, for a part of the pool.
-    pub fn part(&self, ladders: std::ops::Range<usize>) -> &[f64] {
-        let of_one = self.frames * self.dim;
-        &self.rows[ladders.start * of_one..ladders.end * of_one]
     }
 
     /// What does not hold, in words.

@@ -1,11 +1,11 @@
-//! The whole way, from a probe to a pool. (METHOD: exploration, steps 1 to 8.)
+//! The whole way, from a probe to a pool: docs/architecture.md lists the steps, docs/experiments.md what was tried.
 
 use crate::counted::{Counted, PointEnergy};
 use crate::ensemble::{Ensemble, Record};
-use crate::exploration::{Exploration, Kind, Settings};
+use crate::exploration::{Exploration, Kind, News, Settings};
 use crate::frame::Frame;
 use crate::ladder::{Plan, rate};
-use crate::legs::{BROAD, Explorer};
+use crate::legs::{BROAD, Explorer, States};
 use crate::pool::Pool;
 use crate::probe::{Probe, probe};
 use crate::reference::Reference;
@@ -16,6 +16,8 @@ use crate::whitened::Whitened;
 use kiln_metrics::gaussians::Fit;
 use std::sync::atomic::AtomicBool;
 
+/// Ladders of a budget that is large enough.
+const MOST_LADDERS: usize = 64;
 /// The budget's share of scouts, of the first leg, and of each leg from a fitted reference.
 const SCOUTS: f64 = 0.03;
 const FIRST_LEG: f64 = 0.15;
@@ -54,34 +56,45 @@ const GOOD_FRAMES: usize = 200;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
 
-/// Explores an energy. `watch` is told what is being done and the evaluations so far.
+/// Explores an energy. `watch` is told what is found and done.
 ///
 /// # Errors
 /// If the probe refuses the energy, scouts find no place, the budget is too small, or `stop` was set.
 pub fn explore(
     energy: &PointEnergy<'_>,
     settings: &Settings,
-    watch: &(dyn Fn(&str, u64) + Sync),
+    watch: &(dyn Fn(News<'_>) + Sync),
     stop: &AtomicBool,
 ) -> Result<Exploration, Refusal> {
     let counted = Counted::new(energy);
-    let chains = match settings.evaluations {
-        1_000_000.. => 64,
-        200_000.. => 32,
-        50_000.. => 16,
-        _ => 8,
-    };
-    watch("probe", 0);
-    let started = begin(&counted, &settings.bounds, &settings.start, chains, settings.seed)?;
+    watch(News::Doing("probe", 0));
+    let mut started = begin(&counted, &settings.bounds, &settings.start, ladders(settings.evaluations), settings.seed)?;
     let probe = probe(&counted, &settings.bounds, &settings.names, &started, settings.seed)?;
     let settings = &Settings { evaluations: settings.affordable(probe.seconds), ..settings.clone() };
-    let mut explorer = Explorer { energy: &counted, settings, chains, stop, watch, given: [0; 2] };
+    let chains = ladders(settings.evaluations);
+    started.places.truncate(chains);
+    let mut explorer =
+        Explorer { energy: &counted, settings, chains, stop, watch, given: [0; 2], left_out: Vec::new() };
+    if chains < MOST_LADDERS {
+        explorer.left_out.push(format!("{chains} ladders move instead of {MOST_LADDERS}"));
+    }
+    watch(News::Probed(&probe, settings.evaluations));
     explorer.tell("scouts");
     let per_window = explorer.share(SCOUTS) / f64::from(4 * LENGTH) / chains as f64;
     let window = (per_window as usize).clamp(8, 60);
     let scouted = scout(&counted, &settings.bounds, &started, window, settings.seed, stop)?;
     let whitened = Whitened { energy: &counted, bounds: &settings.bounds, frame: scouted.frame.clone() };
     explorer.go_from_scouts(&scouted, whitened, probe)
+}
+
+/// Ladders that a budget is for.
+fn ladders(evaluations: u64) -> usize {
+    match evaluations {
+        1_000_000.. => MOST_LADDERS,
+        200_000.. => 32,
+        50_000.. => 16,
+        _ => 8,
+    }
 }
 
 fn betas((hottest, rungs): (f64, u32)) -> Vec<f64> {
@@ -103,140 +116,155 @@ struct Chosen {
     yielded: f64,
 }
 
+/// What is known so far.
+struct Known<'a> {
+    whitened: Whitened<'a>,
+    /// Blocks of coordinates that do not interact with the rest.
+    apart: Vec<Vec<usize>>,
+    /// States that references are fitted to.
+    states: States,
+    /// Where the coldest rungs stood last, and their step.
+    ends: Vec<Vec<f64>>,
+    step: f64,
+    /// The mixture that was fitted last.
+    fit: Option<Fit>,
+    log_z: Option<(f64, f64)>,
+}
+
+impl Known<'_> {
+    fn free(&self) -> usize {
+        self.whitened.frame.free()
+    }
+}
+
 impl Explorer<'_> {
     fn go_from_scouts(
         &mut self,
         scouted: &Scouted,
-        mut whitened: Whitened<'_>,
+        whitened: Whitened<'_>,
         probe: Probe,
     ) -> Result<Exploration, Refusal> {
-        let (free, dim, symmetry) = (whitened.frame.free(), self.energy.dim(), self.energy.symmetry());
-        let apart = self.blocks(scouted);
+        let mut known = self.first_leg(scouted, whitened)?;
+        let (chosen, barrier) = self.fitted_legs(&mut known)?;
+        let mut chosen = self.best_way(chosen, barrier, &known)?;
+        let record = self.last_legs(&mut chosen, &mut known)?;
+        if record.frames() < LEAST_FRAMES {
+            let (asked, spent) = (self.settings.evaluations, self.energy.evaluations());
+            let message = format!("{asked} evaluations are too few: {spent} were spent before the last leg");
+            return Err(Refusal::new(message, "give more with --evaluations"));
+        }
+        Ok(self.finish(&record, chosen, known, probe))
+    }
 
-        // The first leg, on the path from a broad Gaussian; a better frame from its coldest states.
+    /// The first leg, on the path from a broad Gaussian; a better frame from its coldest states.
+    fn first_leg<'a>(&mut self, scouted: &Scouted, mut whitened: Whitened<'a>) -> Result<Known<'a>, Refusal> {
+        let (free, dim) = (whitened.frame.free(), self.energy.dim());
+        let apart = self.blocks(scouted);
         let places: Vec<Vec<f64>> = scouted.places.iter().map(|y| self.whiten(&whitened, y)).collect();
         let reference = Reference::Gaussian { width: BROAD, dim: free };
         let mut ensemble = self.ladders(plan(reference, HOTTEST[0], scouted.step), &whitened, &places, false);
         self.tune(&mut ensemble, &whitened, TUNING[0])?;
         let rounds = self.rounds(&ensemble.plan, self.share(FIRST_LEG)).max(4);
         let record = self.advance(&mut ensemble, &whitened, rounds, "first leg")?;
-        let mut states = self.settled(&record, free);
-        let rows = self.free_rows(&whitened, &states.places);
-        let mut step = ensemble.plan.steps.last().copied().unwrap_or(scouted.step);
+        let States { places, energies: cold_energies } = self.settled(&record, free);
+        let step = ensemble.plan.steps.last().copied().unwrap_or(scouted.step);
         // Where scouts from warm states end: a narrow mode that the coldest rungs hardly hold so far.
         let affordable = (self.share(WARM_SCOUTS) / SHORT_COST) as usize;
         let warm = self.warm(&record, free, affordable.min(MOST_WARM));
         let (walked, walked_energies) = scout_from_warm(&whitened, &warm, step, self.settings.seed, self.stop);
         self.go_on()?;
+
+        let cold = self.free_rows(&whitened, &places);
         let ends = self.free_rows(&whitened, &self.cold_ends(&ensemble));
         let before = whitened.frame.log_volume();
-        whitened.frame = Frame::of(symmetry, dim, &rows);
-        let change = before - whitened.frame.log_volume();
-        states.places = rows.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
-        states.energies.iter_mut().for_each(|energy| *energy += change);
+        whitened.frame = Frame::of(self.energy.symmetry(), dim, &cold);
         let volume = whitened.frame.log_volume();
+        // All energies are those of y less the frame's volume.
+        let cold_energies = cold_energies.into_iter().map(|energy| energy + (before - volume));
+        let walked_energies = walked_energies.into_iter().map(|energy| energy - volume);
         let found = walked.chunks_exact(dim).zip(walked_energies).filter(|(_, energy)| energy.is_finite());
-        for (y, energy) in found {
+        let mut states = States::default();
+        for (y, energy) in cold.chunks_exact(dim).zip(cold_energies).chain(found) {
             states.places.push(self.whiten(&whitened, y));
-            states.energies.push(energy - volume);
+            states.energies.push(energy);
         }
-        let mut ends: Vec<Vec<f64>> = ends.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
+        let ends = ends.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
+        Ok(Known { whitened, apart, states, ends, step, fit: None, log_z: None })
+    }
 
-        // Legs whose reference is fitted to what was found so far.
-        let (mut fit, mut chosen, mut log_z) = (None, None, None);
+    /// Legs whose reference is fitted to what was found so far; the last of them with its Λ.
+    fn fitted_legs(&mut self, known: &mut Known<'_>) -> Result<(Chosen, f64), Refusal> {
+        let mut chosen = None;
         for share in FITTED_LEGS {
-            fit = self.fit(&states);
-            let mut next = self.fitted(fit.as_ref(), &states, &whitened, &apart, step, &ends);
-            self.tune(&mut next, &whitened, TUNING[1])?;
+            known.fit = self.fit(&known.states);
+            let mut next = self.fitted(known, &known.apart);
+            self.tune(&mut next, &known.whitened, TUNING[1])?;
             let rounds = self.rounds(&next.plan, self.share(share)).max(4);
-            let record = self.advance(&mut next, &whitened, rounds, "legs from a fitted reference")?;
+            let record = self.advance(&mut next, &known.whitened, rounds, "legs from a fitted reference")?;
             self.keep_useful_blocks(&mut next, &record);
-            let later = self.settled(&record, free);
-            states.places.extend(later.places);
-            states.energies.extend(later.energies);
-            (ends, step) = (self.cold_ends(&next), next.plan.steps.last().copied().unwrap_or(step));
-            log_z = record.log_z(&next.plan.betas);
-            let (yielded, _) = self.yielded(&record, &next.plan, &whitened, fit.as_ref());
-            let barrier = record.barrier();
-            chosen = Some((Chosen { kind: Kind::Ladders, ensemble: next, yielded }, barrier));
+            known.states.extend(self.settled(&record, known.free()));
+            known.ends = self.cold_ends(&next);
+            known.step = next.plan.steps.last().copied().unwrap_or(known.step);
+            known.log_z = record.log_z(&next.plan.betas);
+            let (yielded, _) = self.yielded(&record, &next.plan, &known.whitened, known.fit.as_ref());
+            chosen = Some((Chosen { kind: Kind::Ladders, ensemble: next, yielded }, record.barrier()));
             // Without a mixture or blocks the next leg would be the same.
-            if fit.is_none() && apart.is_empty() {
+            if known.fit.is_none() && known.apart.is_empty() {
                 break;
             }
         }
-        let Some((chosen, barrier)) = chosen else { return Err(Refusal::interrupted()) };
-        let mut chosen = self.best_way(chosen, barrier, &whitened, fit.as_ref(), &ends)?;
-
-        // The last leg, and where that is not enough, one more with all the rest.
-        let mut record =
-            self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.share(LAST_LEG), &Record::default())?;
-        if !self.good(&record, &whitened, fit.as_ref()) && self.left() > self.share(WORTH_IT) {
-            if fit.is_some() {
-                let later = self.settled(&record, free);
-                states.places.extend(later.places);
-                states.energies.extend(later.energies);
-                fit = self.fit(&states);
-                let ends = self.cold_ends(&chosen.ensemble);
-                let [lengths, cold_lengths] = [chosen.ensemble.plan.lengths, chosen.ensemble.plan.cold_lengths];
-                let blocks = chosen.ensemble.plan.blocks.iter().map(|block| block.coordinates.clone());
-                let apart: Vec<Vec<usize>> = blocks.collect();
-                let mut next = self.fitted(fit.as_ref(), &states, &whitened, &apart, step, &ends);
-                if chosen.kind == Kind::Plain {
-                    let plan = &chosen.ensemble.plan;
-                    (next.plan.betas, next.plan.steps) = (plan.betas.clone(), plan.steps.clone());
-                    next = self.ladders(next.plan, &whitened, &ends, true);
-                }
-                (next.plan.lengths, next.plan.cold_lengths) = (lengths, cold_lengths);
-                self.tune(&mut next, &whitened, TUNING[1])?;
-                chosen.ensemble = next;
-                let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left(), &record)?;
-                record = more.after(record);
-            } else {
-                let more = self.last_leg(&mut chosen.ensemble, &whitened, fit.as_ref(), self.left(), &record)?;
-                record.append(more);
-            }
-        }
-        if record.frames() < LEAST_FRAMES {
-            let (asked, spent) = (self.settings.evaluations, self.energy.evaluations());
-            let message = format!("{asked} evaluations are too few: {spent} were spent before the last leg");
-            return Err(Refusal::new(message, "give more with --evaluations"));
-        }
-        Ok(self.finish(&record, chosen, whitened, fit, log_z, probe))
+        chosen.ok_or_else(Refusal::interrupted)
     }
 
-    /// Ladders with a reference and blocks that are fitted to these states.
-    fn fitted(
-        &mut self,
-        fit: Option<&Fit>,
-        states: &crate::legs::States,
-        whitened: &Whitened<'_>,
-        apart: &[Vec<usize>],
-        step: f64,
-        ends: &[Vec<f64>],
-    ) -> Ensemble {
+    /// The last leg, and where that is not enough, one more with all the rest.
+    fn last_legs(&mut self, chosen: &mut Chosen, known: &mut Known<'_>) -> Result<Record, Refusal> {
+        let record = self.last_leg(&mut chosen.ensemble, known, self.share(LAST_LEG), &Record::default())?;
+        if self.good(&record, known) || self.left() <= self.share(WORTH_IT) {
+            return Ok(record);
+        }
+        if known.fit.is_none() {
+            let more = self.last_leg(&mut chosen.ensemble, known, self.left(), &record)?;
+            let mut record = record;
+            record.append(more);
+            return Ok(record);
+        }
+        known.states.extend(self.settled(&record, known.free()));
+        known.fit = self.fit(&known.states);
+        known.ends = self.cold_ends(&chosen.ensemble);
+        let old = chosen.ensemble.plan.clone();
+        let apart: Vec<Vec<usize>> = old.blocks.iter().map(|block| block.coordinates.clone()).collect();
+        let mut next = self.fitted(known, &apart);
+        if chosen.kind == Kind::Plain {
+            (next.plan.betas, next.plan.steps) = (old.betas, old.steps);
+            next = self.ladders(next.plan, &known.whitened, &known.ends, true);
+        }
+        (next.plan.lengths, next.plan.cold_lengths) = (old.lengths, old.cold_lengths);
+        self.tune(&mut next, &known.whitened, TUNING[1])?;
+        chosen.ensemble = next;
+        let more = self.last_leg(&mut chosen.ensemble, known, self.left(), &record)?;
+        Ok(more.after(record))
+    }
+
+    /// Ladders with a reference and proposals of these blocks that are fitted to the states so far.
+    fn fitted(&mut self, known: &Known<'_>, apart: &[Vec<usize>]) -> Ensemble {
+        let Known { whitened, states, fit, .. } = known;
         let blocks = self.proposals(whitened, states, apart);
-        let free = whitened.frame.free();
+        let free = known.free();
         let together = blocks.iter().map(|block| block.coordinates.len()).sum::<usize>() == free;
         let reference = if together {
             Reference::Blocks(blocks.clone(), whitened.frame.clone())
         } else {
-            self.reference(fit, states, free)
+            self.reference(fit.as_ref(), states, free)
         };
-        let mut plan = plan(reference, HOTTEST[1], step);
+        let mut plan = plan(reference, HOTTEST[1], known.step);
         plan.blocks = blocks;
         plan.jumps = if fit.is_some() && !together { JUMPS } else { 0 };
-        self.ladders(plan, whitened, ends, true)
+        self.ladders(plan, whitened, &known.ends, true)
     }
 
     /// Longer trajectories of the coldest rung, no refreshes, or no ladder at all, where that yields more an evaluation.
-    fn best_way(
-        &mut self,
-        mut best: Chosen,
-        barrier: f64,
-        whitened: &Whitened<'_>,
-        fit: Option<&Fit>,
-        ends: &[Vec<f64>],
-    ) -> Result<Chosen, Refusal> {
+    fn best_way(&mut self, mut best: Chosen, barrier: f64, known: &Known<'_>) -> Result<Chosen, Refusal> {
+        let Known { whitened, fit, ends, .. } = known;
         let base = best.ensemble.plan.clone();
         let mut ways = Vec::new();
         if base.betas.len() > 1 {
@@ -254,28 +282,33 @@ impl Explorer<'_> {
                 ways.push(Plan { betas: vec![1.0], steps: vec![step], cold_lengths, ..base.clone() });
             }
         }
+        let (all, mut left_out) = (ways.len(), 0);
         for plan in ways {
             let rounds = self.rounds(&plan, self.share(TRIAL));
             if rounds < TRIAL_ROUNDS {
+                left_out += 1;
                 continue;
             }
             let kind = if plan.betas.len() == 1 { Kind::Plain } else { Kind::Ladders };
             let mut trial = self.ladders(plan, whitened, ends, true);
             let record = self.advance(&mut trial, whitened, rounds, "trials of other moves")?;
-            let (yielded, r_hat) = self.yielded(&record, &trial.plan, whitened, fit);
+            let (yielded, r_hat) = self.yielded(&record, &trial.plan, whitened, fit.as_ref());
             if yielded > BETTER * best.yielded && (kind == Kind::Ladders || r_hat < AGREED) {
                 best = Chosen { kind, ensemble: trial, yielded };
             }
         }
+        if left_out > 0 {
+            self.left_out.push(format!("{left_out} of {all} other ways to move were not tried"));
+        }
         Ok(best)
     }
 
-    fn good(&self, record: &Record, whitened: &Whitened<'_>, fit: Option<&Fit>) -> bool {
+    fn good(&self, record: &Record, known: &Known<'_>) -> bool {
         if record.frames() < GOOD_FRAMES {
             return false;
         }
         let (worst, enough) = (GOOD.0, GOOD.1[usize::from(self.settings.evaluations >= MANY)]);
-        let columns = Pool::of(record, whitened, fit, &self.settings.names).columns;
+        let columns = Pool::of(record, &known.whitened, known.fit.as_ref(), &self.settings.names).columns;
         let (effective, r_hat) = columns.quick();
         let good = effective >= enough && r_hat <= worst;
         good && columns.figures().iter().all(|figure| figure.effective >= enough)
@@ -285,8 +318,7 @@ impl Explorer<'_> {
     fn last_leg(
         &self,
         ensemble: &mut Ensemble,
-        whitened: &Whitened<'_>,
-        fit: Option<&Fit>,
+        known: &Known<'_>,
         evaluations: f64,
         earlier: &Record,
     ) -> Result<Record, Refusal> {
@@ -298,24 +330,17 @@ impl Explorer<'_> {
             if rounds == 0 {
                 return Ok(record);
             }
-            record.append(self.advance(ensemble, whitened, rounds, "last leg")?);
-            if self.good(&record.clone().after(earlier.clone()), whitened, fit) {
+            record.append(self.advance(ensemble, &known.whitened, rounds, "last leg")?);
+            if self.good(&record.clone().after(earlier.clone()), known) {
                 return Ok(record);
             }
             next = record.frames();
         }
     }
 
-    fn finish(
-        &self,
-        record: &Record,
-        chosen: Chosen,
-        whitened: Whitened<'_>,
-        fit: Option<Fit>,
-        log_z: Option<(f64, f64)>,
-        probe: Probe,
-    ) -> Exploration {
+    fn finish(&self, record: &Record, chosen: Chosen, known: Known<'_>, probe: Probe) -> Exploration {
         let Chosen { kind, ensemble: Ensemble { plan, .. }, .. } = chosen;
+        let Known { whitened, fit, log_z, .. } = known;
         let trips: u64 = record.traces.iter().map(|trace| trace.trips).sum();
         let record = record.clone().without_first(record.frames() / 10, whitened.frame.free(), plan.betas.len());
         let Pool { rows, energies, cells, columns } = Pool::of(&record, &whitened, fit.as_ref(), &self.settings.names);
@@ -339,6 +364,7 @@ impl Explorer<'_> {
             blocks,
             probe,
             evaluations: self.energy.evaluations(),
+            left_out: self.left_out.clone(),
             reasons: Vec::new(),
             betas: plan.betas,
         };

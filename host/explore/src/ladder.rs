@@ -14,8 +14,8 @@ use std::cell::RefCell;
 
 /// Some trajectories take a shorter step, by up to this many decades: necks and narrow modes need them.
 const DECADES: f64 = 2.5;
-/// The rung nearest to this β is recorded beside the coldest. Warmer than what still holds a state in its mode: at 0.2 scouts from it
-/// missed the narrow mode of `mixture` with 4 of 12 seeds, at 0.07 with none of 4 that had.
+/// The rung nearest to this β is recorded beside the coldest. Warmer than what still holds a state in its mode, or scouts from it
+/// miss narrow ones (docs/experiments.md, "Exploration").
 const WARM: f64 = 0.07;
 /// All steps vary by this much, against periodic orbits.
 const JITTER: f64 = 0.2;
@@ -84,10 +84,6 @@ pub struct Tally {
     pub refreshed: Vec<[f64; 2]>,
     /// Acceptance probabilities of draws of the reference, and their number.
     pub jumped: [f64; 2],
-    /// Trajectories that ended outside the domain.
-    pub divergences: u64,
-    /// Rounds.
-    pub rounds: u64,
 }
 
 impl Tally {
@@ -100,8 +96,6 @@ impl Tally {
             rejected: zeros(rungs - 1),
             refreshed: zeros(plan.blocks.len()),
             jumped: [0.0; 2],
-            divergences: 0,
-            rounds: 0,
         }
     }
 
@@ -114,8 +108,6 @@ impl Tally {
         sum(&mut self.rejected, &other.rejected);
         sum(&mut self.refreshed, &other.refreshed);
         self.jumped = [self.jumped[0] + other.jumped[0], self.jumped[1] + other.jumped[1]];
-        self.divergences += other.divergences;
-        self.rounds += other.rounds;
     }
 }
 
@@ -215,11 +207,6 @@ impl Ladder {
         self.replicas.iter().map(|replica| &*replica.state.position.0)
     }
 
-    /// The random numbers that come next: a ladder that is built anew goes on with them.
-    pub fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
     /// Rungs for other βs: each takes the place of the old rung with this number, with its energy.
     pub fn rearranged(self, places: &[usize]) -> Self {
         let replicas = places.iter().map(|at| self.replicas[*at].clone()).collect();
@@ -248,7 +235,6 @@ impl Ladder {
         self.exchange(plan, tally);
         let trips = self.turn();
         self.rounds += 1;
-        tally.rounds += 1;
         if let Some(trace) = trace {
             let cold = &self.replicas[last].state;
             trace.cold.extend_from_slice(&cold.position.0);
@@ -291,7 +277,6 @@ impl Ladder {
         if full {
             tally.accepted[rung] = [tally.accepted[rung][0] + info.acceptance, tally.accepted[rung][1] + 1.0];
         }
-        tally.divergences += u64::from(info.divergent);
         if info.accepted {
             replica.state.copy_from(work);
             replica.refer(&plan.reference);

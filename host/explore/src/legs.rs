@@ -3,7 +3,7 @@
 
 use crate::counted::Counted;
 use crate::ensemble::{Ensemble, Record};
-use crate::exploration::Settings;
+use crate::exploration::{News, Settings};
 use crate::ladder::{Ladder, Plan, rate};
 use crate::pool::Pool;
 use crate::probe::blocks;
@@ -51,9 +51,11 @@ pub struct Explorer<'a> {
     /// Set when the person stops it.
     pub stop: &'a AtomicBool,
     /// Is told what is done and the evaluations so far.
-    pub watch: &'a (dyn Fn(&str, u64) + Sync),
+    pub watch: &'a (dyn Fn(News<'_>) + Sync),
     /// Streams of ladders and of fits that were given away.
     pub given: [u64; 2],
+    /// What a larger budget would have done too.
+    pub left_out: Vec<String>,
 }
 
 /// States u with their energies, ladder by ladder.
@@ -65,10 +67,18 @@ pub struct States {
     pub energies: Vec<f64>,
 }
 
+impl States {
+    /// Adds others.
+    pub fn extend(&mut self, others: Self) {
+        self.places.extend(others.places);
+        self.energies.extend(others.energies);
+    }
+}
+
 impl Explorer<'_> {
     /// Says what is done.
     pub fn tell(&self, what: &str) {
-        (self.watch)(what, self.energy.evaluations());
+        (self.watch)(News::Doing(what, self.energy.evaluations()));
     }
 
     /// Ends where the person wants it.
@@ -123,10 +133,14 @@ impl Explorer<'_> {
     }
 
     /// Blocks that are small enough to be refreshed, where coordinates fall apart.
-    pub fn blocks(&self, scouted: &Scouted) -> Vec<Vec<usize>> {
+    pub fn blocks(&mut self, scouted: &Scouted) -> Vec<Vec<usize>> {
         let dim = self.energy.dim();
         let costly = (dim as u64 + 1) * 100 > self.settings.evaluations;
-        if dim > MOST_COORDINATES || costly || self.energy.symmetry() != Symmetry::None {
+        if self.energy.symmetry() != Symmetry::None {
+            return Vec::new();
+        }
+        if dim > MOST_COORDINATES || costly {
+            self.left_out.push("nobody looked for coordinates that do not interact".into());
             return Vec::new();
         }
         // Within one mode of a mixture coordinates look apart; half-way between two they do not.

@@ -1,5 +1,5 @@
 //! What an energy is checked for before anything is spent on it: that it answers the same twice, that its gradient is its own,
-//! that its symmetry holds; and which coordinates interact. (METHOD: exploration, step 1.)
+//! that its symmetry holds; and which coordinates interact.
 
 use crate::bounds::Bound;
 use crate::counted::Counted;
@@ -196,7 +196,7 @@ fn check_symmetry(energy: &Counted<'_>, points: &[Vec<f64>], seed: u64) -> Resul
 }
 
 /// Coordinates that fall apart into blocks: i and j are of one block where a step of j changes the gradient of i, at any of
-/// these points, or a third coordinate links them. (Step 1: gradient differences.)
+/// these points, or a third coordinate links them.
 pub fn blocks(energy: &Counted<'_>, bounds: &[Bound], points: &[Vec<f64>], widths: &[f64]) -> Vec<Vec<usize>> {
     let dim = energy.dim();
     let mut block: Vec<usize> = (0..dim).collect();

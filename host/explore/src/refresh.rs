@@ -1,6 +1,6 @@
 //! Independence moves of small blocks of coordinates: a proposal fitted to the states so far, accepted by Metropolis and
 //! Hastings. Where coordinates fall apart into blocks that do not interact, each block leaves its mode on its own, however many
-//! modes all of them have together. (METHOD: exploration, step 6.)
+//! modes all of them have together.
 
 use crate::reinforce::{PENALTY, reinforced};
 use kiln_core::random::Stream;

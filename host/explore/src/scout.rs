@@ -1,5 +1,5 @@
 //! The first look: chains from scattered starts, whose pooled covariance gives location and widths, window by window.
-//! (METHOD: exploration, step 2.)
+//! Later, scouts from warm states of a ladder look for narrow modes.
 
 use crate::bounds::Bound;
 use crate::counted::Counted;

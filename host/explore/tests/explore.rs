@@ -62,7 +62,7 @@ fn bowl(x: &[f64], gradient: &mut [f64]) -> f64 {
 }
 
 fn found(energy: &Own, settings: &Settings) -> Result<Exploration, Refusal> {
-    explore(energy, settings, &|_, _| {}, &AtomicBool::new(false))
+    explore(energy, settings, &|_| {}, &AtomicBool::new(false))
 }
 
 fn column(found: &Exploration, at: usize) -> Vec<f64> {
@@ -215,7 +215,7 @@ fn energies_that_are_no_distribution_or_no_function_are_refused() {
             self.energy_and_gradient(x, &mut [0.0; 2])
         }
     }
-    let refused = explore(&Noisy(&random), &Settings::new(2, 300_000, 1), &|_, _| {}, &AtomicBool::new(false));
+    let refused = explore(&Noisy(&random), &Settings::new(2, 300_000, 1), &|_| {}, &AtomicBool::new(false));
     assert!(refused.map(|found| found.reasons).unwrap_err().message.contains("at one point"));
 }
 
@@ -223,7 +223,7 @@ fn energies_that_are_no_distribution_or_no_function_are_refused() {
 fn particles_keep_their_mean_and_a_symmetry_that_does_not_hold_is_refused() {
     let symmetry = Symmetry::Particles { count: 4, dimensions: 2 };
     let well = kiln_core::energy::DoubleWell::<4, 2>;
-    let found = explore(&well, &Settings::new(8, 400_000, 1), &|_, _| {}, &AtomicBool::new(false)).unwrap();
+    let found = explore(&well, &Settings::new(8, 400_000, 1), &|_| {}, &AtomicBool::new(false)).unwrap();
     for row in found.rows.chunks_exact(8) {
         for axis in 0..2 {
             assert!(row.iter().skip(axis).step_by(2).sum::<f64>().abs() < 1e-9);
@@ -238,14 +238,14 @@ fn particles_keep_their_mean_and_a_symmetry_that_does_not_hold_is_refused() {
             energy + 0.5 * x[0] * x[0]
         })
     };
-    let refused = explore(&energy, &Settings::new(8, 300_000, 1), &|_, _| {}, &AtomicBool::new(false));
+    let refused = explore(&energy, &Settings::new(8, 300_000, 1), &|_| {}, &AtomicBool::new(false));
     let message = refused.map(|found| found.reasons).unwrap_err().message;
     assert!(message.contains("turned, mirrored and renumbered"), "{message}");
 }
 
 #[test]
 fn a_stop_ends_it_and_too_small_a_budget_says_so() {
-    let stopped = explore(&Own::new(2, bowl), &Settings::new(2, 300_000, 1), &|_, _| {}, &AtomicBool::new(true));
+    let stopped = explore(&Own::new(2, bowl), &Settings::new(2, 300_000, 1), &|_| {}, &AtomicBool::new(true));
     assert!(stopped.map(|found| found.reasons).unwrap_err().interrupted);
     let refused = found(&Own::new(2, bowl), &Settings::new(2, 4000, 1)).map(|found| found.reasons).unwrap_err();
     assert!(refused.message.contains("too few"), "{refused}");

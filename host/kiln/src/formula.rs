@@ -3,10 +3,10 @@
 
 use crate::error::Error;
 use crate::files::hash;
+use crate::format::npy;
 use crate::target::Target;
 use kiln_explore::Bound;
 use kiln_formula::{Array, Formula};
-use npyz::{NpyFile, Order};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -60,19 +60,10 @@ fn array(path: &Path, bytes: &[u8]) -> Result<Array, String> {
 }
 
 fn of_npy(bytes: &[u8]) -> Result<Array, String> {
-    // Its header is checked before npyz parses it, and every number has its byte.
-    let samples = crate::format::npy::read(bytes).map_err(|error| error.to_string())?;
-    let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
-    let shape: Vec<usize> = file.shape().iter().map(|n| *n as usize).collect();
-    if shape.len() > 2 || file.order() == Order::Fortran {
-        return Err("the array must have one or two dimensions, row by row".into());
+    let (shape, data) = npy::wide(bytes).map_err(|error| error.to_string())?;
+    if shape.is_empty() || shape.len() > 2 {
+        return Err("the array must have one or two dimensions".into());
     }
-    let wide = file.dtype().descr().contains("f8");
-    let data = if wide {
-        file.into_vec::<f64>().map_err(|error| error.to_string())?
-    } else {
-        samples.data.iter().map(|x| f64::from(*x)).collect()
-    };
     Ok(Array { shape, data })
 }
 
@@ -102,6 +93,7 @@ fn of_csv(bytes: &[u8]) -> Result<Array, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use npyz::WriterBuilder as _;
 
     fn zoo(name: &str) -> Target {
         target(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../formula/zoo/{name}.toml"))).unwrap()
@@ -133,6 +125,18 @@ mod tests {
         std::fs::write(&path, "name = \"a b\"\ndimension = 1\nenergy = \"x[0]^2\"\n").unwrap();
         assert!(target(&path).unwrap_err().to_string().contains("'a b' is not a word"));
         assert!(target(&place.path().join("none.toml")).unwrap_err().to_string().starts_with("cannot read"));
+    }
+
+    #[test]
+    fn arrays_keep_their_doubles_and_what_is_cut_off_is_refused() {
+        let mut bytes = Vec::new();
+        let mut writer =
+            npyz::WriteOptions::new().default_dtype().shape(&[2, 2]).writer(&mut bytes).begin_nd().unwrap();
+        [1.0, 0.1, 1e300, -2.0_f64].iter().for_each(|x| writer.push(x).unwrap());
+        writer.finish().unwrap();
+        assert_eq!(of_npy(&bytes).unwrap(), Array { shape: vec![2, 2], data: vec![1.0, 0.1, 1e300, -2.0] });
+        assert!(of_npy(&bytes[..bytes.len() - 1]).unwrap_err().contains("4 numbers that it claims"));
+        assert!(of_npy(b"no array").is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
 use kiln_explore::evidence::Figure;
 use kiln_explore::symmetry::shuffle;
-use kiln_explore::{Kind, Probe, Refusal, Settings, Start, explore as explored};
+use kiln_explore::{Kind, News, Probe, Refusal, Settings, Start, explore as explored};
 use npyz::WriterBuilder as _;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -93,6 +93,9 @@ pub struct Facts {
     pub figures: Vec<Figure>,
     /// What the energy was checked for.
     pub probe: Probe,
+    /// What a larger budget would have done too.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// Why it is not converged; empty where it is.
     pub reasons: Vec<String>,
     /// SHA-256 of `pool.npy`.
@@ -126,9 +129,12 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         start: order.start.clone(),
     };
     let tick = progress.part(Part::new(target.name(), order.evaluations));
-    let watch = |what: &str, evaluations: u64| {
-        tick.quality(what);
-        tick.step(evaluations);
+    let watch = |news: News<'_>| match news {
+        News::Probed(probe, evaluations) => progress.note(&forecast(probe, evaluations)),
+        News::Doing(what, evaluations) => {
+            tick.quality(what);
+            tick.step(evaluations);
+        }
     };
     let found = explored(target, &settings, &watch, stop).map_err(refused)?;
     drop(tick);
@@ -154,10 +160,21 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         betas: found.betas,
         figures: found.figures,
         probe: found.probe,
+        left_out: found.left_out,
         reasons: found.reasons,
         names: settings.names,
     };
     Ok(Pool { facts, samples, energies: found.energies, path: PathBuf::new() })
+}
+
+/// What one evaluation costs, and hence all of them.
+fn forecast(probe: &Probe, evaluations: u64) -> String {
+    let threads = rayon::current_num_threads();
+    let whole = probe.seconds * evaluations as f64 / threads as f64;
+    let each = 1e6 * probe.seconds;
+    format!(
+        "an evaluation takes {each:.2} µs: at most {evaluations} of them, {whole:.1} s on {threads} threads beside other work"
+    )
 }
 
 fn refused(refusal: Refusal) -> Error {
@@ -199,7 +216,7 @@ impl Pool {
         let encoded = |error: io::Error| Error::numerics(format!("cannot encode: {error}"), "report it");
         let (mut pool, mut energies) = (Vec::new(), Vec::new());
         npy::write(&self.samples, &mut pool).map_err(encoded)?;
-        wide(&self.energies, &mut energies).map_err(encoded)?;
+        encode(&self.energies, &mut energies).map_err(encoded)?;
         let facts = serde_json::to_vec_pretty(&self.facts).map_err(|error| encoded(error.into()))?;
         let files = [(POOL, &pool), (ENERGIES, &energies), (FACTS, &facts)];
         let places = files.each_ref().map(|(name, _)| path.join(name));
@@ -233,9 +250,7 @@ impl Pool {
             return Err(damaged(POOL, format!("its checksum is not the one in {FACTS}")));
         }
         let samples = npy::read(&pool).map_err(|error| damaged(POOL, error.to_string()))?;
-        let energies = npyz::NpyFile::new(&*read(ENERGIES)?)
-            .and_then(|file| file.into_vec::<f64>().map_err(io::Error::other))
-            .map_err(|error| damaged(ENERGIES, error.to_string()))?;
+        let (_, energies) = npy::wide(&read(ENERGIES)?).map_err(|error| damaged(ENERGIES, error.to_string()))?;
         let n = facts.ladders * facts.frames;
         if [samples.len(), energies.len()] != [n; 2] || samples.dim != facts.names.len() {
             return Err(damaged(FACTS, "states, energies and what is said of them do not fit each other".into()));
@@ -273,6 +288,14 @@ impl Pool {
     /// # Errors
     /// If the pool has fewer.
     pub fn draw(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
+        self.draw_with_energies(seed, first, n).map(|(samples, _)| samples)
+    }
+
+    /// The same with their energies.
+    ///
+    /// # Errors
+    /// As [`Pool::draw`].
+    pub fn draw_with_energies(&self, seed: u64, first: u64, n: usize) -> Result<(Samples, Vec<f64>), Error> {
         let (all, dim) = (self.samples.len(), self.samples.dim);
         let wanted = first.saturating_add(n as u64);
         if wanted > all as u64 {
@@ -284,12 +307,12 @@ impl Pool {
         shuffle(&mut order, &mut Stream::new(seed, Purpose::Exploration, ORDER_STREAM));
         let chosen = &order[first as usize..wanted as usize];
         let data = chosen.iter().flat_map(|at| &self.samples.data[at * dim..(at + 1) * dim]).copied().collect();
-        Ok(Samples { dim, data })
+        Ok((Samples { dim, data }, chosen.iter().map(|at| self.energies[*at]).collect()))
     }
 }
 
 /// Numbers in float64 as `.npy`.
-fn wide(values: &[f64], out: &mut Vec<u8>) -> io::Result<()> {
+fn encode(values: &[f64], out: &mut Vec<u8>) -> io::Result<()> {
     let mut writer = npyz::WriteOptions::new().default_dtype().shape(&[values.len() as u64]).writer(out).begin_nd()?;
     values.iter().try_for_each(|value| writer.push(value))?;
     writer.finish()

@@ -45,8 +45,7 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     found.write(&output)?;
     // The picture is of as many states as are worth looking at.
     let shown = found.samples.len().min(10_000);
-    let samples = found.draw(seed, 0, shown)?;
-    let energies = kiln::metric::measure::energies(&target, &samples.data);
+    let (samples, energies) = found.draw_with_energies(seed, 0, shown)?;
     let figures = headline(&found);
     let caption = Caption { title: format!("{}, explored", target.title()), figures: figures.clone() };
     let picture = plot::picture(&target, &samples, &energies, &caption)?;
@@ -54,6 +53,9 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     std::fs::write(&path, picture).map_err(|error| Error::file("write", &path, error))?;
     if !quiet {
         say(format_args!("{figures}; in {}", output.display()));
+        if !found.facts.left_out.is_empty() {
+            say(format_args!("for so few evaluations: {}", found.facts.left_out.join("; ")));
+        }
     }
     let json = || serde_json::to_string_pretty(&found.facts).unwrap_or_default() + "\n";
     print(&if arguments.json { json() } else { table(&found.facts) })?;

@@ -73,6 +73,24 @@ pub fn read(bytes: &[u8]) -> io::Result<Samples> {
     Ok(contents(bytes, bytes.len() as u64, u64::MAX)?.samples)
 }
 
+/// The shape and the numbers of an array in memory, row by row, in float64.
+///
+/// # Errors
+/// If it is no array of numbers, or not stored row by row.
+pub fn wide(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f64>)> {
+    let mut input = bytes;
+    let (header, header_bytes) = checked_header(&mut input)?;
+    let shape: Vec<usize> = header.shape().iter().map(|n| *n as usize).collect();
+    let (n, width) = (shape.iter().product::<usize>(), header.dtype().num_bytes().unwrap_or(0));
+    if header.order() == Order::Fortran && shape.len() > 1 {
+        return Err(invalid("its columns are stored one after another; store it row by row"));
+    }
+    if (n as u128) * (width as u128) + u128::from(header_bytes) != bytes.len() as u128 {
+        return Err(invalid(format!("it does not hold the {n} numbers that it claims")));
+    }
+    Ok((shape, numbers(NpyFile::with_header(header, input), |x| x)?))
+}
+
 /// Reads an array that is `length` bytes long, header included, where there is room for so many numbers.
 pub fn contents(mut input: impl Read, length: u64, room: u64) -> io::Result<Contents> {
     let (header, header_bytes) = checked_header(&mut input)?;
@@ -94,7 +112,8 @@ pub fn contents(mut input: impl Read, length: u64, room: u64) -> io::Result<Cont
     }
     check_room(n * dim, room)?;
     let file = NpyFile::with_header(header, &mut input);
-    let mut data = numbers(file)?;
+    // One beyond the range of float32 becomes infinite.
+    let mut data = numbers(file, |x| x as f32)?;
     if order == Order::Fortran {
         data = in_rows(&data, &shape);
     }
@@ -176,25 +195,25 @@ fn check_text(text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Every number as a float32: one beyond its range becomes infinite.
-fn numbers<R: Read>(file: NpyFile<R>) -> io::Result<Vec<f32>> {
+/// Every number, through float64, which holds all but the largest 64-bit integers.
+fn numbers<R: Read, N>(file: NpyFile<R>, to: impl Fn(f64) -> N + Copy) -> io::Result<Vec<N>> {
     let kind = file.dtype().descr();
-    tried(file, |x: f32| x)
-        .or_else(|file| tried(file, |x: f64| x as f32))
-        .or_else(|file| tried(file, half::f16::to_f32))
-        .or_else(|file| tried(file, |x: i8| x.into()))
-        .or_else(|file| tried(file, |x: i16| x.into()))
-        .or_else(|file| tried(file, |x: i32| x as f32))
-        .or_else(|file| tried(file, |x: i64| x as f32))
-        .or_else(|file| tried(file, |x: u8| x.into()))
-        .or_else(|file| tried(file, |x: u16| x.into()))
-        .or_else(|file| tried(file, |x: u32| x as f32))
-        .or_else(|file| tried(file, |x: u64| x as f32))
+    tried(file, |x: f32| to(x.into()))
+        .or_else(|file| tried(file, to))
+        .or_else(|file| tried(file, |x: half::f16| to(x.to_f64())))
+        .or_else(|file| tried(file, |x: i8| to(x.into())))
+        .or_else(|file| tried(file, |x: i16| to(x.into())))
+        .or_else(|file| tried(file, |x: i32| to(x.into())))
+        .or_else(|file| tried(file, |x: i64| to(x as f64)))
+        .or_else(|file| tried(file, |x: u8| to(x.into())))
+        .or_else(|file| tried(file, |x: u16| to(x.into())))
+        .or_else(|file| tried(file, |x: u32| to(x.into())))
+        .or_else(|file| tried(file, |x: u64| to(x as f64)))
         .unwrap_or_else(|_| Err(invalid(format!("its type is {kind}, not a number"))))
 }
 
 /// The numbers, if they are of type `T`, otherwise the file again.
-fn tried<T: Deserialize, R: Read>(file: NpyFile<R>, to: impl Fn(T) -> f32) -> Result<io::Result<Vec<f32>>, NpyFile<R>> {
+fn tried<T: Deserialize, R: Read, N>(file: NpyFile<R>, to: impl Fn(T) -> N) -> Result<io::Result<Vec<N>>, NpyFile<R>> {
     file.try_data::<T>().map(|values| values.map(|value| value.map(&to)).collect())
 }
 
