@@ -8,6 +8,7 @@ use crate::probe::Probe;
 use crate::start::Start;
 use kiln_metrics::chain::{least_effective, worst_r_hat};
 use kiln_metrics::gaussians::Fit;
+use kiln_metrics::verdict::{LEAST_EFFECTIVE, MOST_R_HAT};
 use serde::{Deserialize, Serialize};
 
 /// What is asked.
@@ -107,12 +108,10 @@ pub struct Exploration {
 
 /// The part of the time that evaluations take; references, fits and tables take the rest.
 const USED: f64 = 0.5;
-/// R-hat and effective sample size that count as converged.
-const LIMITS: (f64, f64) = (1.05, 400.0);
 /// Round trips that each ladder should have made.
 const TRIPS: f64 = 3.0;
 /// Below this Λ there is nothing to travel across.
-const FLAT: f64 = 0.5;
+pub const FLAT: f64 = 0.5;
 /// A pair that rejects more is named.
 const REJECTION: f64 = 0.8;
 /// Halves of the ladders whose means differ by more standard errors disagree.
@@ -133,14 +132,14 @@ impl Exploration {
     pub(crate) fn judge(&mut self) {
         let mut reasons = Vec::new();
         let worst = self.figures.iter().max_by(|a, b| a.r_hat.total_cmp(&b.r_hat));
-        if let Some(figure) = worst.filter(|figure| figure.r_hat.is_nan() || figure.r_hat > LIMITS.0) {
+        if let Some(figure) = worst.filter(|figure| figure.r_hat.is_nan() || figure.r_hat > MOST_R_HAT) {
             let Figure { name, r_hat, .. } = figure;
-            reasons.push(format!("ladders do not agree: R-hat of {name} is {r_hat:.3}, above {}", LIMITS.0));
+            reasons.push(format!("ladders do not agree: R-hat of {name} is {r_hat:.3}, above {MOST_R_HAT}"));
         }
         let least = self.figures.iter().min_by(|a, b| a.effective.total_cmp(&b.effective));
-        if let Some(figure) = least.filter(|figure| figure.effective.is_nan() || figure.effective < LIMITS.1) {
+        if let Some(figure) = least.filter(|figure| figure.effective.is_nan() || figure.effective < LEAST_EFFECTIVE) {
             let Figure { name, effective, .. } = figure;
-            reasons.push(format!("{name} has an effective sample size of {effective:.0}, below {}", LIMITS.1));
+            reasons.push(format!("{name} has an effective sample size of {effective:.0}, below {LEAST_EFFECTIVE}"));
         }
         if let Some(trips) = self.trips.filter(|trips| self.barrier > FLAT && *trips < TRIPS) {
             reasons.push(format!(

@@ -29,7 +29,7 @@ pub mod symmetry;
 pub mod whitened;
 
 pub use bounds::Bound;
-pub use exploration::{Exploration, Kind, News, Settings};
+pub use exploration::{Exploration, FLAT, Kind, News, Settings};
 pub use explore::explore;
 pub use probe::Probe;
 pub use refusal::Refusal;

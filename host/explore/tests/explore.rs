@@ -1,7 +1,7 @@
 //! Explorations of energies whose truth is known, and of ones that cannot work, as a caller sees them.
 //!
-//! Budgets are small and seeds fixed. Bounds on means and masses are three standard errors or more at the effective sample
-//! sizes that such explorations reach (1,000 and above): a seed that is changed fails one in about 200 times.
+//! Budgets are small and seeds fixed. Bounds on means and masses are 2.3 standard errors or more at an effective sample size of
+//! 1,000, which these explorations exceed.
 
 use kiln_core::Energy;
 use kiln_core::symmetry::Symmetry;

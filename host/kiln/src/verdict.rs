@@ -5,7 +5,7 @@ use crate::metric::{Comparison, Measured};
 use crate::pool::Pool;
 use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
-use kiln_explore::Kind;
+use kiln_explore::{FLAT, Kind};
 use kiln_metrics::verdict::{Draws, Evidence, Pool as Parts, Samples, halves_agree, judge};
 use std::borrow::Cow;
 
@@ -15,8 +15,6 @@ pub use kiln_metrics::verdict::{Family, Outcome, Verdict};
 pub const QUALITY: &str = "quality.json";
 /// The streams of cells and of random pairs.
 const STREAMS: u64 = 1 << 40;
-/// Below this Λ a ladder has nothing to travel across.
-const FLAT: f64 = 0.5;
 
 /// What samples are compared with.
 #[derive(Debug, Clone, Copy)]

@@ -40,7 +40,11 @@ fn furthest<'a>(families: impl Iterator<Item = &'a Family>) -> Option<&'a Family
 }
 
 fn figure(value: f64) -> String {
-    number::text(value, |value| if value.abs() < 0.01 { format!("{value:.5}") } else { format!("{value:.3}") })
+    number::text(value, |value| match value.abs() {
+        0.0 => "0".into(),
+        size if size < 0.01 => format!("{value:.5}"),
+        _ => format!("{value:.3}"),
+    })
 }
 
 fn failure(family: &Family) -> String {
@@ -56,10 +60,10 @@ fn success(families: &[Family]) -> String {
 }
 
 fn doubt(family: &Family) -> String {
-    let Family { name, member, value, lower, upper, limit_fail, limit_hold, .. } = family;
+    let Family { name, member, value, lower, upper, limit_fail, limit_hold, n, .. } = family;
     let [value, lower, upper] = [*value, *lower, *upper].map(figure);
     format!(
-        "{name}: {member} is off by {value}, between {lower} and {upper}: above {limit_fail} would fail, below {limit_hold} hold"
+        "{name}: by {n} draws {member} is off by {value}, which may be {lower} to {upper} in truth; more than {limit_fail} would fail, less than {limit_hold} hold"
     )
 }
 
