@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const ACCEPTANCE: f64 = 0.7;
 /// How fast the logarithm of a step follows.
 const RATE: f64 = 0.3;
+/// Below this Λ there is nothing to travel across.
+pub const FLAT: f64 = 0.5;
 /// Fewest and most rungs.
 const RUNGS: [f64; 2] = [5.0, 30.0];
 
@@ -145,6 +147,12 @@ impl Record {
         self
     }
 
+    /// Whether there is nothing to travel across, or states do it about once a ladder.
+    fn travels(&self) -> bool {
+        let trips: u64 = self.traces.iter().map(|trace| trace.trips).sum();
+        self.barrier() <= FLAT || trips >= self.traces.len() as u64
+    }
+
     /// Cumulative rejection Λ.
     pub fn barrier(&self) -> f64 {
         self.tally.rejected.iter().map(|rejected| rate(*rejected)).sum()
@@ -157,9 +165,10 @@ impl Record {
     }
 
     /// log Z of the target: from rung to rung by Bennett's acceptance ratio (1976), with the standard error from ladder to
-    /// ladder by the jackknife. The reference is normalised. None without a rung at β = 0.
+    /// ladder by the jackknife. The reference is normalised. None without a rung at β = 0, and where states do not travel: the
+    /// rungs then hold what they began with, and the error would not know.
     pub fn log_z(&self, betas: &[f64]) -> Option<(f64, f64)> {
-        if betas[0] != 0.0 || self.frames() == 0 {
+        if betas[0] != 0.0 || self.frames() == 0 || !self.travels() {
             return None;
         }
         let rungs = betas.len();

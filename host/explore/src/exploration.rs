@@ -1,6 +1,7 @@
 //! What is asked of an exploration and what it gives.
 
 use crate::bounds::Bound;
+use crate::ensemble::FLAT;
 use crate::evidence::Figure;
 use crate::frame::Frame;
 use crate::ladder::rate;
@@ -110,8 +111,6 @@ pub struct Exploration {
 const USED: f64 = 0.5;
 /// Round trips that each ladder should have made.
 const TRIPS: f64 = 3.0;
-/// Below this Λ there is nothing to travel across.
-pub const FLAT: f64 = 0.5;
 /// A pair that rejects more is named.
 const REJECTION: f64 = 0.8;
 /// Halves of the ladders whose means differ by more standard errors disagree.

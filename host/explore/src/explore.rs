@@ -4,6 +4,7 @@ use crate::counted::{Counted, PointEnergy};
 use crate::ensemble::{Ensemble, Record};
 use crate::exploration::{Exploration, Kind, News, Settings};
 use crate::frame::Frame;
+use crate::known::{Chosen, Known};
 use crate::ladder::{Plan, rate};
 use crate::legs::{BROAD, Explorer, States};
 use crate::pool::Pool;
@@ -12,8 +13,8 @@ use crate::reference::Reference;
 use crate::refusal::Refusal;
 use crate::scout::{LENGTH, SHORT_COST, Scouted, scout, scout_from_warm};
 use crate::start::begin;
+use crate::trials::LENGTHS;
 use crate::whitened::Whitened;
-use kiln_metrics::gaussians::Fit;
 use std::sync::atomic::AtomicBool;
 
 /// Ladders of a budget that is large enough.
@@ -25,11 +26,6 @@ const FIRST_LEG: f64 = 0.15;
 const WARM_SCOUTS: f64 = 0.08;
 const MOST_WARM: usize = 4000;
 const FITTED_LEGS: [f64; 2] = [0.08, 0.08];
-/// The share of each trial of another way to move, and how much better one must be.
-const TRIAL: f64 = 0.02;
-const BETTER: f64 = 1.5;
-/// Fewest rounds that a trial tells something by.
-const TRIAL_ROUNDS: usize = 24;
 /// The share of the first last leg. Where that is not enough, the reference is fitted once more and the rest is one leg.
 const LAST_LEG: f64 = 0.25;
 /// What must be left for that.
@@ -38,14 +34,6 @@ const WORTH_IT: f64 = 0.1;
 const HOTTEST: [(f64, u32); 2] = [(0.01, 9), (0.02, 7)];
 /// Rounds between two settings of the βs.
 const TUNING: [&[usize]; 2] = [&[4, 8, 16, 32, 48], &[4, 8, 16]];
-/// Leapfrog steps of trajectories, of all rungs and as tried with the coldest.
-const LENGTHS: [[u32; 2]; 3] = [[4, 12], [16, 48], [64, 192]];
-/// Shorter ones of all rungs, tried too.
-const SHORT_LENGTHS: [u32; 2] = [2, 5];
-/// A ladder with a higher Λ is long; moves without it are tried too.
-const LONG: f64 = 2.0;
-/// Moves without a ladder may not take over where their chains disagree more than this.
-const AGREED: f64 = 1.1;
 /// Draws of a fitted reference that are proposed in every round.
 const JUMPS: u32 = 4;
 /// R-hat and effective sample size at which there is enough, of less and of more evaluations than `MANY`, and the frames that
@@ -107,34 +95,6 @@ fn plan(reference: Reference, hottest: (f64, u32), step: f64) -> Plan {
     let steps = vec![step; betas.len()];
     let [lengths, ..] = LENGTHS;
     Plan { betas, steps, lengths, cold_lengths: lengths, reference, blocks: Vec::new(), short: 0.5, jumps: 0 }
-}
-
-/// The way that moves on best so far.
-struct Chosen {
-    kind: Kind,
-    ensemble: Ensemble,
-    yielded: f64,
-}
-
-/// What is known so far.
-struct Known<'a> {
-    whitened: Whitened<'a>,
-    /// Blocks of coordinates that do not interact with the rest.
-    apart: Vec<Vec<usize>>,
-    /// States that references are fitted to.
-    states: States,
-    /// Where the coldest rungs stood last, and their step.
-    ends: Vec<Vec<f64>>,
-    step: f64,
-    /// The mixture that was fitted last.
-    fit: Option<Fit>,
-    log_z: Option<(f64, f64)>,
-}
-
-impl Known<'_> {
-    fn free(&self) -> usize {
-        self.whitened.frame.free()
-    }
 }
 
 impl Explorer<'_> {
@@ -260,47 +220,6 @@ impl Explorer<'_> {
         plan.blocks = blocks;
         plan.jumps = if fit.is_some() && !together { JUMPS } else { 0 };
         self.ladders(plan, whitened, &known.ends, true)
-    }
-
-    /// Longer trajectories of the coldest rung, no refreshes, or no ladder at all, where that yields more an evaluation.
-    fn best_way(&mut self, mut best: Chosen, barrier: f64, known: &Known<'_>) -> Result<Chosen, Refusal> {
-        let Known { whitened, fit, ends, .. } = known;
-        let base = best.ensemble.plan.clone();
-        let mut ways = Vec::new();
-        if base.betas.len() > 1 {
-            ways.push(Plan { lengths: SHORT_LENGTHS, cold_lengths: SHORT_LENGTHS, ..base.clone() });
-        }
-        for lengths in LENGTHS.into_iter().skip(1) {
-            ways.push(Plan { cold_lengths: lengths, ..base.clone() });
-        }
-        if !base.blocks.is_empty() {
-            ways.push(Plan { blocks: Vec::new(), ..base.clone() });
-        }
-        if !base.blocks.is_empty() || barrier > LONG {
-            let step = base.steps.last().copied().unwrap_or(1.0);
-            for cold_lengths in LENGTHS {
-                ways.push(Plan { betas: vec![1.0], steps: vec![step], cold_lengths, ..base.clone() });
-            }
-        }
-        let (all, mut left_out) = (ways.len(), 0);
-        for plan in ways {
-            let rounds = self.rounds(&plan, self.share(TRIAL));
-            if rounds < TRIAL_ROUNDS {
-                left_out += 1;
-                continue;
-            }
-            let kind = if plan.betas.len() == 1 { Kind::Plain } else { Kind::Ladders };
-            let mut trial = self.ladders(plan, whitened, ends, true);
-            let record = self.advance(&mut trial, whitened, rounds, "trials of other moves")?;
-            let (yielded, r_hat) = self.yielded(&record, &trial.plan, whitened, fit.as_ref());
-            if yielded > BETTER * best.yielded && (kind == Kind::Ladders || r_hat < AGREED) {
-                best = Chosen { kind, ensemble: trial, yielded };
-            }
-        }
-        if left_out > 0 {
-            self.left_out.push(format!("{left_out} of {all} other ways to move were not tried"));
-        }
-        Ok(best)
     }
 
     fn good(&self, record: &Record, known: &Known<'_>) -> bool {
