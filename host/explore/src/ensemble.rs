@@ -20,6 +20,8 @@ pub struct Ensemble {
     pub plan: Plan,
     /// Who.
     pub ladders: Vec<Ladder>,
+    /// Of so many rounds one is kept.
+    pub every: u64,
 }
 
 /// What was seen of an ensemble in some rounds.
@@ -29,24 +31,27 @@ pub struct Record {
     pub traces: Vec<Trace>,
     /// All ladders together.
     pub tally: Tally,
+    /// Rounds, of which some were kept.
+    pub rounds: usize,
 }
 
 impl Ensemble {
     /// Moves all ladders by so many rounds, fewer where `stop` is set, without changing the plan.
     pub fn advance(&mut self, energy: &Whitened<'_>, rounds: usize, keep: bool, stop: &AtomicBool) -> Record {
-        let plan = &self.plan;
+        let (plan, every) = (&self.plan, self.every);
         let of_one = |ladder: &mut Ladder| {
             let (mut trace, mut tally) = (Trace::default(), Tally::new(plan));
             for _ in 0..rounds {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                ladder.round(plan, energy, &mut tally, keep.then_some(&mut trace));
+                let kept = keep && (ladder.rounds() + 1).is_multiple_of(every);
+                ladder.round(plan, energy, &mut tally, kept.then_some(&mut trace));
             }
             (trace, tally)
         };
         let all: Vec<(Trace, Tally)> = self.ladders.par_iter_mut().map(of_one).collect();
-        let mut record = Record { traces: Vec::new(), tally: Tally::new(plan) };
+        let mut record = Record { traces: Vec::new(), tally: Tally::new(plan), rounds };
         for (trace, tally) in all {
             record.tally.add(&tally);
             record.traces.push(trace);
@@ -116,12 +121,12 @@ impl Record {
             return;
         }
         self.tally.add(&later.tally);
+        self.rounds += later.rounds;
         for (trace, later) in self.traces.iter_mut().zip(later.traces) {
             trace.cold.extend(later.cold);
             trace.warm.extend(later.warm);
             trace.energies.extend(later.energies);
             trace.values.extend(later.values);
-            trace.trips += later.trips;
         }
     }
 
@@ -149,8 +154,7 @@ impl Record {
 
     /// Whether there is nothing to travel across, or states do it about once a ladder.
     fn travels(&self) -> bool {
-        let trips: u64 = self.traces.iter().map(|trace| trace.trips).sum();
-        self.barrier() <= FLAT || trips >= self.traces.len() as u64
+        self.barrier() <= FLAT || self.tally.trips >= self.traces.len() as u64
     }
 
     /// Cumulative rejection Λ.

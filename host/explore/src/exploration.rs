@@ -97,6 +97,8 @@ pub struct Exploration {
     pub worst_pair: Option<(usize, f64)>,
     /// Blocks of coordinates that do not interact with the rest, and the acceptance of their refreshes.
     pub blocks: Vec<(Vec<usize>, f64)>,
+    /// The least width in u of a coordinate, those before it known, within a mode that matters; 1 of particles.
+    pub narrowest: f64,
     /// What the probe found.
     pub probe: Probe,
     /// Evaluations, exactly.

@@ -41,6 +41,8 @@ const JUMPS: u32 = 4;
 const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
 const MANY: u64 = 10_000_000;
 const GOOD_FRAMES: usize = 200;
+/// A mode with a smaller share does not set how fine a training has to be.
+const MATTERS: f64 = 0.02;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
 
@@ -125,6 +127,7 @@ impl Explorer<'_> {
         let mut ensemble = self.ladders(plan(reference, HOTTEST[0], scouted.step), &whitened, &places, false);
         self.tune(&mut ensemble, &whitened, TUNING[0])?;
         let rounds = self.rounds(&ensemble.plan, self.share(FIRST_LEG)).max(4);
+        self.thin(&mut ensemble, rounds, free);
         let record = self.advance(&mut ensemble, &whitened, rounds, "first leg")?;
         let States { places, energies: cold_energies } = self.settled(&record, free);
         let step = ensemble.plan.steps.last().copied().unwrap_or(scouted.step);
@@ -160,6 +163,7 @@ impl Explorer<'_> {
             let mut next = self.fitted(known, &known.apart);
             self.tune(&mut next, &known.whitened, TUNING[1])?;
             let rounds = self.rounds(&next.plan, self.share(share)).max(4);
+            self.thin(&mut next, rounds, known.free());
             let record = self.advance(&mut next, &known.whitened, rounds, "legs from a fitted reference")?;
             self.keep_useful_blocks(&mut next, &record);
             known.states.extend(self.settled(&record, known.free()));
@@ -242,6 +246,7 @@ impl Explorer<'_> {
         earlier: &Record,
     ) -> Result<Record, Refusal> {
         let (mut record, mut next) = (Record::default(), GOOD_FRAMES / 2);
+        self.thin(ensemble, self.rounds(&ensemble.plan, evaluations.min(self.left())), known.free());
         let begun = self.energy.evaluations();
         loop {
             let spent = (self.energy.evaluations() - begun) as f64;
@@ -253,14 +258,14 @@ impl Explorer<'_> {
             if self.good(&record.clone().after(earlier.clone()), known) {
                 return Ok(record);
             }
-            next = record.frames();
+            next = record.rounds;
         }
     }
 
     fn finish(&self, record: &Record, chosen: Chosen, known: Known<'_>, probe: Probe) -> Exploration {
         let Chosen { kind, ensemble: Ensemble { plan, .. }, .. } = chosen;
         let Known { whitened, fit, log_z, .. } = known;
-        let trips: u64 = record.traces.iter().map(|trace| trace.trips).sum();
+        let trips = record.tally.trips;
         let record = record.clone().without_first(record.frames() / 10, whitened.frame.free(), plan.betas.len());
         let Pool { rows, energies, cells, columns } = Pool::of(&record, &whitened, fit.as_ref(), &self.settings.names);
         let refreshed = plan.blocks.iter().zip(&record.tally.refreshed);
@@ -273,6 +278,7 @@ impl Explorer<'_> {
             energies,
             cells,
             frame: whitened.frame,
+            narrowest: fit.as_ref().map_or(1.0, |fit| fit.narrowest(MATTERS)),
             fit,
             log_z: record.log_z(&plan.betas).or(log_z),
             figures: columns.figures(),

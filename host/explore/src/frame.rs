@@ -19,6 +19,15 @@ pub struct Frame {
     shape: Shape,
 }
 
+/// L as it is written down.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Factor {
+    /// The widths of all coordinates.
+    Widths(Vec<f64>),
+    /// A lower triangle, row by row.
+    Triangle(Vec<f64>),
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Shape {
     Diagonal(Vec<f64>),
@@ -72,6 +81,15 @@ impl Frame {
         match Cholesky::of(&covariance, dim) {
             Some(factor) => Self { mean, shape: Shape::Dense(factor) },
             None => Self { mean, shape: Shape::Diagonal(width) },
+        }
+    }
+
+    /// L, over as many coordinates as y has. Of particles it is their width, for all of them.
+    pub fn factor(&self) -> Factor {
+        match &self.shape {
+            Shape::Diagonal(widths) => Factor::Widths(widths.clone()),
+            Shape::Dense(factor) => Factor::Triangle(factor.lower()),
+            Shape::Particles { width, .. } => Factor::Widths(vec![*width; self.dim()]),
         }
     }
 
@@ -192,6 +210,24 @@ mod tests {
             squares.iter_mut().zip(&u).for_each(|(sum, u)| *sum += u * u / n as f64);
         }
         assert!(squares.iter().all(|square| (square - 1.0).abs() < 0.1), "{squares:?}");
+    }
+
+    #[test]
+    fn the_factor_is_that_of_the_map() {
+        let dim = 5;
+        let frame = Frame::of(Symmetry::None, dim, &rows(dim, 50));
+        let Factor::Triangle(numbers) = frame.factor() else { unreachable!() };
+        let u: Vec<f64> = (0..dim).map(|i| 1.5 - i as f64).collect();
+        let mut y = vec![0.0; dim];
+        frame.place(&u, &mut y);
+        for i in 0..dim {
+            let row = &numbers[i * (i + 1) / 2..][..=i];
+            let sum: f64 = row.iter().zip(&u).map(|(l, u)| l * u).sum();
+            assert!((y[i] - frame.mean[i] - sum).abs() < 1e-12);
+        }
+        let particles = Frame::of(Symmetry::Particles { count: 4, dimensions: 3 }, 12, &rows(12, 50));
+        let Factor::Widths(widths) = particles.factor() else { unreachable!() };
+        assert!(widths.len() == 12 && widths[0] > 0.0 && widths.iter().all(|width| *width == widths[0]));
     }
 
     #[test]

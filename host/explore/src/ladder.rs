@@ -84,6 +84,8 @@ pub struct Tally {
     pub refreshed: Vec<[f64; 2]>,
     /// Acceptance probabilities of draws of the reference, and their number.
     pub jumped: [f64; 2],
+    /// Times that a state came from the hottest rung to the coldest.
+    pub trips: u64,
 }
 
 impl Tally {
@@ -96,6 +98,7 @@ impl Tally {
             rejected: zeros(rungs - 1),
             refreshed: zeros(plan.blocks.len()),
             jumped: [0.0; 2],
+            trips: 0,
         }
     }
 
@@ -108,6 +111,7 @@ impl Tally {
         sum(&mut self.rejected, &other.rejected);
         sum(&mut self.refreshed, &other.refreshed);
         self.jumped = [self.jumped[0] + other.jumped[0], self.jumped[1] + other.jumped[1]];
+        self.trips += other.trips;
     }
 }
 
@@ -127,8 +131,6 @@ pub struct Trace {
     pub warm: Vec<f64>,
     /// q - E of every rung, round by round.
     pub values: Vec<f64>,
-    /// Times that a state came from the hottest rung to the coldest.
-    pub trips: u64,
 }
 
 /// One ladder.
@@ -202,6 +204,11 @@ impl Ladder {
         Self { replicas, heading, stream, rounds: 0, work, workspace: Workspace::new(&zero), scratch, by_reference }
     }
 
+    /// Rounds so far.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
     /// Where the rungs stand.
     pub fn places(&self) -> impl Iterator<Item = &[f64]> {
         self.replicas.iter().map(|replica| &*replica.state.position.0)
@@ -233,7 +240,7 @@ impl Ladder {
             tally.jumped = [tally.jumped[0] + probability, tally.jumped[1] + 1.0];
         }
         self.exchange(plan, tally);
-        let trips = self.turn();
+        tally.trips += self.turn();
         self.rounds += 1;
         if let Some(trace) = trace {
             let cold = &self.replicas[last].state;
@@ -244,7 +251,6 @@ impl Ladder {
                 trace.warm.extend_from_slice(&warm.position.0);
             }
             trace.values.extend(self.replicas.iter().map(Replica::value));
-            trace.trips += trips;
         }
     }
 

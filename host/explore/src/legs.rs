@@ -25,6 +25,8 @@ const INFLATION: f64 = 1.2;
 const BROAD_SHARE: f64 = 0.05;
 /// What tuning may take of the budget.
 const TUNING: f64 = 0.1;
+/// Coordinates of coldest states that a leg keeps: 128 MiB, and as much again of warm ones.
+const MOST_NUMBERS: usize = 1 << 24;
 /// Rounds between two looks at `stop`.
 const PART: usize = 16;
 /// States whose blocks' energies are evaluated at most, and what that may take of the budget.
@@ -176,7 +178,7 @@ impl Explorer<'_> {
             Ladder::new(whitened, &plan.reference, &stands, stream)
         };
         let ladders = (0..self.chains).map(ladder).collect();
-        Ensemble { plan, ladders }
+        Ensemble { plan, ladders, every: 1 }
     }
 
     /// Tunes steps and βs, longer each time.
@@ -194,6 +196,11 @@ impl Explorer<'_> {
             ensemble.retune(&tally);
         }
         Ok(())
+    }
+
+    /// Keeps fewer rounds where all of them would take too much memory.
+    pub fn thin(&self, ensemble: &mut Ensemble, rounds: usize, free: usize) {
+        ensemble.every = (rounds * self.chains * free).div_ceil(MOST_NUMBERS).max(1) as u64;
     }
 
     /// Moves on for so many rounds and keeps them.
@@ -303,6 +310,6 @@ impl Explorer<'_> {
         let (effective, r_hat) = Pool::of(&settled, whitened, fit, &self.settings.names).columns.quick();
         // Chains that begin apart count as one sample each, however little they move.
         let gained = effective - self.chains as f64;
-        (if gained > 0.0 { gained / (plan.cost() * frames as f64) } else { 0.0 }, r_hat)
+        (if gained > 0.0 { gained / (plan.cost() * record.rounds as f64) } else { 0.0 }, r_hat)
     }
 }

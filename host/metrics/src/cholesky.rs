@@ -44,6 +44,16 @@ impl Cholesky {
         (0..self.dim).flat_map(|i| (0..self.dim).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
     }
 
+    /// L without what lies above its diagonal, row by row: n (n + 1)/2 numbers.
+    pub fn lower(&self) -> Vec<f64> {
+        (0..self.dim).flat_map(|i| &self.row(i)[..=i]).copied().collect()
+    }
+
+    /// The least number of the diagonal: the least width of a coordinate where those before it are known.
+    pub fn least(&self) -> f64 {
+        (0..self.dim).map(|i| self.factor[i * self.dim + i]).fold(f64::INFINITY, f64::min)
+    }
+
     /// Rows and columns.
     pub fn dim(&self) -> usize {
         self.dim

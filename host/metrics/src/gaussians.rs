@@ -151,6 +151,12 @@ impl Fit {
         self.components.iter().map(|component| (component.weight, &*component.mean))
     }
 
+    /// The least width of a coordinate, those before it known, in a component that has at least this share of the whole.
+    pub fn narrowest(&self, share: f64) -> f64 {
+        let heavy = self.components.iter().filter(|component| component.weight >= share);
+        heavy.map(|component| component.factor.least()).fold(f64::INFINITY, f64::min)
+    }
+
     /// The same with all widths times `factor`.
     #[must_use]
     pub fn inflated(self, factor: f64) -> Self {
