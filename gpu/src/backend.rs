@@ -10,12 +10,15 @@ mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod plain;
+mod weights;
 
 use crate::shape::egnn::Layout;
 use crate::shape::mlp::MlpShape;
 use crate::tensor::{Device, Grads, Matrix, Tape};
 
 pub use crate::kernel::adam::AdamStep;
+pub use crate::kernel::scratch::Scratch;
+pub use weights::Weights;
 
 /// Whether the backward pass of a network goes on to its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,26 +34,24 @@ pub trait Backend: Device<f32> {
     /// One of Adam's moments of one parameter, wherever the device keeps it best.
     type Moment: Clone + std::fmt::Debug + 'static;
 
-    /// The output of an MLP for a batch `x`, with `features` for the conditioned layers; `matrices` lie as `shape` says.
+    /// The output of an MLP for a batch `x`, with `features` for the conditioned layers.
     fn mlp<T: Tape<f32, Self>>(
-        shape: &MlpShape,
-        matrices: &[&Matrix<Self>],
+        weights: &Weights<MlpShape, Self>,
         x: Matrix<Self, T>,
         features: Option<&Matrix<Self>>,
         _input: InputGradient,
     ) -> Matrix<Self, T> {
-        plain::mlp(shape, matrices, x, features)
+        plain::mlp(weights.shape(), weights.matrices(), x, features)
     }
 
-    /// The displacement of an equivariant network for node inputs `h` and coordinates `x`; `matrices` lie as `layout` says.
+    /// The displacement of an equivariant network for node inputs `h` and coordinates `x`.
     fn egnn<T: Tape<f32, Self>>(
-        layout: &Layout,
-        matrices: &[&Matrix<Self>],
+        weights: &Weights<Layout, Self>,
         h: Matrix<Self, T>,
         x: Matrix<Self, T>,
         _input: InputGradient,
     ) -> Matrix<Self, T> {
-        plain::egnn(layout, matrices, h, x)
+        plain::egnn(weights.shape(), weights.matrices(), h, x)
     }
 
     /// `target <- (1 - amount) target + amount source`.
@@ -67,12 +68,13 @@ pub trait Backend: Device<f32> {
     /// The sum of squares of a parameter's gradient (zero where it has none).
     fn gradient_square_sum(parameter: &Matrix<Self>, gradients: &mut Grads<Self>) -> f64;
 
-    /// One Adam update of one parameter.
+    /// One Adam update of one parameter, with buffers from `scratch` where the device wants some.
     fn adam(
         step: &AdamStep,
         parameter: &mut Matrix<Self>,
         first: &mut Self::Moment,
         second: &mut Self::Moment,
         gradients: &mut Grads<Self>,
+        scratch: &Scratch,
     );
 }

@@ -16,6 +16,7 @@
 
 use crate::backend::Backend;
 use crate::network::generator::{Generator, GeneratorSpec, SpecError};
+use crate::network::parameters::Network;
 use crate::objective::surrogate;
 use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
 use crate::optimiser::ema::Ema;
@@ -83,13 +84,15 @@ impl<D: Backend> Distillation<D> {
     ///
     /// # Errors
     /// If the student has no shape, or differs from the teacher in more than the size of its network.
-    pub fn new(device: &D, spec: DistillSpec, teacher: Generator<D>) -> Result<Self, DistillError> {
+    pub fn new(device: &D, spec: DistillSpec, mut teacher: Generator<D>) -> Result<Self, DistillError> {
         let (hidden, depth) = spec.student.body.size();
         if teacher.spec().resized(hidden, depth) != spec.student {
             return Err(DistillError::Unlike);
         }
         let mut stream = Stream::new(spec.seed, Purpose::Initialisation, 0);
-        let student = Generator::new(device, spec.student.clone(), &mut || Randomness::<f32>::uniform(&mut stream))?;
+        let mut student =
+            Generator::new(device, spec.student.clone(), &mut || Randomness::<f32>::uniform(&mut stream))?;
+        *teacher.scratch_mut() = student.scratch_mut().clone();
         let (average, adam) = (Ema::new(&student), Adam::new(&student));
         Ok(Self { spec, teacher, student, average, adam, step: 0 })
     }

@@ -48,7 +48,7 @@ pub use network::{body, egnn, generator, layer, mlp, parameters, score_network};
 pub use optimiser::{adam, ema};
 
 pub use adam::{Adam, AdamOptions, NonFiniteGradient};
-pub use backend::{Backend, InputGradient};
+pub use backend::{Backend, InputGradient, Scratch};
 pub use body::{Body, Net};
 pub use checkpoint::{Checkpoint, CheckpointError, checksum};
 pub use distill::{DistillSpec, Distillation};

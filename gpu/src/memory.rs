@@ -14,12 +14,14 @@ use crate::trainer::TrainerSpec;
 const NUMBER: f64 = 4.0;
 /// The program, its threads and what is counted nowhere else.
 const BASE: f64 = 40e6;
-/// What [`crate::kernel`] keeps of free buffers at most.
+/// What a training's [`crate::Scratch`] keeps of free buffers at most.
 const POOL: f64 = 256e6;
 /// A network, its average and two moments of its optimiser.
 const COPIES: f64 = 4.0;
-/// A network's numbers as one buffer, as factors, as factors of the way back, and their gradient.
-const FACTORS: f64 = 4.0;
+/// A network's numbers as one buffer, which stays until they change: the network's or its average's.
+const GATHERED: f64 = 1.0;
+/// A network's numbers as factors, as factors of the way back, and their gradient.
+const FACTORS: f64 = 3.0;
 /// Features of a batch: as made, as a tensor, as a buffer.
 const INPUTS: f64 = 3.0;
 /// Coordinates of a batch: samples, noise, scores, estimates, coefficients, and the tape's.
@@ -94,7 +96,8 @@ impl GeneratorSpec {
         let step = student.step(batch as f64) + COORDINATES * batch as f64 * self.dim as f64;
         let drawing = teacher.drawing(batch).max(self.drawing(probes));
         let pool = 0.25 * step.min(POOL / NUMBER);
-        bytes(teacher.numbers() as f64 + COPIES * student.numbers + step.max(drawing) + pool)
+        let networks = (1.0 + GATHERED) * teacher.numbers() as f64 + (COPIES + GATHERED) * student.numbers;
+        bytes(networks + step.max(drawing) + pool)
     }
 
     /// Numbers that drawing so many samples takes.
@@ -120,6 +123,6 @@ impl TrainerSpec {
         // Tensors and the bytes of a file; the generator's file before them.
         let checkpoint = 2.0 * COPIES * networks + generator.numbers + pool;
         let most = checkpoint.max(step + 0.25 * pool).max(self.generator.drawing(live));
-        bytes(COPIES * networks + most)
+        bytes((COPIES + GATHERED) * networks + most)
     }
 }

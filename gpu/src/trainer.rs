@@ -97,9 +97,10 @@ impl<D: Backend> Trainer<D> {
     ///
     /// # Errors
     /// If the score network's shape is none.
-    pub fn with_generator(device: &D, mut spec: TrainerSpec, generator: Generator<D>) -> Result<Self, SpecError> {
+    pub fn with_generator(device: &D, mut spec: TrainerSpec, mut generator: Generator<D>) -> Result<Self, SpecError> {
         spec.generator = generator.spec().clone();
-        let score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 1))?;
+        let mut score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 1))?;
+        *score.scratch_mut() = generator.scratch_mut().clone();
         let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
         let (step, updates, batches) = (0, 0, 0);

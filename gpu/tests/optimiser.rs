@@ -5,7 +5,7 @@ mod common;
 use common::{network, values};
 use dfdx::prelude::*;
 use kiln_gpu::backend::plain;
-use kiln_gpu::{Adam, AdamOptions, Backend, Ema, Grads, Layer, Matrix, Mlp, Network, NonFiniteGradient};
+use kiln_gpu::{Adam, AdamOptions, Backend, Ema, Grads, Layer, Matrix, Mlp, Network, NonFiniteGradient, Scratch};
 
 /// The gradient of sum(g * parameters) is g.
 fn gradients(net: &Mlp<Cpu>, g: &[Vec<f32>]) -> Grads<Cpu> {
@@ -132,7 +132,7 @@ fn fused_update_is_the_plain_one() {
             first_scale: 1.0 / (1.0 - 0.9f32.powi(step as i32)),
             second_scale: 1.0 / (1.0 - 0.99f32.powi(step as i32)),
         };
-        Cpu::adam(&step, &mut a, &mut first, &mut second, &mut grads);
+        Cpu::adam(&step, &mut a, &mut first, &mut second, &mut grads, &Scratch::default());
         plain::adam(&step, &mut b, &mut first0, &mut second0, &mut grads0);
     }
     let error = common::relative_error(&common::wide(a.as_vec()), &common::wide(b.as_vec()));

@@ -1,8 +1,9 @@
 //! The CPU: networks and Adam as fused kernels on slices.
 
-use super::{Backend, InputGradient};
+use super::{Backend, InputGradient, Scratch, Weights};
 use crate::kernel::adam::AdamStep;
-use crate::kernel::{activation, adam, egnn, mlp, scratch};
+use crate::kernel::scratch::Buffer;
+use crate::kernel::{activation, adam, egnn, mlp};
 use crate::shape::egnn::Layout;
 use crate::shape::mlp::MlpShape;
 use crate::tensor::{Grads, Matrix};
@@ -12,33 +13,45 @@ impl Backend for Cpu {
     type Moment = Vec<f32>;
 
     fn mlp<T: Tape<f32, Self>>(
-        shape: &MlpShape,
-        matrices: &[&Matrix<Self>],
+        weights: &Weights<MlpShape, Self>,
         x: Matrix<Self, T>,
         features: Option<&Matrix<Self>>,
         input: InputGradient,
     ) -> Matrix<Self, T> {
         let (x, mut tape) = x.split_tape();
-        let plan = mlp::Plan::new(shape);
-        let parameters = gather(matrices, &plan);
-        let input_numbers = numbers(&x);
-        let feature_numbers = features.map_or_else(|| scratch::take(0), numbers);
+        let plan = mlp::Plan::new(weights.shape());
+        let parameters = weights.gathered(|weights| gather(weights, &plan));
+        let scratch = weights.scratch().clone();
+        let input_numbers = numbers(&scratch, &x);
+        let feature_numbers = features.map_or_else(|| scratch.take(0), |features| numbers(&scratch, features));
         let batch = x.shape().0;
-        let job =
-            mlp::Job { plan: &plan, parameters: &parameters, batch, x: &input_numbers, features: &feature_numbers };
+        let job = mlp::Job {
+            plan: &plan,
+            parameters: &parameters,
+            batch,
+            x: &input_numbers,
+            features: &feature_numbers,
+            scratch: &scratch,
+        };
         let device = x.device().clone();
-        let output_shape = (batch, shape.outputs());
+        let output_shape = (batch, weights.shape().outputs());
         if !T::OWNS_TAPE {
             return device.tensor_from_vec(mlp::infer(job), output_shape).put_tape(tape);
         }
         let (y, saved) = mlp::forward(job);
         let y: Matrix<Self> = device.tensor_from_vec(y, output_shape);
         let out = y.ghost();
-        let matrices = owned(matrices);
+        let matrices = weights.matrices().to_vec();
         tape.add_backward_op(move |gradients| {
             let want_input = input == InputGradient::Needed;
-            let job =
-                mlp::Job { plan: &plan, parameters: &parameters, batch, x: &input_numbers, features: &feature_numbers };
+            let job = mlp::Job {
+                plan: &plan,
+                parameters: &parameters,
+                batch,
+                x: &input_numbers,
+                features: &feature_numbers,
+                scratch: &scratch,
+            };
             let top = gradients.get_or_alloc_mut(&out)?;
             let (sums, gx) = mlp::backward(job, &saved, top, want_input);
             for (matrix, place) in matrices.iter().zip(plan.places(false)) {
@@ -54,8 +67,7 @@ impl Backend for Cpu {
     }
 
     fn egnn<T: Tape<f32, Self>>(
-        layout: &Layout,
-        matrices: &[&Matrix<Self>],
+        weights: &Weights<Layout, Self>,
         h: Matrix<Self, T>,
         x: Matrix<Self, T>,
         input: InputGradient,
@@ -64,10 +76,12 @@ impl Backend for Cpu {
         let (x, more) = x.split_tape();
         let mut tape = tape.merge(more);
         let batch = x.shape().0;
-        let plan = egnn::Plan::new(layout);
-        let parameters = gather_padded(matrices, &plan);
-        let (h_numbers, x_numbers) = (numbers(&h), numbers(&x));
-        let job = egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers };
+        let plan = egnn::Plan::new(weights.shape());
+        let parameters = weights.gathered(|weights| gather_padded(weights, &plan));
+        let scratch = weights.scratch().clone();
+        let (h_numbers, x_numbers) = (numbers(&scratch, &h), numbers(&scratch, &x));
+        let job =
+            egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers, scratch: &scratch };
         let device = x.device().clone();
         let shape = *x.shape();
         if !T::OWNS_TAPE {
@@ -76,9 +90,16 @@ impl Backend for Cpu {
         let (y, saved) = egnn::forward(job);
         let y: Matrix<Self> = device.tensor_from_vec(y, shape);
         let out = y.ghost();
-        let matrices = owned(matrices);
+        let matrices = weights.matrices().to_vec();
         tape.add_backward_op(move |gradients| {
-            let job = egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers };
+            let job = egnn::Job {
+                plan: &plan,
+                parameters: &parameters,
+                batch,
+                h: &h_numbers,
+                x: &x_numbers,
+                scratch: &scratch,
+            };
             let top = gradients.get_or_alloc_mut(&out)?;
             let (sums, inputs) = egnn::backward(job, &saved, top, input == InputGradient::Needed);
             for (at, matrix) in matrices.iter().enumerate() {
@@ -112,9 +133,9 @@ impl Backend for Cpu {
         first: &mut Vec<f32>,
         second: &mut Vec<f32>,
         gradients: &mut Grads<Self>,
+        scratch: &Scratch,
     ) {
-        let mut numbers = scratch::take(parameter.shape().num_elements());
-        parameter.copy_into(&mut numbers);
+        let mut numbers = numbers(scratch, parameter);
         let gradient = gradients.get_or_alloc_mut(parameter).expect("memory for a gradient");
         adam::adam(step, &mut numbers, first, second, gradient);
         parameter.copy_from(&numbers);
@@ -122,32 +143,26 @@ impl Backend for Cpu {
 }
 
 /// A matrix's numbers.
-fn numbers(m: &Matrix<Cpu>) -> scratch::Buffer {
-    let mut buffer = scratch::take(m.shape().num_elements());
+fn numbers(scratch: &Scratch, m: &Matrix<Cpu>) -> Buffer {
+    let mut buffer = scratch.take(m.shape().num_elements());
     m.copy_into(&mut buffer);
     buffer
 }
 
-/// Matrices that a backward pass knows its gradients by.
-fn owned(matrices: &[&Matrix<Cpu>]) -> Vec<Matrix<Cpu>> {
-    matrices.iter().map(|m| (*m).clone()).collect()
-}
-
 /// Copies an MLP's matrices to where the plan wants them: dfdx lends no slices of its numbers.
-fn gather(matrices: &[&Matrix<Cpu>], plan: &mlp::Plan) -> scratch::Buffer {
-    let mut parameters = scratch::take(plan.len);
-    for (matrix, place) in matrices.iter().zip(plan.places(true).flatten()) {
+fn gather(weights: &Weights<MlpShape, Cpu>, plan: &mlp::Plan) -> Buffer {
+    let mut parameters = weights.scratch().take(plan.len);
+    for (matrix, place) in weights.matrices().iter().zip(plan.places(true).flatten()) {
         matrix.copy_into(&mut parameters[place]);
     }
     parameters
 }
 
 /// The same for an equivariant network, whose rows the plan pads.
-fn gather_padded(matrices: &[&Matrix<Cpu>], plan: &egnn::Plan) -> scratch::Buffer {
-    let mut parameters = scratch::take(plan.len);
-    parameters.fill(0.0);
-    for (at, matrix) in matrices.iter().enumerate() {
-        plan.spread(at, &numbers(matrix), &mut parameters);
+fn gather_padded(weights: &Weights<Layout, Cpu>, plan: &egnn::Plan) -> Buffer {
+    let mut parameters = weights.scratch().zeros(plan.len);
+    for (at, matrix) in weights.matrices().iter().enumerate() {
+        plan.spread(at, &numbers(weights.scratch(), matrix), &mut parameters);
     }
     parameters
 }

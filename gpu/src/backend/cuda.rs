@@ -1,7 +1,7 @@
 //! CUDA devices: every operation in dfdx's own until a kernel beats them, and how a device is opened. dfdx panics where
 //! there is none: the driver is asked first.
 
-use super::{Backend, plain};
+use super::{Backend, Scratch, plain};
 use crate::kernel::adam::AdamStep;
 use crate::tensor::{Cuda, Grads, Matrix, matrix, shape};
 
@@ -61,6 +61,7 @@ impl Backend for Cuda {
         first: &mut Matrix<Self>,
         second: &mut Matrix<Self>,
         gradients: &mut Grads<Self>,
+        _scratch: &Scratch,
     ) {
         plain::adam(step, parameter, first, second, gradients);
     }

@@ -6,6 +6,7 @@
 
 mod back;
 mod curve;
+mod factors;
 mod geometry;
 mod job;
 mod layer;
@@ -18,10 +19,11 @@ pub(crate) use plan::{Gradients, Plan};
 
 use super::activation::{add_column_sums, add_row};
 use super::gemm::{Packed, gram, product};
-use super::scratch::{self, Buffer};
+use super::scratch::Buffer;
+use factors::Factors;
 use geometry::Geometry;
 use layer::Work;
-use plan::{Factors, Slots, zeros};
+use plan::Slots;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -45,12 +47,12 @@ pub(crate) struct Saved {
 
 /// The displacement, without anything kept.
 pub(crate) fn infer(job: Job<'_>) -> Vec<f32> {
-    run(job, &Factors::all(job.plan, job.parameters, false), false).0
+    run(job, &Factors::all(job, false), false).0
 }
 
 /// The displacement, and what the backward pass will need.
 pub(crate) fn forward(job: Job<'_>) -> (Vec<f32>, Saved) {
-    let factors = Factors::all(job.plan, job.parameters, false);
+    let factors = Factors::all(job, false);
     let (y, chunks) = run(job, &factors, true);
     (y, Saved { factors, chunks })
 }
@@ -78,19 +80,19 @@ fn forward_chunk(
 ) -> Vec<Buffer> {
     let plan = job.plan;
     let slots = Slots::new(plan, samples.len(), keep && plan.keeps_edges(job.batch));
-    let start = job.input_features(&samples, &mut Geometry::new(plan, samples.len()));
+    let start = job.input_features(&samples, &mut Geometry::new(plan, samples.len(), job.scratch));
     let x0 = job.coordinates(&samples);
     y.copy_from_slice(x0);
-    let mut h = scratch::take(samples.len() * plan.spec.particles * plan.width);
+    let mut h = job.scratch.take(samples.len() * plan.spec.particles * plan.width);
     product(job.inputs(&samples), embedding, false, &mut h);
     add_row(job.matrix(1), &mut h);
-    let mut work = Work::new(plan, samples.len());
+    let mut work = Work::new(job, samples.len());
     let mut kept = Vec::new();
-    let mut slab = slots.take();
+    let mut slab = job.scratch.take(slots.len);
     for (layer, factors) in plan.layout.layers.iter().zip(factors) {
         layer::forward(job, layer, factors, &start, &slots, &mut slab, &mut h, y, &mut work);
         if keep {
-            kept.push(std::mem::replace(&mut slab, slots.take()));
+            kept.push(std::mem::replace(&mut slab, job.scratch.take(slots.len)));
         }
     }
     for (y, x0) in y.iter_mut().zip(x0) {
@@ -116,7 +118,7 @@ pub(crate) fn backward(
     job.check();
     assert_eq!(gradient.len(), job.x.len(), "gradient");
     let plan = job.plan;
-    let transposed = Factors::all(plan, job.parameters, true);
+    let transposed = Factors::all(job, true);
     let embedding = want_input.then(|| job.embedding(true));
     let per_group = plan.chunks_a_group(job.batch);
     let group_samples = per_group * plan.chunk(job.batch);
@@ -136,7 +138,7 @@ pub(crate) fn backward(
         .par_iter_mut()
         .enumerate()
         .map(|(group, part)| {
-            let mut sums = zeros(plan.len);
+            let mut sums = job.scratch.zeros(plan.len);
             let chunks = group * per_group..((group + 1) * per_group).min(saved.chunks.len());
             for chunk in chunks {
                 let samples = job.samples(chunk);
@@ -177,13 +179,12 @@ fn backward_chunk(
     let (n, d) = (plan.spec.particles, plan.spec.dimensions);
     let nodes = samples.len() * n;
     let slots = Slots::new(plan, samples.len(), plan.keeps_edges(job.batch));
-    let mut geometry = Geometry::new(plan, samples.len());
+    let mut geometry = Geometry::new(plan, samples.len(), job.scratch);
     let start = job.input_features(samples, &mut geometry);
-    let mut output = scratch::take(nodes * d);
-    output.copy_from_slice(&gradient[samples.start * n * d..samples.end * n * d]);
+    let mut output = job.scratch.copy(&gradient[samples.start * n * d..samples.end * n * d]);
     centre(plan, &mut output);
-    let mut g = back::Nodes::new(plan, &output);
-    let mut work = Work::new(plan, samples.len());
+    let mut g = back::Nodes::new(job, &output);
+    let mut work = Work::new(job, samples.len());
     for (l, layer) in plan.layout.layers.iter().enumerate().rev() {
         let pass = back::Pass {
             job,
@@ -199,7 +200,7 @@ fn backward_chunk(
         };
         back::backward(&pass, sums, &mut g, &mut work);
     }
-    gram(nodes, job.inputs(samples), &g.h, true, &mut sums[plan.ranges[0].clone()]);
+    gram(job.scratch, nodes, job.inputs(samples), &g.h, true, &mut sums[plan.ranges[0].clone()]);
     add_column_sums(&g.h, &mut sums[plan.ranges[1].clone()]);
     if want_input {
         geometry.squares_back(plan, &g.start, &mut g.x);
@@ -213,6 +214,7 @@ fn backward_chunk(
 
 #[cfg(test)]
 mod tests {
+    use super::super::scratch::Scratch;
     use super::*;
     use crate::shape::egnn::{Activation, Edges, EgnnSpec, Head, Layout, Radial};
 
@@ -250,10 +252,11 @@ mod tests {
             let batch = 37;
             let (h, x) = (values(batch * 5 * 2, 90), values(batch * 5 * 3, 91));
             let gradient = values(batch * 5 * 3, 92);
+            let scratch = Scratch::default();
             let mut both = [usize::MAX, 0].map(|kept| {
                 plan.kept_numbers = kept;
                 assert_eq!(plan.keeps_edges(batch), kept > 0);
-                let job = Job { plan: &plan, parameters: &parameters, batch, h: &h, x: &x };
+                let job = Job { plan: &plan, parameters: &parameters, batch, h: &h, x: &x, scratch: &scratch };
                 let (y, saved) = forward(job);
                 let (gradients, inputs) = backward(job, &saved, &gradient, true);
                 let inputs = inputs.expect("wanted");

@@ -13,7 +13,7 @@
 mod gram;
 mod tile;
 
-use super::scratch::{self, Buffer};
+use super::scratch::{Buffer, Scratch};
 use pulp::{Arch, Simd, WithSimd};
 use tile::{ROWS, VECTORS, Write, store};
 
@@ -44,9 +44,9 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    fn empty(rows: usize, columns: usize) -> Self {
+    fn empty(scratch: &Scratch, rows: usize, columns: usize) -> Self {
         let lanes = lanes();
-        Self { values: scratch::take(rows * columns.next_multiple_of(lanes)), rows, columns, lanes }
+        Self { values: scratch.take(rows * columns.next_multiple_of(lanes)), rows, columns, lanes }
     }
 
     /// First column and numbers a row of each strip.
@@ -59,9 +59,9 @@ impl Packed {
     ///
     /// # Panics
     /// If `matrix` has not that many numbers.
-    pub(crate) fn new(matrix: &[f32], rows: usize, columns: usize) -> Self {
+    pub(crate) fn new(scratch: &Scratch, matrix: &[f32], rows: usize, columns: usize) -> Self {
         assert_eq!(matrix.len(), rows * columns, "matrix of {rows} x {columns}");
-        let mut packed = Self::empty(rows, columns);
+        let mut packed = Self::empty(scratch, rows, columns);
         let mut rest = &mut packed.values[..];
         for (at, width) in Self::strips(columns, packed.lanes) {
             let (strip, next) = rest.split_at_mut(rows * width);
@@ -79,9 +79,9 @@ impl Packed {
     ///
     /// # Panics
     /// If `matrix` has not that many numbers.
-    pub(crate) fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Self {
+    pub(crate) fn transposed(scratch: &Scratch, matrix: &[f32], rows: usize, columns: usize) -> Self {
         assert_eq!(matrix.len(), rows * columns, "matrix of {rows} x {columns}");
-        let mut packed = Self::empty(columns, rows);
+        let mut packed = Self::empty(scratch, columns, rows);
         let mut rest = &mut packed.values[..];
         for (at, width) in Self::strips(rows, packed.lanes) {
             let (strip, next) = rest.split_at_mut(columns * width);
@@ -270,10 +270,11 @@ mod tests {
 
     #[test]
     fn products_agree_with_the_definition() {
+        let scratch = Scratch::default();
         for (m, k, n) in SHAPES {
             let (a, b, old) = (filled(m * k, 1), filled(k * n, 2), filled(m * n, 3));
             let flipped: Vec<f32> = (0..n * k).map(|at| b[at % k * n + at / k]).collect();
-            for packed in [Packed::new(&b, k, n), Packed::transposed(&flipped, n, k)] {
+            for packed in [Packed::new(&scratch, &b, k, n), Packed::transposed(&scratch, &flipped, n, k)] {
                 // Recycled buffers hold anything: what is not added to must not be read.
                 let mut c = vec![f32::NAN; m * n];
                 product(&a, &packed, false, &mut c);
@@ -292,32 +293,33 @@ mod tests {
 
     #[test]
     fn grams_agree_with_the_definition() {
+        let scratch = Scratch::default();
         for (m, k, n) in SHAPES {
             let (a, b, old) = (filled(m * k, 1), filled(k * n, 2), filled(m * n, 3));
             if k == 0 {
                 continue;
             }
             let mut c = vec![f32::NAN; m * n];
-            gram(k, &a, &b, false, &mut c);
+            gram(&scratch, k, &a, &b, false, &mut c);
             check(&c, &vec![0.0; m * n], k, n, |i, l| a[l * m + i], |l, j| b[l * n + j]);
             c.copy_from_slice(&old);
-            gram(k, &a, &b, true, &mut c);
+            gram(&scratch, k, &a, &b, true, &mut c);
             check(&c, &old, k, n, |i, l| a[l * m + i], |l, j| b[l * n + j]);
         }
         let mut c = [f32::NAN; 2];
-        gram(0, &[], &[], false, &mut c);
+        gram(&scratch, 0, &[], &[], false, &mut c);
         assert_eq!(c, [0.0; 2]);
     }
 
     #[test]
     #[should_panic(expected = "product of")]
     fn shapes_that_do_not_fit_are_refused() {
-        product(&[0.0; 5], &Packed::new(&[0.0; 6], 3, 2), false, &mut [0.0; 4]);
+        product(&[0.0; 5], &Packed::new(&Scratch::default(), &[0.0; 6], 3, 2), false, &mut [0.0; 4]);
     }
 
     #[test]
     #[should_panic(expected = "matrix of")]
     fn a_short_factor_is_refused() {
-        let _ = Packed::new(&[0.0; 5], 2, 3);
+        let _ = Packed::new(&Scratch::default(), &[0.0; 5], 2, 3);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::activation::{add_column_sums, add_row, add_sums, silu, silu_with_derivative};
 use super::gemm::{Packed, gram, product, scaled_product};
-use super::scratch::{self, Buffer};
+use super::scratch::{Buffer, Scratch};
 use crate::shape::Role;
 use crate::shape::mlp::MlpShape;
 use rayon::prelude::*;
@@ -90,6 +90,7 @@ pub(crate) struct Job<'a> {
     pub(crate) batch: usize,
     pub(crate) x: &'a [f32],
     pub(crate) features: &'a [f32],
+    pub(crate) scratch: &'a Scratch,
 }
 
 impl<'a> Job<'a> {
@@ -118,7 +119,9 @@ impl<'a> Job<'a> {
 
     /// Weights and tables of each layer as right factors, made once for all chunks.
     fn packed(&self) -> Vec<(Packed, Option<Packed>)> {
-        let pack = |range: &Range<usize>, rows, columns| Packed::new(&self.parameters[range.clone()], rows, columns);
+        let pack = |range: &Range<usize>, rows, columns| {
+            Packed::new(self.scratch, &self.parameters[range.clone()], rows, columns)
+        };
         let layer = |l: &LayerPlan| {
             let table = l.table.as_ref().map(|(range, _)| pack(range, self.plan.features, l.output));
             (pack(&l.weight, l.input, l.output), table)
@@ -130,7 +133,7 @@ impl<'a> Job<'a> {
     fn packed_transposed(&self, want_input: bool) -> Vec<Option<Packed>> {
         let layer = |(l, layer): (usize, &LayerPlan)| {
             let weight = &self.parameters[layer.weight.clone()];
-            (l > 0 || want_input).then(|| Packed::transposed(weight, layer.input, layer.output))
+            (l > 0 || want_input).then(|| Packed::transposed(self.scratch, weight, layer.input, layer.output))
         };
         self.plan.layers.par_iter().enumerate().map(layer).collect()
     }
@@ -196,10 +199,10 @@ fn forward_chunk(
             add_row(bias, y);
             break;
         }
-        let mut h = scratch::take(m * layer.output);
+        let mut h = job.scratch.take(m * layer.output);
         products(&mut h);
         if keep {
-            let mut slope = scratch::take(m * layer.output);
+            let mut slope = job.scratch.take(m * layer.output);
             silu_with_derivative(bias, &mut h, &mut slope);
             kept.push(Hidden { h, slope });
         } else {
@@ -242,7 +245,7 @@ pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input
         .into_par_iter()
         .enumerate()
         .map(|(group, mut slot)| {
-            let mut sums = scratch::take(job.plan.len);
+            let mut sums = job.scratch.take(job.plan.len);
             let chunks = group * per_group..((group + 1) * per_group).min(saved.0.len());
             for (i, chunk) in chunks.enumerate() {
                 let rows = job.chunk_rows(chunk);
@@ -275,18 +278,18 @@ fn backward_chunk(
     for (l, layer) in job.plan.layers.iter().enumerate().rev() {
         let values: &[f32] = current.as_deref().unwrap_or(top);
         let input = if l == 0 { job.input_rows(&rows) } else { &hidden[l - 1].h };
-        gram(m, input, values, !first, &mut sums[layer.weight.clone()]);
+        gram(job.scratch, m, input, values, !first, &mut sums[layer.weight.clone()]);
         let bias = &mut sums[layer.bias.clone()];
         if first {
             bias.fill(0.0);
         }
         add_column_sums(values, bias);
         if let Some((table, Role::Trained)) = &layer.table {
-            gram(m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
+            gram(job.scratch, m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
         }
         let Some(weight) = &factors[l] else { continue };
         if l > 0 {
-            let mut below = scratch::take(m * layer.input);
+            let mut below = job.scratch.take(m * layer.input);
             scaled_product(values, weight, &hidden[l - 1].slope, &mut below);
             current = Some(below);
         } else if let Some(target) = input_gradient.take() {

@@ -4,7 +4,7 @@
 use super::egnn::Egnn;
 use super::mlp::Mlp;
 use super::parameters::{Network, Parameter, ParameterMut};
-use crate::backend::Backend;
+use crate::backend::{Backend, Scratch};
 
 pub use crate::shape::body::Body;
 
@@ -21,7 +21,7 @@ impl<D: Backend> Net<D> {
     /// Where it lives.
     pub fn device(&self) -> &D {
         match self {
-            Self::Mlp(mlp) => mlp.layers()[0].weight().device(),
+            Self::Mlp(mlp) => mlp.device(),
             Self::Egnn(egnn) => egnn.device(),
         }
     }
@@ -39,6 +39,13 @@ impl<D: Backend> Network<D> for Net<D> {
         match self {
             Self::Mlp(mlp) => mlp.parameters_mut(),
             Self::Egnn(egnn) => egnn.parameters_mut(),
+        }
+    }
+
+    fn scratch_mut(&mut self) -> &mut Scratch {
+        match self {
+            Self::Mlp(mlp) => mlp.scratch_mut(),
+            Self::Egnn(egnn) => egnn.scratch_mut(),
         }
     }
 }

@@ -15,7 +15,7 @@
 
 use super::mlp::uniform_values;
 use super::parameters::{Network, Parameter, ParameterMut, Role};
-use crate::backend::{Backend, InputGradient, plain};
+use crate::backend::{Backend, InputGradient, Scratch, Weights, plain};
 use crate::shape::egnn::Layout;
 use crate::tensor::{Device, Dtype, Matrix, NoneTape, Storage, Tape, matrix, on_tape};
 
@@ -27,8 +27,7 @@ const COORDINATE_GAIN: f32 = 1e-3;
 /// A network of that kind.
 #[derive(Clone, Debug)]
 pub struct Egnn<D: Storage<E>, E: Dtype = f32> {
-    layout: Layout,
-    matrices: Vec<Matrix<D, NoneTape, E>>,
+    weights: Weights<Layout, D, E>,
 }
 
 impl<E: Dtype, D: Device<E>> Egnn<D, E> {
@@ -52,22 +51,22 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
             matrix(device, values(name, shape), shape)
         });
         let matrices = matrices.collect();
-        Ok(Self { layout, matrices })
+        Ok(Self { weights: Weights::new(layout, matrices) })
     }
 
     /// Its shape.
     pub fn spec(&self) -> &EgnnSpec {
-        &self.layout.spec
+        &self.weights.shape().spec
     }
 
     /// Where it lives.
     pub fn device(&self) -> &D {
-        self.matrices[0].device()
+        self.weights.matrices()[0].device()
     }
 
     /// Every matrix with its name, in order.
     pub fn matrices(&self) -> impl Iterator<Item = (&str, &Matrix<D, NoneTape, E>)> {
-        self.layout.matrices.iter().map(|(name, _)| name.as_str()).zip(&self.matrices)
+        self.weights.shape().matrices.iter().map(|(name, _)| name.as_str()).zip(self.weights.matrices())
     }
 
     /// The displacement in dfdx's operations: the reference for every fused implementation.
@@ -75,12 +74,7 @@ impl<E: Dtype, D: Device<E>> Egnn<D, E> {
     /// # Panics
     /// If shapes do not fit.
     pub fn forward_plain<T: Tape<E, D>>(&self, h: Matrix<D, T, E>, x: Matrix<D, T, E>) -> Matrix<D, T, E> {
-        plain::egnn(&self.layout, &self.all(), h, x)
-    }
-
-    /// All matrices, in the order of the layout.
-    fn all(&self) -> Vec<&Matrix<D, NoneTape, E>> {
-        self.matrices.iter().collect()
+        plain::egnn(self.weights.shape(), self.weights.matrices(), h, x)
     }
 }
 
@@ -116,7 +110,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// If shapes do not fit.
     pub fn forward<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D, T>) -> Matrix<D, T> {
-        D::egnn(&self.layout, &self.all(), on_tape(h), x, InputGradient::Needed)
+        D::egnn(&self.weights, on_tape(h), x, InputGradient::Needed)
     }
 
     /// The same, where gradients reach `h` too.
@@ -124,7 +118,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// As [`Egnn::forward`].
     pub fn forward_both<T: Tape<f32, D>>(&self, h: Matrix<D, T>, x: Matrix<D, T>) -> Matrix<D, T> {
-        D::egnn(&self.layout, &self.all(), h, x, InputGradient::Needed)
+        D::egnn(&self.weights, h, x, InputGradient::Needed)
     }
 
     /// The same for constant `h` and `x`, whose gradients nobody wants.
@@ -132,7 +126,7 @@ impl<D: Backend> Egnn<D> {
     /// # Panics
     /// As [`Egnn::forward`].
     pub fn forward_constant<T: Tape<f32, D>>(&self, h: Matrix<D>, x: Matrix<D>) -> Matrix<D, T> {
-        D::egnn(&self.layout, &self.all(), on_tape(h), on_tape(x), InputGradient::Skipped)
+        D::egnn(&self.weights, on_tape(h), on_tape(x), InputGradient::Skipped)
     }
 }
 
@@ -149,12 +143,16 @@ impl<D: Backend> Network<D> for Egnn<D> {
     /// `radial.weight`, `edge.bias`, `message.{weight, bias}`, `gate.{weight, bias}` (attention), `head.{weight, bias}`
     /// (deep), `node.{weight, bias}` and `update.{weight, bias}` (not in the last layer), `coordinate.weight`.
     fn parameters(&self) -> Vec<Parameter<'_, D>> {
-        let names = self.layout.matrices.iter().map(|(name, _)| name.clone());
-        names.zip(&self.matrices).map(|(name, matrix)| Parameter::new(name, Role::Trained, matrix)).collect()
+        self.matrices().map(|(name, matrix)| Parameter::new(name.to_string(), Role::Trained, matrix)).collect()
     }
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
-        let names = self.layout.matrices.iter().map(|(name, _)| name.clone());
-        names.zip(&mut self.matrices).map(|(name, matrix)| ParameterMut::new(name, Role::Trained, matrix)).collect()
+        let names: Vec<String> = self.weights.shape().matrices.iter().map(|(name, _)| name.clone()).collect();
+        let named = names.into_iter().zip(self.weights.matrices_mut());
+        named.map(|(name, matrix)| ParameterMut::new(name, Role::Trained, matrix)).collect()
+    }
+
+    fn scratch_mut(&mut self) -> &mut Scratch {
+        self.weights.scratch_mut()
     }
 }

@@ -12,7 +12,7 @@ use super::egnn::Egnn;
 use super::layer::Layer;
 use super::mlp::Mlp;
 use super::parameters::{Network, Parameter, ParameterMut};
-use crate::backend::Backend;
+use crate::backend::{Backend, Scratch};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::posterior::mean_free;
 use crate::shape::body::Body;
@@ -171,5 +171,9 @@ impl<D: Backend> Network<D> for Generator<D> {
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
         self.net.parameters_mut()
+    }
+
+    fn scratch_mut(&mut self) -> &mut Scratch {
+        self.net.scratch_mut()
     }
 }

@@ -28,10 +28,6 @@ pub struct Layer<D: Storage<E>, E: Dtype = f32> {
     condition: Option<Condition<D, E>>,
 }
 
-/// Weight, bias and conditioning of a layer, to be changed.
-type Parts<'a, D, E> =
-    (&'a mut Matrix<D, NoneTape, E>, &'a mut Matrix<D, NoneTape, E>, Option<&'a mut Condition<D, E>>);
-
 impl<E: Dtype, D: Device<E>> Layer<D, E> {
     /// From a weight of shape (inputs, outputs), row-major, and a bias.
     ///
@@ -71,13 +67,26 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
         LayerShape { inputs, outputs, table: self.condition.as_ref().map(Condition::role) }
     }
 
-    /// Weight, bias and, where there is one, table.
-    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Matrix<D, NoneTape, E>> {
-        [&self.weight, &self.bias].into_iter().chain(self.condition.as_ref().map(|c| &c.table))
+    /// From the next matrices of a network, in the order of [`crate::shape::mlp::MlpShape`].
+    ///
+    /// # Panics
+    /// If there are too few.
+    pub(crate) fn next_of<'a>(
+        shape: &LayerShape,
+        matrices: &mut impl Iterator<Item = &'a Matrix<D, NoneTape, E>>,
+    ) -> Self
+    where
+        D: 'a,
+        E: 'a,
+    {
+        let mut next = || matrices.next().expect("a matrix for every place of the shape").clone();
+        let (weight, bias) = (next(), next());
+        let condition = shape.table.map(|role| Condition { table: next(), trainable: role == Role::Trained });
+        Self { weight, bias, condition }
     }
 
-    /// Weight, bias and conditioning, to be changed.
-    pub(crate) fn parts_mut(&mut self) -> Parts<'_, D, E> {
-        (&mut self.weight, &mut self.bias, self.condition.as_mut())
+    /// Weight, bias and, where there is one, table.
+    pub(crate) fn into_matrices(self) -> impl Iterator<Item = Matrix<D, NoneTape, E>> {
+        [self.weight, self.bias].into_iter().chain(self.condition.map(|c| c.table))
     }
 }

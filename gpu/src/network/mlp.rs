@@ -2,14 +2,14 @@
 
 use super::layer::Layer;
 use super::parameters::{Network, Parameter, ParameterMut, Role};
-use crate::backend::{Backend, InputGradient, plain};
-use crate::shape::mlp::MlpShape;
-use crate::tensor::{Device, Dtype, Matrix, NoneTape, Storage, Tape, on_tape, shape};
+use crate::backend::{Backend, InputGradient, Scratch, Weights, plain};
+use crate::shape::mlp::{LayerShape, MlpShape};
+use crate::tensor::{self, Device, Dtype, Matrix, NoneTape, Storage, Tape, on_tape};
 
-/// `layers`, with SiLU after all but the last.
+/// Layers, with SiLU after all but the last.
 #[derive(Clone, Debug)]
 pub struct Mlp<D: Storage<E>, E: Dtype = f32> {
-    layers: Vec<Layer<D, E>>,
+    weights: Weights<MlpShape, D, E>,
 }
 
 impl<E: Dtype, D: Device<E>> Mlp<D, E> {
@@ -21,40 +21,37 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
         for pair in layers.windows(2) {
             assert_eq!(pair[0].shape().outputs, pair[1].shape().inputs, "widths of neighbours");
         }
-        let mut features = layers.iter().filter_map(|l| l.condition()).map(|c| shape(&c.table).0);
-        if let Some(first) = features.next() {
-            assert!(features.all(|f| f == first), "one set of features for all layers");
-        }
-        Self { layers }
+        let mut features = layers.iter().filter_map(|l| l.condition()).map(|c| tensor::shape(&c.table).0);
+        let first = features.next();
+        assert!(features.all(|f| Some(f) == first), "one set of features for all layers");
+        let shape = MlpShape { layers: layers.iter().map(Layer::shape).collect(), features: first.unwrap_or(0) };
+        Self { weights: Weights::new(shape, layers.into_iter().flat_map(Layer::into_matrices).collect()) }
     }
 
-    /// The layers, in order.
-    pub fn layers(&self) -> &[Layer<D, E>] {
-        &self.layers
+    /// The layers, in order; they share their matrices with the network.
+    pub fn layers(&self) -> Vec<Layer<D, E>> {
+        let mut matrices = self.weights.matrices().iter();
+        self.shape().layers.iter().map(|shape| Layer::next_of(shape, &mut matrices)).collect()
     }
 
     /// Numbers a row of the input has.
     pub fn inputs(&self) -> usize {
-        self.layers.first().map_or(0, |l| l.shape().inputs)
+        self.shape().inputs()
     }
 
     /// Numbers a row of the output has.
     pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |l| l.shape().outputs)
+        self.shape().outputs()
     }
 
     /// Its shape.
-    pub fn shape(&self) -> MlpShape {
-        let mut tables = self.layers.iter().filter_map(|l| l.condition());
-        MlpShape {
-            layers: self.layers.iter().map(Layer::shape).collect(),
-            features: tables.next().map_or(0, |c| shape(&c.table).0),
-        }
+    pub fn shape(&self) -> &MlpShape {
+        self.weights.shape()
     }
 
-    /// All matrices, in the order of [`MlpShape`].
-    fn matrices(&self) -> Vec<&Matrix<D, NoneTape, E>> {
-        self.layers.iter().flat_map(Layer::matrices).collect()
+    /// Where it lives.
+    pub fn device(&self) -> &D {
+        self.weights.matrices()[0].device()
     }
 
     /// The output in dfdx's operations, one by one: the reference for every fused implementation.
@@ -66,7 +63,7 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
         x: Matrix<D, T, E>,
         features: Option<&Matrix<D, NoneTape, E>>,
     ) -> Matrix<D, T, E> {
-        plain::mlp(&self.shape(), &self.matrices(), x, features)
+        plain::mlp(self.shape(), self.weights.matrices(), x, features)
     }
 }
 
@@ -92,8 +89,8 @@ impl<D: Backend> Mlp<D> {
         trainable: bool,
         mut table: impl FnMut(usize, usize) -> Vec<f32>,
     ) -> Self {
-        let last = self.layers.len() - 1;
-        let layers = self.layers.into_iter().enumerate().map(|(l, layer)| {
+        let last = self.shape().layers.len() - 1;
+        let layers = self.layers().into_iter().enumerate().map(|(l, layer)| {
             if l == last {
                 return layer;
             }
@@ -108,7 +105,7 @@ impl<D: Backend> Mlp<D> {
     /// # Panics
     /// If shapes do not fit, or a layer is conditioned and there are no features.
     pub fn forward<T: Tape<f32, D>>(&self, x: Matrix<D, T>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
-        D::mlp(&self.shape(), &self.matrices(), x, features, InputGradient::Needed)
+        D::mlp(&self.weights, x, features, InputGradient::Needed)
     }
 
     /// The same for a constant `x`, whose gradient nobody wants.
@@ -116,7 +113,7 @@ impl<D: Backend> Mlp<D> {
     /// # Panics
     /// As [`Mlp::forward`].
     pub fn forward_constant<T: Tape<f32, D>>(&self, x: Matrix<D>, features: Option<&Matrix<D>>) -> Matrix<D, T> {
-        D::mlp(&self.shape(), &self.matrices(), on_tape(x), features, InputGradient::Skipped)
+        D::mlp(&self.weights, on_tape(x), features, InputGradient::Skipped)
     }
 }
 
@@ -126,30 +123,29 @@ pub(crate) fn uniform_values(inputs: usize, n: usize, uniform: &mut impl FnMut()
     (0..n).map(|_| bound * (2.0 * uniform() - 1.0)).collect()
 }
 
+/// Names and roles of a network's matrices.
+fn parts(shape: &MlpShape) -> Vec<(String, Role)> {
+    let layers = shape.layers.iter().enumerate();
+    let parts = |(l, layer): (usize, &LayerShape)| {
+        let always = [("weight", Role::Trained), ("bias", Role::Trained)].into_iter();
+        let all = always.chain(layer.table.map(|role| ("condition", role)));
+        all.map(move |(part, role)| (format!("layers.{l}.{part}"), role))
+    };
+    layers.flat_map(parts).collect()
+}
+
 impl<D: Backend> Network<D> for Mlp<D> {
     fn parameters(&self) -> Vec<Parameter<'_, D>> {
-        let mut all = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            all.push(Parameter::new(format!("layers.{l}.weight"), Role::Trained, layer.weight()));
-            all.push(Parameter::new(format!("layers.{l}.bias"), Role::Trained, layer.bias()));
-            if let Some(c) = layer.condition() {
-                all.push(Parameter::new(format!("layers.{l}.condition"), c.role(), &c.table));
-            }
-        }
-        all
+        let parts = parts(self.shape()).into_iter().zip(self.weights.matrices());
+        parts.map(|((name, role), matrix)| Parameter::new(name, role, matrix)).collect()
     }
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
-        let mut all = Vec::new();
-        for (l, layer) in self.layers.iter_mut().enumerate() {
-            let (weight, bias, condition) = layer.parts_mut();
-            all.push(ParameterMut::new(format!("layers.{l}.weight"), Role::Trained, weight));
-            all.push(ParameterMut::new(format!("layers.{l}.bias"), Role::Trained, bias));
-            if let Some(c) = condition {
-                let role = c.role();
-                all.push(ParameterMut::new(format!("layers.{l}.condition"), role, &mut c.table));
-            }
-        }
-        all
+        let parts = parts(self.shape()).into_iter().zip(self.weights.matrices_mut());
+        parts.map(|((name, role), matrix)| ParameterMut::new(name, role, matrix)).collect()
+    }
+
+    fn scratch_mut(&mut self) -> &mut Scratch {
+        self.weights.scratch_mut()
     }
 }

@@ -1,6 +1,6 @@
 //! What optimisers, averages and files see of a network: its matrices by name, in a fixed order.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Scratch};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::tensor::{self, Matrix};
 
@@ -69,13 +69,17 @@ pub trait Network<D: Backend>: Clone {
     /// The same, to be changed.
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>>;
 
+    /// The free buffers that it works with. A new network has its own; networks that are used in turns need less memory with
+    /// one network's given to all.
+    fn scratch_mut(&mut self) -> &mut Scratch;
+
     /// The number of trained numbers.
     fn trained_numbers(&self) -> usize {
         let trained = self.parameters().into_iter().filter(|p| p.role == Role::Trained);
         trained.map(|p| p.numbers()).sum()
     }
 
-    /// A copy that shares nothing with this one: gradients of one are not gradients of the other.
+    /// A copy that shares nothing but free buffers with this one: gradients of one are not gradients of the other.
     fn duplicate(&self) -> Self {
         let mut copy = self.clone();
         for p in copy.parameters_mut() {

@@ -7,7 +7,7 @@ use super::body::Net;
 use super::egnn::{Egnn, repeated};
 use super::mlp::{Mlp, uniform_values};
 use super::parameters::{Network, Parameter, ParameterMut};
-use crate::backend::Backend;
+use crate::backend::{Backend, Scratch};
 use crate::noise::NoiseBatch;
 use crate::shape::body::Body;
 use crate::shape::egnn::EgnnSpec;
@@ -175,6 +175,10 @@ impl<D: Backend> Network<D> for ScoreNetwork<D> {
 
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>> {
         self.net.parameters_mut()
+    }
+
+    fn scratch_mut(&mut self) -> &mut Scratch {
+        self.net.scratch_mut()
     }
 }
 

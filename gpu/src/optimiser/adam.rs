@@ -68,6 +68,7 @@ impl<D: Backend> Adam<D> {
         mut gradients: Grads<D>,
         options: &AdamOptions,
     ) -> Result<f32, NonFiniteGradient> {
+        let scratch = net.scratch_mut().clone();
         let mut parameters = net.parameters_mut();
         parameters.retain(|p| p.role == Role::Trained);
         assert_eq!(parameters.len(), self.first.len(), "a state of another network");
@@ -91,7 +92,7 @@ impl<D: Backend> Adam<D> {
             second_scale: correction(options.beta2),
         };
         for ((p, first), second) in parameters.into_iter().zip(&mut self.first).zip(&mut self.second) {
-            D::adam(&step, p.matrix, first, second, &mut gradients);
+            D::adam(&step, p.matrix, first, second, &mut gradients, &scratch);
         }
         Ok(norm)
     }

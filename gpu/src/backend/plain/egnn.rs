@@ -38,7 +38,7 @@ fn absorb<S: Shape, E: Dtype, D: Device<E>, T: Tape<E, D>>(x: Tensor<S, E, D, T>
 /// The network: its layout, and its matrices in that order.
 struct Plain<'a, E: Dtype, D: Device<E>> {
     layout: &'a Layout,
-    matrices: &'a [&'a Matrix<D, NoneTape, E>],
+    matrices: &'a [Matrix<D, NoneTape, E>],
 }
 
 /// The displacement (batch, particles × dimensions) for node inputs `h` (batch, particles × node inputs) and coordinates
@@ -48,7 +48,7 @@ struct Plain<'a, E: Dtype, D: Device<E>> {
 /// If shapes do not fit.
 pub fn egnn<E: Dtype, D: Device<E>, T: Tape<E, D>>(
     layout: &Layout,
-    matrices: &[&Matrix<D, NoneTape, E>],
+    matrices: &[Matrix<D, NoneTape, E>],
     h: Matrix<D, T, E>,
     x: Matrix<D, T, E>,
 ) -> Matrix<D, T, E> {
@@ -61,7 +61,7 @@ impl<E: Dtype, D: Device<E>> Plain<'_, E, D> {
         let (b, n, d) = (x.shape().0, spec.particles, spec.dimensions);
         let device = x.device().clone();
         let start = x.reshape_like(&(b, n, d));
-        let h = affine(h.reshape_like(&(b * n, spec.node_inputs)), self.matrices[0], self.matrices[1]);
+        let h = affine(h.reshape_like(&(b * n, spec.node_inputs)), &self.matrices[0], &self.matrices[1]);
         let off = (0..b * n * n).map(|at| if at / n % n == at % n { E::default() } else { E::ONE }).collect();
         let off: Nodes<D, NoneTape, E> = device.tensor_from_vec(off, (b, n, n));
         // What is used again leaves its tape with x, the one value that every layer passes on.
@@ -78,7 +78,7 @@ impl<E: Dtype, D: Device<E>> Plain<'_, E, D> {
             x = absorb(x, tape);
             let u = match layer.head {
                 Some((weight, bias)) => {
-                    self.activate(affine(m.retaped::<T>(), self.matrices[weight], self.matrices[bias]))
+                    self.activate(affine(m.retaped::<T>(), &self.matrices[weight], &self.matrices[bias]))
                 }
                 None => m.retaped::<T>(),
             };
@@ -93,8 +93,8 @@ impl<E: Dtype, D: Device<E>> Plain<'_, E, D> {
                 let sums = (m.retaped::<T>().reshape_like(&pairs) * mask).sum::<(usize, usize, usize), Axis<2>>();
                 let sums = sums.reshape_like(&(b * n, spec.hidden));
                 let both = (h.retaped::<T>(), sums).concat_along(Axis::<1>);
-                let v = self.activate(affine(both, self.matrices[node.0], self.matrices[node.1]));
-                let next = h.retaped::<T>() + affine(v, self.matrices[update.0], self.matrices[update.1]);
+                let v = self.activate(affine(both, &self.matrices[node.0], &self.matrices[node.1]));
+                let next = h.retaped::<T>() + affine(v, &self.matrices[update.0], &self.matrices[update.1]);
                 let (next, tape) = next.split_tape();
                 h = next;
                 x = absorb(x, tape);
@@ -148,16 +148,16 @@ impl<E: Dtype, D: Device<E>> Plain<'_, E, D> {
         let (nodes, pairs) = ((b, n, hidden), (b, n, n, hidden));
         let target =
             if self.layout.spec.edges == Edges::Directed { layer.target } else { None }.unwrap_or(layer.source);
-        let source = affine(h.with_empty_tape(), self.matrices[layer.source], self.matrices[layer.edge_bias]);
+        let source = affine(h.with_empty_tape(), &self.matrices[layer.source], &self.matrices[layer.edge_bias]);
         let source = source.reshape_like(&nodes).broadcast_like::<_, Axis<2>>(&pairs);
         let target = h.matmul(self.matrices[target].retaped::<T>());
         let target = target.reshape_like(&nodes).broadcast_like::<_, Axis<1>>(&pairs);
         let features = (self.radial(self.layout.spec.radial.current(), square), input_features).concat_along(Axis::<1>);
         let radial = features.matmul(self.matrices[layer.radial].retaped::<T>()).reshape_like(&pairs);
         let e = self.activate((source + target + radial).reshape_like(&(b * n * n, hidden)));
-        let m = self.activate(affine(e, self.matrices[layer.message.0], self.matrices[layer.message.1]));
+        let m = self.activate(affine(e, &self.matrices[layer.message.0], &self.matrices[layer.message.1]));
         let Some((weight, bias)) = layer.gate else { return m };
-        let gate = affine(m.with_empty_tape(), self.matrices[weight], self.matrices[bias]).sigmoid();
+        let gate = affine(m.with_empty_tape(), &self.matrices[weight], &self.matrices[bias]).sigmoid();
         let gate = gate.reshape_like(&(b * n * n,)).broadcast_like::<_, Axis<1>>(&(b * n * n, hidden));
         gate * m
     }

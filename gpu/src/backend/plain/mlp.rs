@@ -13,12 +13,12 @@ use dfdx::prelude::*;
 /// If shapes do not fit, or a layer is conditioned and there are no features.
 pub fn mlp<E: Dtype, D: Device<E>, T: Tape<E, D>>(
     shape: &MlpShape,
-    matrices: &[&Matrix<D, NoneTape, E>],
+    matrices: &[Matrix<D, NoneTape, E>],
     mut x: Matrix<D, T, E>,
     features: Option<&Matrix<D, NoneTape, E>>,
 ) -> Matrix<D, T, E> {
     let mut matrices = matrices.iter();
-    let mut next = || *matrices.next().expect("a matrix for every place of the shape");
+    let mut next = || matrices.next().expect("a matrix for every place of the shape");
     for (l, layer) in shape.layers.iter().enumerate() {
         let (weight, bias) = (next(), next());
         x = affine(x, weight, bias);

@@ -3,7 +3,7 @@
 //! Coordinates are (nodes, dimensions); values of edges lie side by side, so that loops over edges are vector code.
 
 use super::super::activation::exp;
-use super::super::scratch::{self, Buffer};
+use super::super::scratch::{Buffer, Scratch};
 use super::plan::Plan;
 use crate::shape::egnn::{Edges, ROOT_EPSILON, Radial};
 
@@ -24,12 +24,12 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub(super) fn new(plan: &Plan, samples: usize) -> Self {
+    pub(super) fn new(plan: &Plan, samples: usize, scratch: &Scratch) -> Self {
         let edges = samples * plan.edges();
-        let values = || scratch::take(edges);
+        let values = || scratch.take(edges);
         Self {
             edges,
-            difference: scratch::take(edges * plan.spec.dimensions),
+            difference: scratch.take(edges * plan.spec.dimensions),
             square: values(),
             inverse: values(),
             projection: values(),

@@ -1,7 +1,7 @@
 //! What a call of the network reads, and its parts for a chunk of samples.
 
 use super::super::gemm::Packed;
-use super::super::scratch::{self, Buffer};
+use super::super::scratch::{Buffer, Scratch};
 use super::geometry::{Geometry, radial};
 use super::plan::Plan;
 use std::ops::Range;
@@ -17,6 +17,7 @@ pub(crate) struct Job<'a> {
     pub(crate) h: &'a [f32],
     /// (batch, particles, dimensions).
     pub(crate) x: &'a [f32],
+    pub(crate) scratch: &'a Scratch,
 }
 
 impl<'a> Job<'a> {
@@ -48,7 +49,7 @@ impl<'a> Job<'a> {
 
     pub(super) fn embedding(&self, transposed: bool) -> Packed {
         let pack = if transposed { Packed::transposed } else { Packed::new };
-        pack(self.matrix(0), self.plan.spec.node_inputs, self.plan.width)
+        pack(self.scratch, self.matrix(0), self.plan.spec.node_inputs, self.plan.width)
     }
 
     /// The radial functions of the distances at the input: (edges of the samples, functions).
@@ -56,7 +57,7 @@ impl<'a> Job<'a> {
         let kind = self.plan.spec.radial;
         let count = kind.count();
         geometry.set(self.plan, self.coordinates(samples));
-        let mut features = scratch::take(geometry.squares().len() * count);
+        let mut features = self.scratch.take(geometry.squares().len() * count);
         radial(kind, geometry.squares(), count, &mut features);
         features
     }

@@ -2,12 +2,13 @@
 
 use super::super::activation::add_row;
 use super::super::gemm::product;
-use super::super::scratch::{self, Buffer};
+use super::super::scratch::{Buffer, Scratch};
 use super::curve::run;
+use super::factors::Factors;
 use super::geometry::{Geometry, radial, tanh};
 use super::job::Job;
 use super::messages::{DirectFactor, HeadFactor, Message};
-use super::plan::{Factors, Plan, Slots, zeros};
+use super::plan::{Plan, Slots};
 use super::rows::{Activate, First, Gather, Graph, Pair};
 use crate::shape::egnn::{Edges, LayerAt};
 use std::ops::Range;
@@ -34,22 +35,22 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(plan: &Plan, samples: usize) -> Self {
+    pub(super) fn new(Job { plan, scratch, .. }: Job<'_>, samples: usize) -> Self {
         let block = plan.block().min(samples);
         let edges = block * plan.edges();
-        let rows = || scratch::take(edges * plan.width);
-        let features = || scratch::take(edges * 2 * plan.spec.radial.count());
+        let rows = || scratch.take(edges * plan.width);
+        let features = || scratch.take(edges * 2 * plan.spec.radial.count());
         Self {
-            geometry: Geometry::new(plan, block),
+            geometry: Geometry::new(plan, block, scratch),
             features: features(),
             feature_gradients: features(),
             first: rows(),
             message: rows(),
             spare: [rows(), rows()],
             gradients: [rows(), rows()],
-            factors: scratch::take(edges),
-            unused: scratch::take(2 * edges),
-            rows: scratch::take(2 * plan.width),
+            factors: scratch.take(edges),
+            unused: scratch.take(2 * edges),
+            rows: scratch.take(2 * plan.width),
         }
     }
 }
@@ -154,7 +155,7 @@ pub(super) fn forward(
     old_h.copy_from_slice(h);
     old_x.copy_from_slice(x);
     product(h, &factors.source, false, source);
-    add_bias(spec.edges, job.matrix(layer.edge_bias), source);
+    add_bias(job.scratch, spec.edges, job.matrix(layer.edge_bias), source);
     if let Some(factor) = &factors.target {
         product(h, factor, false, target);
     }
@@ -189,8 +190,7 @@ pub(super) fn forward(
     if let (Some([top, bottom, update]), Some((_, bias)), Some((_, last))) = (&factors.node, layer.node, layer.update) {
         product(h, top, false, node);
         product(sums, bottom, true, node);
-        let mut value = scratch::take(node.len());
-        value.copy_from_slice(node);
+        let mut value = job.scratch.copy(node);
         run(spec.activation, Activate { bias: job.matrix(bias), z: &mut value });
         product(&value, update, true, h);
         add_row(job.matrix(last), h);
@@ -198,11 +198,11 @@ pub(super) fn forward(
 }
 
 /// Adds an edge's bias to the rows of its first node; where both ends have one matrix, half of it to each.
-fn add_bias(edges: Edges, bias: &[f32], source: &mut [f32]) {
+fn add_bias(scratch: &Scratch, edges: Edges, bias: &[f32], source: &mut [f32]) {
     if edges == Edges::Directed {
         return add_row(bias, source);
     }
-    let mut half = zeros(bias.len());
+    let mut half = scratch.zeros(bias.len());
     half.iter_mut().zip(bias).for_each(|(half, b)| *half = 0.5 * b);
     add_row(&half, source);
 }

@@ -5,9 +5,8 @@
 //! and its gradients.
 
 use super::super::activation::add;
-use super::super::gemm::Packed;
-use super::super::scratch::{self, Buffer};
-use crate::shape::egnn::{Edges, EgnnSpec, Form, LayerAt, Layout};
+use super::super::scratch::Buffer;
+use crate::shape::egnn::{Edges, EgnnSpec, Form, Layout};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -138,44 +137,6 @@ impl Gradients {
     }
 }
 
-/// One layer's matrices as right factors.
-pub(super) struct Factors {
-    pub(super) source: Packed,
-    pub(super) target: Option<Packed>,
-    pub(super) radial: Packed,
-    pub(super) message: Packed,
-    pub(super) head: Option<Packed>,
-    /// The halves of the node matrix for h and for the sums of messages, and the update.
-    pub(super) node: Option<[Packed; 3]>,
-}
-
-impl Factors {
-    /// The factors of every layer, `transposed` for the way back.
-    pub(super) fn all(plan: &Plan, parameters: &[f32], transposed: bool) -> Vec<Self> {
-        plan.layout.layers.par_iter().map(|layer| Self::new(plan, layer, parameters, transposed)).collect()
-    }
-
-    fn new(plan: &Plan, layer: &LayerAt, parameters: &[f32], transposed: bool) -> Self {
-        let width = plan.width;
-        let pack = |numbers: &[f32]| {
-            let pack = if transposed { Packed::transposed } else { Packed::new };
-            pack(numbers, numbers.len() / width, width)
-        };
-        let matrix = |at: usize| &parameters[plan.ranges[at].clone()];
-        Self {
-            source: pack(matrix(layer.source)),
-            target: layer.target.map(|at| pack(matrix(at))),
-            radial: pack(matrix(layer.radial)),
-            message: pack(matrix(layer.message.0)),
-            head: layer.head.map(|(at, _)| pack(matrix(at))),
-            node: layer.node.zip(layer.update).map(|(node, update)| {
-                let (h, sums) = matrix(node.0).split_at(width * width);
-                [pack(h), pack(sums), pack(matrix(update.0))]
-            }),
-        }
-    }
-}
-
 /// Where the values of one layer lie in the buffer of a chunk. Rows of nodes: `h`, `source` (with the edge bias),
 /// `target`, `sums` of messages, `node` before its bias; `x`; one number an edge: `gate` and `tanh`; rows of edges before
 /// their biases: `message` and `head`, empty where they are not kept.
@@ -191,7 +152,8 @@ pub(super) struct Slots {
     pub(super) tanh: Range<usize>,
     pub(super) message: Range<usize>,
     pub(super) head: Range<usize>,
-    len: usize,
+    /// Numbers of all.
+    pub(super) len: usize,
 }
 
 impl Slots {
@@ -222,15 +184,4 @@ impl Slots {
             len,
         }
     }
-
-    pub(super) fn take(&self) -> Buffer {
-        scratch::take(self.len)
-    }
-}
-
-/// A buffer of zeros.
-pub(super) fn zeros(len: usize) -> Buffer {
-    let mut buffer = scratch::take(len);
-    buffer.fill(0.0);
-    buffer
 }

@@ -5,7 +5,7 @@
 //! memory half of the time.
 
 use super::tile::{ROWS, Tile, VECTORS, Write, store};
-use crate::kernel::scratch;
+use crate::kernel::scratch::Scratch;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Rows of A and B that are taken at a time: those of B stay in the second-level cache for all panels of A.
@@ -15,7 +15,7 @@ const DEPTH: usize = 64;
 ///
 /// # Panics
 /// If the shapes do not fit together.
-pub(crate) fn gram(rows: usize, a: &[f32], b: &[f32], add: bool, c: &mut [f32]) {
+pub(crate) fn gram(scratch: &Scratch, rows: usize, a: &[f32], b: &[f32], add: bool, c: &mut [f32]) {
     if rows == 0 {
         if !add {
             c.fill(0.0);
@@ -25,11 +25,12 @@ pub(crate) fn gram(rows: usize, a: &[f32], b: &[f32], add: bool, c: &mut [f32]) 
     let (m, n) = (a.len() / rows, b.len() / rows);
     assert_eq!((a.len(), b.len(), c.len()), (rows * m, rows * n, m * n), "product of {m} x {rows} and {rows} x {n}");
     if m * n > 0 {
-        Arch::new().dispatch(Gram { m, n, a, b, add, c });
+        Arch::new().dispatch(Gram { scratch, m, n, a, b, add, c });
     }
 }
 
 struct Gram<'a> {
+    scratch: &'a Scratch,
     m: usize,
     n: usize,
     a: &'a [f32],
@@ -113,7 +114,7 @@ impl WithSimd for Gram<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let (a, b, m) = (self.a, self.b, self.m);
-        let mut packed = scratch::take(DEPTH.min(a.len() / m) * m);
+        let mut packed = self.scratch.take(DEPTH.min(a.len() / m) * m);
         let blocks = a.chunks(DEPTH * m).zip(b.chunks(DEPTH * self.n));
         for (block, (a, b)) in blocks.enumerate() {
             let add = self.add || block > 0;
