@@ -9,13 +9,13 @@
 //! # }
 //! ```
 //!
-//! ## Version 1
-//! Little-endian. A header of 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
+//! ## Versions 1 and 2
+//! A file of version 2 has a frame behind its network; a model without one is a file of version 1. Little-endian. A header of 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
 //!
 //! | at | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | `KILN` |
-//! | 4 | 2 | version: 1 |
+//! | 4 | 2 | version: 2 with a frame, 1 without |
 //! | 6 | 1 | network: 0 layers of units, 1 messages between particles |
 //! | 7 | 1 | numbers: 0 `f32`, 1 `i16w16a`, 2 `i8w16a` |
 //! | 8 | 4 | length of the file in bytes |
@@ -41,6 +41,11 @@
 //!   in integers after a section of eight bytes: binary points of state, edge, message, sum, value, gate, and two zeros. All
 //!   layers but the last change the nodes.
 //!
+//! In version 2 the frame follows, x = φ(m + L u) of the network's outputs u (see [`crate::frame`]): two words, flags (1 L is a
+//! lower triangle, else a diagonal; 2 a coordinate has an end) and 0; m; L, of a triangle row by row; then, where a coordinate
+//! has an end, a byte for each coordinate (0 no end, 1 a lower, 2 an upper, 3 both), the lower ends and the upper ends, 0 where
+//! there is none. The numbers are `f32`.
+//!
 //! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
 //! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).
 //!
@@ -49,12 +54,13 @@
 //! ## Samples
 //! Sample `index` of a seed is the image of the latent that fills the stream (seed, [`Purpose::Sample`](crate::random::Purpose), index):
 //! with [`fill_normal`](crate::random::Randomness) in `f32`, with [`fixed::fill_normal`](crate::fixed::fill_normal) in
-//! integers. A file gives the same samples on every machine.
+//! integers. A frame is applied to it. A file gives the same samples on every machine.
 
 mod bytes;
 mod error;
 mod fixed;
 mod float;
+mod frame;
 mod header;
 mod kind;
 mod model;
@@ -66,13 +72,14 @@ use heapless::Vec;
 pub use error::{ArtifactError, SampleError};
 pub use fixed::{FixedEgnn, FixedMlp};
 pub use float::{FloatEgnn, FloatMlp};
+pub use frame::ModelFrame;
 pub use kind::Kind;
 pub use model::{Model, Network};
 
 /// What files begin with.
 pub const MAGIC: [u8; 4] = *b"KILN";
-/// The version that this build reads and writes.
-pub const VERSION: u16 = 1;
+/// The newest version that this build reads: that of models with a frame. Without one a model is written as version 1.
+pub const VERSION: u16 = 2;
 /// Layers that a view of a multilayer perceptron holds.
 pub const MLP_LAYERS: usize = 16;
 /// Layers that a view of an equivariant network holds.
@@ -116,6 +123,15 @@ impl Format {
     }
 }
 
+/// What the first bytes of a file say of the others.
+#[derive(Clone, Copy)]
+struct Opening {
+    /// A frame follows the network.
+    framed: bool,
+    kind: u8,
+    format: u8,
+}
+
 /// What turns the bytes of a file into a [`Model`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -126,9 +142,18 @@ impl Artifact {
     ///
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
-    pub fn check(bytes: &[u8]) -> Result<Model<'_>, ArtifactError> {
-        let ([target, metadata], network) = Self::read(bytes, Network::read)?;
-        Model::new(target, metadata, network)
+    pub fn check<'a>(bytes: &'a [u8]) -> Result<Model<'a>, ArtifactError> {
+        let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
+            let network = Network::read(opening.kind, opening.format, header, rest)?;
+            let frame = opening.framed.then(|| ModelFrame::read(header.dim, network.format(), rest)).transpose()?;
+            Ok((network, frame))
+        };
+        let ([target, metadata], (network, frame)) = Self::read(bytes, read)?;
+        let model = Model::new(target, metadata, network)?;
+        match frame {
+            Some(frame) => model.with_frame(frame),
+            None => Ok(model),
+        }
     }
 
     /// The network of a file that holds this kind and format, checked as in [`Artifact::check`]. A program that reads no
@@ -136,25 +161,28 @@ impl Artifact {
     ///
     /// # Errors
     /// [`ArtifactError`] says what is wrong; [`ArtifactError::Kind`] or [`ArtifactError::Format`] that the file holds
-    /// another.
+    /// another; [`ArtifactError::Framed`] that its network's outputs are not yet coordinates.
     pub fn network<'a, N: Kind<'a>>(bytes: &'a [u8]) -> Result<N, ArtifactError> {
         let (kind, format) = N::BYTES;
-        let read = |found_kind, found_format, header: &Header, rest: &mut Reader<'a>| {
-            if found_kind != kind {
-                return Err(ArtifactError::Kind { found: found_kind });
+        let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
+            if opening.kind != kind {
+                return Err(ArtifactError::Kind { found: opening.kind });
             }
-            if found_format != format as u8 {
-                return Err(ArtifactError::Format { found: found_format });
+            if opening.format != format as u8 {
+                return Err(ArtifactError::Format { found: opening.format });
+            }
+            if opening.framed {
+                return Err(ArtifactError::Framed);
             }
             N::part(header, rest)
         };
         Ok(Self::read(bytes, read)?.1)
     }
 
-    /// What stands before the network, and the network as `read` reads it, from its kind and format.
+    /// The texts, and what follows them as `read` reads it.
     fn read<'a, N>(
         bytes: &'a [u8],
-        read: impl FnOnce(u8, u8, &Header, &mut Reader<'a>) -> Result<N, ArtifactError>,
+        read: impl FnOnce(Opening, &Header, &mut Reader<'a>) -> Result<N, ArtifactError>,
     ) -> Result<([&'a str; 2], N), ArtifactError> {
         let header: &[u8; HEADER] = bytes.first_chunk().ok_or(ArtifactError::NotAModel)?;
         let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| header[at + i]));
@@ -162,7 +190,7 @@ impl Artifact {
             return Err(ArtifactError::NotAModel);
         }
         let version = u16::from_le_bytes([header[4], header[5]]);
-        if version != VERSION {
+        if version == 0 || version > VERSION {
             return Err(ArtifactError::Version { found: version });
         }
         let (stated, found) = (word(8), bytes.len());
@@ -181,11 +209,11 @@ impl Artifact {
         if !bytes.as_ptr().cast::<u64>().is_aligned() {
             return Err(ArtifactError::Misaligned);
         }
-        let (kind, format) = (header[6], header[7]);
+        let opening = Opening { framed: version == VERSION, kind: header[6], format: header[7] };
         let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
         let mut rest = Reader(&bytes[HEADER..]);
         let texts = [rest.text(size(word(40))?)?, rest.text(size(word(44))?)?];
-        let network = read(kind, format, &header, &mut rest)?;
+        let network = read(opening, &header, &mut rest)?;
         if rest.0.is_empty() { Ok((texts, network)) } else { Err(ArtifactError::Sizes) }
     }
 }

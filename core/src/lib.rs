@@ -36,6 +36,7 @@ pub mod dual;
 pub mod dynamics;
 pub mod energy;
 pub mod fixed;
+pub mod frame;
 mod lanes;
 pub mod math;
 pub mod network;

@@ -9,7 +9,8 @@
 mod common;
 
 use common::artifacts::{
-    Bytes, DIM, FIXED_STEPS, LATENT, STEPS, encoded, fixed_egnn, fixed_mlp, float_egnn, float_mlp, model, models,
+    Bytes, DIM, FIXED_STEPS, LATENT, STEPS, encoded, fixed_egnn, fixed_mlp, float_egnn, float_frame, float_mlp, model,
+    model_of, models,
 };
 use common::fixed::fnv;
 use common::layout::{Section, sections};
@@ -62,8 +63,12 @@ fn programs_of_one_kind_read_that_kind_alone() {
         let bytes = encoded(&model);
         let [kind, format] = [bytes.get()[6], bytes.get()[7]];
         let all = each_kind(bytes.get());
-        assert_eq!(all.iter().flatten().collect::<Vec<_>>(), [model.network()], "{name}");
-        for refused in all.into_iter().filter_map(Result::err) {
+        // Its outputs alone are no sample.
+        let framed = model.frame().is_some();
+        assert_eq!(all.contains(&Err(ArtifactError::Framed)), framed, "{name}");
+        let expected = if framed { vec![] } else { vec![model.network()] };
+        assert_eq!(all.iter().flatten().collect::<Vec<_>>(), expected, "{name}");
+        for refused in all.into_iter().filter_map(Result::err).filter(|refused| *refused != ArtifactError::Framed) {
             let of_another = [ArtifactError::Kind { found: kind }, ArtifactError::Format { found: format }];
             assert!(of_another.contains(&refused), "{name}: {refused}");
         }
@@ -75,11 +80,14 @@ fn programs_of_one_kind_read_that_kind_alone() {
         repair_checksum(longer.get_mut());
         let refused = Artifact::check(longer.get()).unwrap_err();
         assert_eq!(refused, ArtifactError::Sizes, "{name}");
-        assert!(each_kind(longer.get()).contains(&Err(refused)), "{name}: {refused}");
+        assert!(
+            each_kind(longer.get()).contains(&Err(if framed { ArtifactError::Framed } else { refused })),
+            "{name}: {refused}"
+        );
     }
 }
 
-/// Files of version 1 stay readable and give the same samples; `KILN_WRITE_CORPUS=1` writes what is missing.
+/// Files of both versions stay readable and give the same samples; `KILN_WRITE_CORPUS=1` writes what is missing.
 #[test]
 fn the_corpus_is_read_sampled_and_written_to_the_byte() {
     let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/artifacts");
@@ -103,7 +111,7 @@ fn the_corpus_is_read_sampled_and_written_to_the_byte() {
 
 /// The corpus: FNV-1a-64 over the little-endian bytes of the first twenty samples of seed 5. Weights of 8 bits that stand in
 /// 16 give the same samples.
-const CORPUS: [(&str, u64); 11] = [
+const CORPUS: [(&str, u64); 13] = [
     ("mlp-f32", 0x6a65868a22899326),
     ("mlp-i16w16a", 0xf1fb4c97baf2bd6f),
     ("mlp-i8w16a", 0xf1fb4c97baf2bd6f),
@@ -115,6 +123,8 @@ const CORPUS: [(&str, u64); 11] = [
     ("egnn-i8w16a", 0xf3846e61fbd834b0),
     ("egnn-gated-i8w16a", 0x148360598b2979a4),
     ("egnn-basis-i8w16a", 0x87759009c5d5355f),
+    ("mlp-framed-f32", 0x909cd4ee892cab06),
+    ("mlp-widths-f32", 0xe7b50ef5672b444e),
 ];
 
 #[test]
@@ -131,6 +141,22 @@ fn samples_of_float_models_are_those_of_the_networks() {
     let (generator, mut x) = (egnn.generator().expect("checked"), [0.0; 6]);
     generator.sample(&latent(generator.latent()), &mut vec![0.0; generator.scratch()], &mut x).expect("buffers");
     assert_eq!(sample(&model("egnn-f32"), 3), x);
+}
+
+#[test]
+fn samples_of_float_models_with_a_frame_are_the_frames_images() {
+    for (name, lower, bounded) in [("mlp-framed-f32", true, true), ("mlp-widths-f32", false, false)] {
+        let (framed, frame) = (model(name), float_frame(lower, bounded));
+        assert_eq!(framed.frame(), Some(&frame.into()), "{name}");
+        assert_eq!((framed.version(), encoded(&framed).get()[4]), (2, 2), "{name}");
+        let bare = model_of(framed.network().clone());
+        assert_eq!((bare.version(), encoded(&bare).get()[4]), (1, 1), "{name}");
+        for index in 0..20 {
+            let mut x = sample(&bare, index);
+            frame.apply(&mut x);
+            assert_eq!(sample(&framed, index), x, "{name}");
+        }
+    }
 }
 
 #[test]
@@ -193,6 +219,7 @@ impl Dice {
 /// A damaged file.
 fn damaged(dice: &mut Dice, corpus: &[Bytes]) -> Bytes {
     let mut bytes = corpus[dice.below(corpus.len())].clone();
+    let version = [bytes.get()[4], bytes.get()[5]];
     for _ in 0..=dice.below(4) {
         let length = bytes.get().len();
         // Half of the changes go to where the sizes are.
@@ -224,7 +251,7 @@ fn damaged(dice: &mut Dice, corpus: &[Bytes]) -> Bytes {
     if dice.below(16) > 0 {
         let length = bytes.get().len() as u32;
         bytes.get_mut()[..4].copy_from_slice(b"KILN");
-        bytes.get_mut()[4..6].copy_from_slice(&[1, 0]);
+        bytes.get_mut()[4..6].copy_from_slice(&version);
         bytes.get_mut()[8..12].copy_from_slice(&length.to_le_bytes());
     }
     if dice.below(16) > 0 {
@@ -248,7 +275,7 @@ fn quick(model: &Model<'_>) -> bool {
 fn fuzzed_files_are_refused_or_can_be_sampled_and_written() {
     let inputs = std::env::var("KILN_FUZZ").map_or(20_000_u64, |n| n.parse().expect("KILN_FUZZ is a whole number"));
     let corpus: Vec<Bytes> = models().iter().map(|(_, model)| encoded(model)).collect();
-    let (mut accepted, mut sampled, mut deep) = (0_u64, 0_u64, 0_u64);
+    let (mut accepted, mut sampled, mut framed, mut deep) = (0_u64, 0_u64, 0_u64, 0_u64);
     let (mut scratch, mut x) = (vec![0; 2000], vec![0.0; 4000]);
     for input in 0..inputs {
         let bytes = damaged(&mut Dice(Stream::new(11, Purpose::Test, input)), &corpus);
@@ -257,7 +284,9 @@ fn fuzzed_files_are_refused_or_can_be_sampled_and_written() {
                 accepted += 1;
                 // Header and sections say the same, and there is no second way to write them.
                 assert_eq!(encoded(&model), bytes, "input {input}");
-                assert!(each_kind(bytes.get()).iter().flatten().eq([model.network()]), "input {input}");
+                let network = model.frame().is_none().then_some(model.network());
+                assert!(each_kind(bytes.get()).iter().flatten().eq(network), "input {input}");
+                framed += u64::from(network.is_none());
                 if quick(&model) {
                     sampled += 1;
                     let x = &mut x[..model.dim()];
@@ -268,6 +297,8 @@ fn fuzzed_files_are_refused_or_can_be_sampled_and_written() {
             Err(_) => deep += 1,
         }
     }
-    println!("{inputs} inputs: {accepted} accepted, {sampled} of them sampled, {deep} refused after the checksum held");
-    assert!(10 * accepted > inputs && 10 * sampled > inputs && 10 * deep > inputs);
+    println!(
+        "{inputs} inputs: {accepted} accepted, {sampled} of them sampled, {framed} with a frame, {deep} refused after the checksum held"
+    );
+    assert!(10 * accepted > inputs && 10 * sampled > inputs && 50 * framed > inputs && 10 * deep > inputs);
 }

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::artifacts::{Bytes, encoded, model, models};
+use common::artifacts::{Bytes, encoded, float_frame, model, models};
 use common::layout::{Content, sections};
 use kiln_core::artifact::{Aligned, Artifact, ArtifactError, EGNN_LAYERS, Format, MLP_LAYERS, Model, repair_checksum};
+use kiln_core::frame::InvalidFrame;
 use kiln_core::{fixed, network};
 
 fn error(bytes: Bytes) -> ArtifactError {
@@ -72,7 +73,8 @@ fn fields_of_units_that_do_not_fit_have_typed_errors() {
     let bytes = encoded(&model("mlp-f32"));
     let with = |at: usize, value: &[u8]| error(changed(&bytes, at, value));
     let word = |at: usize, value: u32| with(at, &value.to_le_bytes());
-    assert_eq!(with(4, &[2, 0]), ArtifactError::Version { found: 2 });
+    assert_eq!(with(4, &[3, 0]), ArtifactError::Version { found: 3 });
+    assert_eq!(with(4, &[2, 0]), ArtifactError::Sizes, "its frame is missing");
     assert_eq!(with(6, &[2]), ArtifactError::Kind { found: 2 });
     assert_eq!(with(7, &[3]), ArtifactError::Format { found: 3 });
     for at in [16, 20, 24, 40, 44] {
@@ -127,7 +129,7 @@ fn headers_of_messages_that_do_not_fit_have_typed_errors() {
         let float = model.format() == Format::F32;
         let with = |at: usize, value: &[u8]| error(changed(&bytes, at, value));
         let word = |at: usize, value: u32| with(at, &value.to_le_bytes());
-        for found in [0, 2, 256, u16::MAX] {
+        for found in [0, 3, 256, u16::MAX] {
             assert_eq!(with(4, &found.to_le_bytes()), ArtifactError::Version { found }, "{name}");
         }
         for found in [2, 255] {
@@ -247,7 +249,8 @@ fn every_section_is_checked() {
             let what = format!("{name}, {}", section.name);
             let without = Bytes::of(&[&bytes.get()[..start], &bytes.get()[end..]].concat());
             let found = error(mended(without));
-            let misread = found == ArtifactError::Text && section.content == Content::Text;
+            // With a frame there are bytes behind the network that can be misread as parts of it.
+            let misread = (found == ArtifactError::Text && section.content == Content::Text) || model.frame().is_some();
             assert!(misread || matches!(found, ArtifactError::Sizes | ArtifactError::Reserved), "{what}: {found}");
             for at in last + 1..end {
                 assert_eq!(error(changed(&bytes, at, &[1])), ArtifactError::Reserved, "{what} is filled up with zeros");
@@ -267,10 +270,60 @@ fn every_section_is_checked() {
                     assert_eq!([1, 40_000 | 63 << 16, 1 << 24].map(in_words), [[Some(scale); 2]; 3], "{what}");
                 }
                 Content::Weights => assert_eq!(in_words(0x8080_8080), [None; 2], "{what}: any integer will do"),
-                Content::Words | Content::Points(_) => {}
+                Content::Words | Content::Points(_) | Content::Frame => {}
             }
         }
     }
+}
+
+#[test]
+fn frames_that_do_not_fit_have_typed_errors() {
+    let frame = |error: InvalidFrame| ArtifactError::Frame(error);
+    let of = |name: &str, section: &str| {
+        let model = model(name);
+        let at = sections(&model).iter().find(|other| other.name == section).expect("a section").start;
+        (encoded(&model), at)
+    };
+    let with = |(name, section): (&str, &str), at: usize, value: &[u8]| {
+        let (bytes, start) = of(name, section);
+        error(changed(&bytes, start + at, value))
+    };
+    for name in ["mlp-framed-f32"] {
+        // Other flags and the word behind them; a diagonal, or no bounds, for the same bytes.
+        for (at, value) in [(0, 4), (0, 7), (3, 1), (4, 1), (7, 1)] {
+            assert_eq!(with((name, "frame"), at, &[value]), ArtifactError::Reserved, "{name} {at} {value}");
+        }
+        assert_eq!(with((name, "frame"), 0, &[1]), ArtifactError::Sizes, "{name}");
+        assert_ne!(with((name, "frame"), 0, &[2]), ArtifactError::Buffer, "{name}: refused");
+        // The kinds are 0 1 2 3 0.
+        for (coordinate, kind) in [(0, 4), (4, 255), (1, 0), (1, 2), (2, 1), (3, 1), (3, 2)] {
+            let found = with((name, "kinds"), coordinate, &[kind]);
+            assert_eq!(found, frame(InvalidFrame::Kind { coordinate }), "{name} {coordinate} {kind}");
+        }
+        // An end where there is none.
+        assert_eq!(with((name, "upper ends"), 4, &[1]), frame(InvalidFrame::Kind { coordinate: 1 }), "{name}");
+        // The diagonal's second number.
+        for value in [[0; 4], (-1.0_f32).to_le_bytes()] {
+            let found = with((name, "factor"), 8, &value);
+            assert_eq!(found, frame(InvalidFrame::Diagonal { coordinate: 1 }), "{name}");
+        }
+        // The lower end of both as high as the upper one.
+        let (bytes, upper) = of(name, "upper ends");
+        let end: [u8; 4] = bytes.get()[upper + 12..][..4].try_into().expect("four bytes");
+        assert_eq!(with((name, "lower ends"), 12, &end), frame(InvalidFrame::Ends { coordinate: 3 }), "{name}");
+        // Bounds without an end are not written.
+        let (mut bytes, kinds) = of(name, "kinds");
+        let end = bytes.get().len();
+        bytes.get_mut()[kinds..end].fill(0);
+        assert_eq!(error(mended(bytes)), ArtifactError::Reserved, "{name}");
+    }
+    // A file of version 1 has no frame, whatever follows.
+    let (bytes, _) = of("mlp-framed-f32", "frame");
+    assert_eq!(error(changed(&bytes, 4, &[1, 0])), ArtifactError::Sizes);
+    // A frame of other coordinates.
+    let model = model("mlp-f32");
+    let found = model.with_frame(float_frame(true, true)).expect_err("of five coordinates, and the model has two");
+    assert_eq!(found, frame(InvalidFrame::Lengths));
 }
 
 /// A `u64` may stand at multiples of 8, on some machines of 4.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::frame::InvalidFrame;
 use crate::{fixed, network};
 
 /// Why bytes are not a model, or a model does not fit a buffer.
@@ -63,6 +64,10 @@ pub enum ArtifactError {
     Network(network::InvalidNetwork),
     /// The parts do not make a network of integers.
     Fixed(fixed::InvalidNetwork),
+    /// The parts do not make a frame, or not the network's.
+    Frame(InvalidFrame),
+    /// It has a frame, and its network alone was asked for.
+    Framed,
     /// The buffer for the bytes is too short.
     Buffer,
 }
@@ -79,12 +84,21 @@ impl From<fixed::InvalidNetwork> for ArtifactError {
     }
 }
 
+impl From<InvalidFrame> for ArtifactError {
+    fn from(error: InvalidFrame) -> Self {
+        match error {
+            InvalidFrame::NotFinite => Self::NotFinite,
+            error => Self::Frame(error),
+        }
+    }
+}
+
 impl fmt::Display for ArtifactError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAModel => f.write_str("it does not begin as a model does"),
             Self::Version { found } => {
-                write!(f, "it is of version {found}, this build reads version {}", super::VERSION)
+                write!(f, "it is of version {found}, this build reads versions up to {}", super::VERSION)
             }
             Self::Length { stated, found } => write!(f, "it says that it has {stated} bytes, and has {found}"),
             Self::Checksum { stated, computed } => {
@@ -101,6 +115,8 @@ impl fmt::Display for ArtifactError {
             Self::NotFinite => f.write_str("it holds numbers that are not finite"),
             Self::Network(error) => write!(f, "{error}"),
             Self::Fixed(error) => write!(f, "{error}"),
+            Self::Frame(error) => write!(f, "{error}"),
+            Self::Framed => f.write_str("it has a frame, and this program would not apply it"),
             Self::Buffer => f.write_str("the buffer is too short"),
         }
     }

@@ -3,8 +3,8 @@
 use super::bytes::{Reader, Writer};
 use super::header::{Header, word};
 use super::{
-    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, SampleError, VERSION, from_fixed,
-    repair_checksum,
+    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError, VERSION,
+    from_fixed, repair_checksum,
 };
 use crate::fixed::{Portable, Products, Scratch, Weight, fill_normal};
 use crate::random::{Purpose, Randomness, Stream};
@@ -85,6 +85,7 @@ pub struct Model<'a> {
     target: &'a str,
     metadata: &'a str,
     network: Network<'a>,
+    frame: Option<ModelFrame<'a>>,
     dim: usize,
     latent: usize,
     scratch: ScratchWords,
@@ -127,7 +128,17 @@ impl<'a> Model<'a> {
         let scratch = words(latent, 4).zip(lengths);
         let scratch = scratch.map(|(latent, (first, second))| ScratchWords { latent, first, second });
         let scratch = scratch.filter(|scratch| scratch.total().is_some()).ok_or(ArtifactError::Sizes)?;
-        Ok(Self { target, metadata, network, dim, latent, scratch })
+        Ok(Self { target, metadata, network, frame: None, dim, latent, scratch })
+    }
+
+    /// The same with what takes the network's outputs to the coordinates of a sample.
+    ///
+    /// # Errors
+    /// If the frame is of other coordinates, or not in the network's numbers.
+    pub fn with_frame(self, frame: impl Into<ModelFrame<'a>>) -> Result<Self, ArtifactError> {
+        let frame = frame.into();
+        frame.check(self.dim, self.format())?;
+        Ok(Self { frame: Some(frame), ..self })
     }
 
     /// The name of what its samples are of.
@@ -145,9 +156,19 @@ impl<'a> Model<'a> {
         &self.network
     }
 
+    /// What takes the network's outputs to the coordinates of a sample, where they are not the same.
+    pub fn frame(&self) -> Option<&ModelFrame<'a>> {
+        self.frame.as_ref()
+    }
+
     /// What numbers it computes with.
     pub fn format(&self) -> Format {
         self.network.format()
+    }
+
+    /// The version of its file: 2 with a frame, 1 without.
+    pub fn version(&self) -> u16 {
+        if self.frame.is_some() { VERSION } else { 1 }
     }
 
     /// Coordinates of a sample.
@@ -184,6 +205,9 @@ impl<'a> Model<'a> {
             Network::Mlp(network) => network.generator()?.sample(z, cast(rest)?, x)?,
             Network::Egnn(network) => network.generator()?.sample(z, cast(rest)?, x)?,
             _ => return Err(SampleError::NotIntegers),
+        }
+        if let Some(ModelFrame::Float(frame)) = &self.frame {
+            frame.apply(x);
         }
         Ok(())
     }
@@ -253,13 +277,14 @@ impl<'a> Model<'a> {
         let [dim, latent, thresholds, layers, skip, scale] = self.network.header().words()?;
         let texts = [word(self.target.len())?, word(self.metadata.len())?];
         let kind = u8::from(self.network.of_particles());
-        let [low, high] = VERSION.to_le_bytes();
+        let [low, high] = self.version().to_le_bytes();
         let first = [MAGIC, [low, high, kind, self.format() as u8]].map(u32::from_le_bytes);
         let words = [first[0], first[1], length, 0, dim, latent, thresholds, layers, skip, scale, texts[0], texts[1]];
         out.slice(&words.map(u32::to_le))?;
         out.slice(self.target.as_bytes())?;
         out.slice(self.metadata.as_bytes())?;
-        self.network.write(out)
+        self.network.write(out)?;
+        self.frame.map_or(Ok(()), |frame| frame.write(out))
     }
 }
 

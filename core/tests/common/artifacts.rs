@@ -2,6 +2,7 @@
 
 use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, Network};
 use kiln_core::fixed::{self, Affine, Gate, Matrix, NodeLayer, Scale, Weight};
+use kiln_core::frame::{Bounds, Factor, Frame};
 use kiln_core::network::{Activation, EgnnLayer, EgnnShape, Layer, Radial};
 use kiln_core::random::{Purpose, Randomness, Stream};
 
@@ -166,6 +167,29 @@ pub fn fixed_egnn<W: Small>(radial: fixed::Radial, gated: bool) -> FixedEgnn<'st
     FixedEgnn::new(shape, embedding, &layers, OWN, numbers.wide(2), [81_920, 32_768]).expect("a network")
 }
 
+/// Coordinates of the models that have a frame.
+pub const FRAMED: usize = 5;
+/// No end, a lower, an upper, both, none.
+const KINDS: [u8; FRAMED] = [0, 1, 2, 3, 0];
+
+/// Layers of units for a frame.
+pub fn wide_mlp() -> FloatMlp<'static> {
+    let mut numbers = Numbers::new(5);
+    let layers = [numbers.layer(FRAMED, 4), numbers.layer(4, FRAMED)];
+    FloatMlp::new(&layers, FRAMED, &[], 0.75, 0.25).expect("a network")
+}
+
+/// A triangle, or a diagonal; bounds of every kind, or none.
+pub fn float_frame(lower: bool, bounded: bool) -> Frame<'static> {
+    const WIDTHS: &[f32] = &[1.5, 0.25, 0.5, 2.0, 30.0];
+    const ROWS: &[f32] = &[1.5, -0.5, 0.25, 0.125, 0.75, 0.5, -1.0, 0.3, 0.1, 2.0, 7.0, -20.0, 3.0, 0.0, 30.0];
+    const BOUNDS: Bounds<'_, f32> =
+        Bounds { kinds: &KINDS, low: &[0.0, -3.5, 0.0, -1.0, 0.0], high: &[0.0, 0.0, 4.25, 1.5, 0.0] };
+    let factor = if lower { Factor::Triangle(ROWS) } else { Factor::Diagonal(WIDTHS) };
+    let bounds = if bounded { BOUNDS } else { Bounds::NONE };
+    Frame::new(&[10.0, -1.25, 0.5, 0.75, -200.0], factor, bounds).expect("a frame")
+}
+
 /// The model of a network.
 pub fn model_of(network: Network<'_>) -> Model<'_> {
     Model::new("test", r#"{"target":"test"}"#, network).expect("a model")
@@ -186,7 +210,12 @@ pub fn models() -> Vec<(&'static str, Model<'static>)> {
         ("egnn-gated-i8w16a", Network::Egnn8(fixed_egnn(FIXED_STEPS, true))),
         ("egnn-basis-i8w16a", Network::Egnn8(fixed_egnn(FIXED_BASIS, false))),
     ];
-    networks.map(|(name, network)| (name, model_of(network))).to_vec()
+    let framed = [
+        ("mlp-framed-f32", Network::Mlp(wide_mlp()), float_frame(true, true)),
+        ("mlp-widths-f32", Network::Mlp(wide_mlp()), float_frame(false, false)),
+    ];
+    let framed = framed.map(|(name, network, frame)| (name, model_of(network).with_frame(frame).expect("it fits")));
+    networks.map(|(name, network)| (name, model_of(network))).into_iter().chain(framed).collect()
 }
 
 /// The model of a name.

@@ -1,6 +1,6 @@
 //! The sections of a model's file as the documentation of `kiln_core::artifact` has them: nothing here knows the writer.
 
-use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, Network};
+use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, ModelFrame, Network};
 use kiln_core::fixed::Weight;
 
 /// What a section holds.
@@ -16,6 +16,8 @@ pub enum Content {
     Scales(usize),
     /// Binary points, of the layer that errors name.
     Points(usize),
+    /// Numbers of a frame of which not every one will do.
+    Frame,
 }
 
 /// Where a section stands.
@@ -47,6 +49,9 @@ pub fn sections(model: &Model<'_>) -> Vec<Section> {
         Network::Mlp8(network) => layout.units(network),
         Network::Egnn16(network) => layout.messages(network),
         Network::Egnn8(network) => layout.messages(network),
+    }
+    if let Some(frame) = model.frame() {
+        layout.frame(frame);
     }
     layout.0
 }
@@ -101,6 +106,19 @@ impl Layout {
                 self.float_map(&name("node"), 2 * hidden, hidden);
                 self.float_map(&name("update"), hidden, hidden);
             }
+        }
+    }
+
+    fn frame(&mut self, frame: &ModelFrame<'_>) {
+        let dim = frame.dim();
+        let factor = if frame.is_triangle() { dim * (dim + 1) / 2 } else { dim };
+        self.add("frame", Content::Frame, 8);
+        self.floats("centre", dim);
+        self.floats("factor", factor);
+        if frame.bounded() > 0 {
+            self.add("kinds", Content::Frame, dim);
+            self.floats("lower ends", dim);
+            self.floats("upper ends", dim);
         }
     }
 

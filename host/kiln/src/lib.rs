@@ -45,6 +45,7 @@ pub mod files;
 pub mod fit;
 pub mod format;
 pub mod formula;
+pub mod frame;
 mod guard;
 mod known;
 pub mod memory;

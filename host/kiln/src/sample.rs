@@ -5,6 +5,7 @@
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
 use crate::export::draw::{Shape, draw, normal, rows};
+use crate::frame::Frame;
 use crate::pool::Pool;
 use crate::run::{GENERATOR, Run};
 use crate::samples::Samples;
@@ -29,8 +30,8 @@ pub struct Sampler {
 
 /// What a sampler has in memory.
 enum Held {
-    /// A generator as trained, of any depth.
-    Trained(Checkpoint, Box<GeneratorSpec>),
+    /// A generator as trained, of any depth, with its frame.
+    Trained(Checkpoint, Box<GeneratorSpec>, Option<Frame>),
     /// A deployed model.
     Deployed(ModelFile),
     /// States that are handed out, each once.
@@ -53,7 +54,8 @@ impl Sampler {
     pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
         let spec = GeneratorSpec::from_checkpoint(&file).map_err(|error| damaged(name, error))?;
         let (dim, spec) = (spec.dim, Box::new(spec));
-        let sampler = Self { name: name.into(), dim, held: Held::Trained(file, spec) };
+        let frame = Frame::of_checkpoint(&file, dim).map_err(|error| damaged(name, error))?;
+        let sampler = Self { name: name.into(), dim, held: Held::Trained(file, spec, frame) };
         sampler.rows(0, 0, 0).map(|_| sampler)
     }
 
@@ -82,13 +84,14 @@ impl Sampler {
     /// # Errors
     /// If the file does not hold the layers that it says, or the pool not so many states.
     pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-        let (file, spec) = match &self.held {
-            Held::Trained(file, spec) => (file, spec.as_ref()),
+        let (file, spec, frame) = match &self.held {
+            Held::Trained(file, spec, frame) => (file, spec.as_ref(), frame.as_ref()),
             Held::Deployed(file) => return rows(&file.model()?, seed, first, n),
             Held::Pool(pool) => return pool.draw(seed, first, n),
         };
         let bad = |error: CheckpointError| damaged(&self.name, error);
-        let shape = Shape { latent: spec.latent, dim: spec.dim };
+        let frame = frame.map(Frame::as_core).transpose().map_err(|error| damaged(&self.name, error))?;
+        let shape = Shape { latent: spec.latent, dim: spec.dim, frame };
         match &spec.body {
             Body::Mlp { hidden, depth } => {
                 let layers = mlp_layers(file, spec, *hidden, *depth).map_err(bad)?;
@@ -116,9 +119,40 @@ mod tests {
     use crate::pretrained;
     use crate::weights::float_model;
     use kiln_core::artifact::Artifact;
+    use kiln_core::frame::Bound;
 
     /// Where keys of indices in 18 and in 24 bits would part.
     const EDGES: [u64; 2] = [1 << 18, 1 << 24];
+
+    #[test]
+    fn samples_are_the_frames_images_of_what_the_network_gives() {
+        let pretrained = pretrained::all()[0];
+        let mut file = pretrained.file().unwrap();
+        let bare = Sampler::of(file.clone(), "bare").unwrap().rows(5, 7, 40).unwrap();
+        let bounds = [Bound::None, Bound::Both { low: -1.0, high: 2.0 }];
+        let frame = Frame::of_triangle(vec![3.0, 0.5], vec![0.25, -0.0625, 0.125], &bounds).unwrap();
+        frame.insert_into(&mut file);
+        let framed = Sampler::of(file.clone(), "framed").unwrap().rows(5, 7, 40).unwrap();
+        let mut expected = bare.clone();
+        expected.data.chunks_exact_mut(2).for_each(|row| frame.as_core().unwrap().apply(row));
+        assert_eq!(framed, expected);
+        assert!(framed.data.iter().skip(1).step_by(2).all(|x| (-1.0..=2.0).contains(x)));
+
+        let bytes: Bytes = float_model(&file, "framed", "mog40").unwrap();
+        let model = Artifact::check(bytes.as_slice()).unwrap();
+        assert_eq!(model.frame(), Some(&frame.as_core().unwrap().into()));
+        assert_eq!(rows(&model, 5, 7, 40).unwrap(), framed);
+        let (mut scratch, mut x) = (vec![0; model.scratch()], [0.0; 2]);
+        for (index, row) in framed.data.chunks_exact(2).enumerate() {
+            model.sample(5, 7 + index as u64, &mut scratch, &mut x).unwrap();
+            assert_eq!(x, row);
+        }
+        file.insert_tensor("frame.centre", vec![3], vec![0.0; 3]);
+        let refused = [Sampler::of(file.clone(), "x").err().unwrap(), float_model(&file, "x", "").err().unwrap()];
+        for error in refused {
+            assert_eq!(error.to_string(), "'x' is damaged: `frame.centre` has shape [3], not [2]");
+        }
+    }
 
     #[test]
     fn a_sample_is_the_same_whichever_others_are_drawn_and_whatever_draws_it() {

@@ -3,18 +3,20 @@
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::unfit;
+use crate::frame::Frame;
 use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
 use kiln_core::network::{EgnnLayer, EgnnShape, Layer};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 
-/// The generator of a file as a model in floats.
+/// The generator of a file, with its frame if it has one, as a model in floats.
 ///
 /// # Errors
 /// If the file is damaged, or no model can hold its layers.
 pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
     let bad = |error: CheckpointError| damaged(name, error);
     let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
+    let frame = Frame::of_checkpoint(file, spec.dim).map_err(|error| damaged(name, error))?;
     let network = match &spec.body {
         Body::Mlp { hidden, depth } => {
             let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
@@ -27,7 +29,12 @@ pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes,
             FloatEgnn::new(egnn_shape(shape), embedding, &layers, own, &spec.thresholds, factors).map(Network::Egnn)
         }
     };
-    network.and_then(|network| Model::new(target, "", network)).and_then(|model| Bytes::of(&model)).map_err(unfit)
+    let model = network.and_then(|network| Model::new(target, "", network));
+    let model = model.and_then(|model| match &frame {
+        Some(frame) => model.with_frame(frame.as_core()?),
+        None => Ok(model),
+    });
+    model.and_then(|model| Bytes::of(&model)).map_err(unfit)
 }
 
 /// What a file that cannot be read is answered.

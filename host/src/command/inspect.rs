@@ -9,7 +9,7 @@ use kiln::export::quality::{Metadata, columns, table};
 use kiln::metric::report::figure;
 use kiln::pretrained;
 use kiln::run::CONFIG;
-use kiln_core::artifact::{Model, Network, VERSION};
+use kiln_core::artifact::{Model, ModelFrame, Network};
 use std::fmt::Write as _;
 
 /// Prints the explanation.
@@ -32,13 +32,13 @@ fn text(model: &Model<'_>, bytes: &[u8]) -> String {
     let mut text = format!("{} in {}: {kind}\n\n", model.target(), model.format().name());
     let checksum = u32::from_le_bytes(std::array::from_fn(|i| bytes.get(12 + i).copied().unwrap_or(0)));
     let sizes = [
-        ("file", format!("version {VERSION}, {} bytes, checksum {checksum:08x} holds", bytes.len())),
+        ("file", format!("version {}, {} bytes, checksum {checksum:08x} holds", model.version(), bytes.len())),
         ("sample", format!("{} coordinates of {} latent numbers", model.dim(), model.latent())),
         ("buffers to run", format!("{} bytes", 8 * model.scratch() + 4 * model.dim())),
         ("thresholds", thresholds(model)),
         ("network", network(model)),
     ];
-    for (name, value) in sizes {
+    for (name, value) in sizes.into_iter().chain(model.frame().map(|held| ("frame", frame(held)))) {
         let _ = writeln!(text, "{name:<16}{value}");
     }
     let metadata = serde_json::from_str::<Metadata>(model.metadata());
@@ -54,8 +54,11 @@ fn text(model: &Model<'_>, bytes: &[u8]) -> String {
     let of_parts: usize = parts.iter().map(|part| part.bytes).sum();
     let texts = model.target().len() + model.metadata().len();
     let rest = bytes.len() - of_parts - texts;
-    let _ =
-        writeln!(text, "bytes: {of_parts} of parts, {texts} of texts, {rest} of header, thresholds, sizes and fill");
+    let frame = if model.frame().is_some() { ", frame" } else { "" };
+    let _ = writeln!(
+        text,
+        "bytes: {of_parts} of parts, {texts} of texts, {rest} of header, thresholds, sizes{frame} and fill"
+    );
     match metadata {
         Ok(Metadata { quality: Some(quality), format, .. }) => {
             let _ = write!(text, "\n{}", table(&quality, &format));
@@ -75,6 +78,17 @@ fn table_of(parts: &[Part]) -> Vec<[String; 7]> {
         [part.name.clone(), part.outputs.to_string(), part.inputs.to_string(), enter, low, high, part.bytes.to_string()]
     };
     std::iter::once(head).chain(parts.iter().map(line)).collect()
+}
+
+/// What a frame is made of.
+fn frame(frame: &ModelFrame<'_>) -> String {
+    let factor = if frame.is_triangle() { "a lower triangle" } else { "a diagonal" };
+    let ends = match frame.bounded() {
+        0 => "no coordinate has an end".to_string(),
+        1 => "1 coordinate has an end".to_string(),
+        many => format!("{many} coordinates have ends"),
+    };
+    format!("x = phi(m + L u) of the network's u, L {factor}; {ends}")
 }
 
 fn thresholds(model: &Model<'_>) -> String {

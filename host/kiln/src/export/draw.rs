@@ -3,7 +3,8 @@
 use super::calibrate::latent;
 use crate::error::Error;
 use crate::samples::Samples;
-use kiln_core::artifact::{Model, Network};
+use kiln_core::artifact::{Model, ModelFrame, Network};
+use kiln_core::frame::Frame;
 use kiln_core::network::{Generator, InvalidNetwork, ParticleGenerator};
 use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::{Lanes, Scalar};
@@ -18,7 +19,7 @@ pub type Pack = Lanes<LANES>;
 /// # Errors
 /// If the model cannot run; not after it was checked.
 pub fn rows(model: &Model<'_>, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-    let shape = Shape { latent: model.latent(), dim: model.dim() };
+    let shape = Shape::of(model);
     match model.network() {
         Network::Mlp(network) => {
             network.generator().and_then(|network| draw(shape, &network, first, n, normal(seed))).map_err(broken)
@@ -43,7 +44,7 @@ pub fn rows(model: &Model<'_>, seed: u64, first: u64, n: usize) -> Result<Sample
 /// # Errors
 /// If the model is not in floats.
 pub fn images(float: &Model<'_>, seed: u64, n: usize) -> Result<Samples, Error> {
-    let shape = Shape { latent: float.latent(), dim: float.dim() };
+    let shape = Shape::of(float);
     let latents = |indices: [u64; LANES], z: &mut [Pack]| {
         for (lane, index) in indices.into_iter().enumerate() {
             z.iter_mut().zip(latent(seed, index, shape.latent)).for_each(|(pack, value)| pack.0[lane] = value);
@@ -92,11 +93,24 @@ impl OneStep for ParticleGenerator<'_, f32> {
 
 /// Numbers of one latent and of its sample.
 #[derive(Clone, Copy)]
-pub struct Shape {
+pub struct Shape<'a> {
     /// Numbers of a latent.
     pub latent: usize,
     /// Numbers of a sample.
     pub dim: usize,
+    /// What takes the generator's outputs to the coordinates of a sample.
+    pub frame: Option<Frame<'a>>,
+}
+
+impl<'a> Shape<'a> {
+    /// Of a model; its frame where that is in floats.
+    fn of(model: &Model<'a>) -> Self {
+        let frame = match model.frame() {
+            Some(ModelFrame::Float(frame)) => Some(*frame),
+            None => None,
+        };
+        Self { latent: model.latent(), dim: model.dim(), frame }
+    }
 }
 
 /// The latents of a seed's samples in floats.
@@ -109,7 +123,7 @@ pub fn normal(seed: u64) -> impl Fn([u64; LANES], &mut [Pack]) + Sync {
 /// # Errors
 /// If a buffer does not fit the generator; not for its own shape.
 pub fn draw(
-    shape: Shape,
+    shape: Shape<'_>,
     generator: &impl OneStep,
     first: u64,
     n: usize,
@@ -122,6 +136,9 @@ pub fn draw(
         |[z, x, scratch], (block, out)| {
             latents(std::array::from_fn(|lane| first + (block * LANES + lane) as u64), z);
             generator.image(z, scratch, x)?;
+            if let Some(frame) = shape.frame {
+                frame.apply(x);
+            }
             for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
                 row.iter_mut().zip(&*x).for_each(|(value, pack)| *value = pack.0[lane]);
             }

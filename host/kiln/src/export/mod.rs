@@ -38,10 +38,18 @@ pub fn convert(float: &Model<'_>, format: Format) -> Result<Bytes, Error> {
 /// # Errors
 /// If it then has more than 4 GiB.
 pub fn with_metadata(model: &Model<'_>, metadata: &str) -> Result<Bytes, Error> {
-    Model::new(model.target(), metadata, model.network().clone()).and_then(|model| Bytes::of(&model)).map_err(unfit)
+    let told = Model::new(model.target(), metadata, model.network().clone());
+    let told = told.and_then(|told| match model.frame() {
+        Some(frame) => told.with_frame(*frame),
+        None => Ok(told),
+    });
+    told.and_then(|told| Bytes::of(&told)).map_err(unfit)
 }
 
 fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
+    if float.frame().is_some() {
+        return Err(Error::input("the generator has a frame, and integers have none", "export it with --format f32"));
+    }
     let network: Quantised<W> = match float.network() {
         Network::Mlp(network) => quantise::mlp(network, &calibrate(float)?)?,
         Network::Egnn(network) => {

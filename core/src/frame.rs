@@ -1,0 +1,293 @@
+//! From the whitened coordinates u that a generator gives to the coordinates x of its energy: x = φ(m + L u).
+//!
+//! m is a location of d numbers and L a diagonal or a lower triangle with a positive diagonal: in coordinates u the energy has
+//! about mean 0 and covariance 1, whatever its own scales are. φ acts on each y = m + L u by itself and keeps a [`Bound`]:
+//!
+//! | ends | x |
+//! |---|---|
+//! | none | y |
+//! | lower | low + e^y |
+//! | upper | high − e^y |
+//! | both | low + (high − low)/(1 + e^−y) |
+//!
+//! With both ends the share of the nearer end is computed, so that x is exact near either. No x is outside its ends; where e^y
+//! or that share is lost beside an end, x is that end.
+//!
+//! [`fixed::Frame`](crate::fixed::Frame) is the same in integers.
+
+use crate::Scalar;
+
+/// Where a coordinate may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Bound<T> {
+    /// Anywhere.
+    None,
+    /// Above a lower end.
+    Low(T),
+    /// Below an upper end.
+    High(T),
+    /// Between two ends.
+    Both {
+        /// The lower.
+        low: T,
+        /// The upper.
+        high: T,
+    },
+}
+
+impl<T: Copy> Bound<T> {
+    /// What a file says of it: 0 no end, 1 a lower, 2 an upper, 3 both.
+    pub const fn kind(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Low(_) => 1,
+            Self::High(_) => 2,
+            Self::Both { .. } => 3,
+        }
+    }
+
+    /// That of a kind from 0 to 3; ends that the kind does not have are ignored.
+    pub const fn of(kind: u8, low: T, high: T) -> Option<Self> {
+        Some(match kind {
+            0 => Self::None,
+            1 => Self::Low(low),
+            2 => Self::High(high),
+            3 => Self::Both { low, high },
+            _ => return None,
+        })
+    }
+}
+
+/// The bounds of all coordinates. Without any end all three are empty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Bounds<'a, T> {
+    /// What each coordinate has: see [`Bound::kind`].
+    pub kinds: &'a [u8],
+    /// The lower ends; 0 where there is none.
+    pub low: &'a [T],
+    /// The upper ends; 0 where there is none.
+    pub high: &'a [T],
+}
+
+impl<'a, T: Copy + Default + PartialOrd> Bounds<'a, T> {
+    /// No coordinate has an end.
+    pub const NONE: Self = Self { kinds: &[], low: &[], high: &[] };
+
+    /// Whether no coordinate has an end.
+    pub fn is_none(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// The bound of a coordinate.
+    #[inline(always)]
+    pub fn get(&self, coordinate: usize) -> Bound<T> {
+        let zero = T::default();
+        let kind = self.kinds.get(coordinate).copied().unwrap_or(0);
+        let end = |ends: &[T]| ends.get(coordinate).copied().unwrap_or(zero);
+        Bound::of(kind, end(self.low), end(self.high)).unwrap_or(Bound::None)
+    }
+
+    /// Themselves for `dim` coordinates, [`Bounds::NONE`] where none has an end. `fits` says whether there is room between
+    /// a lower and an upper end.
+    pub(crate) fn checked(self, dim: usize, fits: impl Fn(T, T) -> bool) -> Result<Self, InvalidFrame> {
+        let lengths = [self.kinds.len(), self.low.len(), self.high.len()];
+        if lengths != [0; 3] && lengths != [dim; 3] {
+            return Err(InvalidFrame::Lengths);
+        }
+        let zero = T::default();
+        let all = self.kinds.iter().zip(self.low).zip(self.high).enumerate();
+        for (coordinate, ((kind, low), high)) in all {
+            // Ends that are not there are zeros, so that nothing can be written in two ways.
+            let spare = (kind & 1 == 0 && *low != zero) || (kind & 2 == 0 && *high != zero);
+            if *kind > 3 || spare {
+                return Err(InvalidFrame::Kind { coordinate });
+            }
+            if *kind == 3 && !(low < high && fits(*low, *high)) {
+                return Err(InvalidFrame::Ends { coordinate });
+            }
+        }
+        Ok(if self.kinds.iter().all(|kind| *kind == 0) { Self::NONE } else { self })
+    }
+}
+
+/// L of m + L u.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Factor<'a, T> {
+    /// Its diagonal, d numbers: the widths of the coordinates.
+    Diagonal(&'a [T]),
+    /// Its lower triangle with the diagonal, row by row, d (d + 1)/2 numbers.
+    Triangle(&'a [T]),
+}
+
+/// How many numbers the lower triangle of d rows has.
+pub const fn triangle(dim: usize) -> Option<usize> {
+    let Some(after) = dim.checked_add(1) else { return None };
+    // One of the two is even.
+    if dim.is_multiple_of(2) { (dim / 2).checked_mul(after) } else { dim.checked_mul(after / 2) }
+}
+
+impl<'a, T: Copy> Factor<'a, T> {
+    /// Its numbers.
+    pub const fn numbers(&self) -> &'a [T] {
+        match self {
+            Self::Diagonal(numbers) | Self::Triangle(numbers) => numbers,
+        }
+    }
+
+    /// Whether it has as many numbers as `dim` coordinates need.
+    pub(crate) fn is_of(&self, dim: usize) -> bool {
+        let needed = match self {
+            Self::Diagonal(_) => Some(dim),
+            Self::Triangle(_) => triangle(dim),
+        };
+        needed == Some(self.numbers().len())
+    }
+
+    /// The numbers of a row and the first coordinate that they are for: the last is the diagonal's. Of a checked factor.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> (&'a [T], usize) {
+        match self {
+            Self::Diagonal(numbers) => (&numbers[row..=row], row),
+            Self::Triangle(numbers) => (&numbers[row * (row + 1) / 2..][..=row], 0),
+        }
+    }
+}
+
+/// Why numbers do not make a frame. Coordinates are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum InvalidFrame {
+    /// There is no coordinate, or something else than one number, one row or one bound for each; or the frame is in other
+    /// numbers than the model.
+    Lengths,
+    /// A number is infinite or none.
+    NotFinite,
+    /// A diagonal number is not positive.
+    Diagonal {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// A kind of bound is none of four, or an end that it does not have is not 0.
+    Kind {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// The lower end is not below the upper one, or so far below that no number tells how far.
+    Ends {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// In integers: a row's sum of products can overflow.
+    Overflow {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// In integers: a row's binary point is too large.
+    Point {
+        /// The coordinate.
+        coordinate: usize,
+    },
+}
+
+impl core::fmt::Display for InvalidFrame {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Lengths => {
+                f.write_str("the frame is not of as many coordinates as the generator, or not in its numbers")
+            }
+            Self::NotFinite => f.write_str("the frame holds numbers that are not finite"),
+            Self::Diagonal { coordinate } => write!(f, "the frame's factor is not positive at coordinate {coordinate}"),
+            Self::Kind { coordinate } => write!(f, "coordinate {coordinate} has no kind of bound that there is"),
+            Self::Ends { coordinate } => write!(f, "coordinate {coordinate} has no room between its two ends"),
+            Self::Overflow { coordinate } => write!(f, "the frame's row {coordinate} has sums that can overflow"),
+            Self::Point { coordinate } => write!(f, "the frame's row {coordinate} has a binary point out of its range"),
+        }
+    }
+}
+
+impl core::error::Error for InvalidFrame {}
+
+/// A checked map from u to x that borrows its numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Frame<'a> {
+    centre: &'a [f32],
+    factor: Factor<'a, f32>,
+    bounds: Bounds<'a, f32>,
+}
+
+impl<'a> Frame<'a> {
+    /// The map x = φ(`centre` + `factor` u), φ of `bounds`. Reads every number.
+    ///
+    /// # Errors
+    /// If the lengths are not those of as many coordinates as `centre` has, a number is not finite, a diagonal number not
+    /// positive, or a bound is none.
+    pub fn new(centre: &'a [f32], factor: Factor<'a, f32>, bounds: Bounds<'a, f32>) -> Result<Self, InvalidFrame> {
+        let dim = centre.len();
+        if dim == 0 || !factor.is_of(dim) {
+            return Err(InvalidFrame::Lengths);
+        }
+        let mut numbers = [centre, factor.numbers(), bounds.low, bounds.high].into_iter().flatten();
+        if !numbers.all(|x| x.is_finite()) {
+            return Err(InvalidFrame::NotFinite);
+        }
+        let positive = |row: &usize| factor.row(*row).0.last().is_some_and(|x| *x > 0.0);
+        if let Some(coordinate) = (0..dim).find(|row| !positive(row)) {
+            return Err(InvalidFrame::Diagonal { coordinate });
+        }
+        let bounds = bounds.checked(dim, |low, high| (high - low).is_finite())?;
+        Ok(Self { centre, factor, bounds })
+    }
+
+    /// How many coordinates it is of.
+    pub fn dim(&self) -> usize {
+        self.centre.len()
+    }
+
+    /// m.
+    pub fn centre(&self) -> &'a [f32] {
+        self.centre
+    }
+
+    /// L.
+    pub fn factor(&self) -> Factor<'a, f32> {
+        self.factor
+    }
+
+    /// The bounds of x.
+    pub fn bounds(&self) -> Bounds<'a, f32> {
+        self.bounds
+    }
+
+    /// Turns u into x, in place; coordinates that `u` lacks are left out. A row's products are summed in the order of the
+    /// coordinates, then comes m.
+    #[inline]
+    pub fn apply<S: Scalar<Real = f32>>(&self, u: &mut [S]) {
+        // From the last row to the first: a row needs the coordinates before it as they were.
+        for row in (0..self.dim().min(u.len())).rev() {
+            let (numbers, first) = self.factor.row(row);
+            let products = numbers.iter().zip(&u[first..]).map(|(l, u)| S::splat(*l) * *u);
+            let sum = products.fold(S::zero(), |sum, product| sum + product);
+            u[row] = bounded(self.bounds.get(row), S::splat(self.centre[row]) + sum);
+        }
+    }
+}
+
+/// φ(y).
+#[inline(always)]
+fn bounded<S: Scalar<Real = f32>>(bound: Bound<f32>, y: S) -> S {
+    match bound {
+        Bound::None => y,
+        Bound::Low(low) => S::splat(low) + y.exp(),
+        Bound::High(high) => S::splat(high) - y.exp(),
+        Bound::Both { low, high } => {
+            // The share of the nearer end, at most a half; its e^−|y| is no subnormal number.
+            let e = (-y.abs()).exp();
+            let inside = S::splat(high - low) * (e / (S::one() + e));
+            S::select(y.lt(S::zero()), S::splat(low) + inside, S::splat(high) - inside)
+        }
+    }
+}
