@@ -96,8 +96,12 @@ pub struct Train {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub budget: Option<String>,
 
+    /// Start from what `kiln explore` left here [default: a formula file is explored first]
+    #[arg(long, value_name = "DIR")]
+    pub explored: Option<PathBuf>,
+
     /// Go on with this run from its checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out", "explored"])]
     pub resume: Option<PathBuf>,
 
     /// Where the networks are trained: cpu, cuda:0

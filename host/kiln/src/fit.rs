@@ -6,10 +6,12 @@
 use crate::config::{About, Config, Settings};
 use crate::error::Error;
 use crate::format;
+use crate::frame::Frame;
 use crate::metric::Report;
 use crate::metric::suite::{Effort, evaluate};
+use crate::pool::Pool;
 use crate::progress::{Progress, Silent};
-use crate::run::{Run, SAMPLES};
+use crate::run::{EXPLORATION, FRAME, Run, SAMPLES};
 use crate::sample::Sampler;
 use crate::samples::Samples;
 use crate::spec::trainer_spec;
@@ -33,6 +35,9 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 pub struct Options<'a> {
     /// The wall-clock time after which training must have ended, checkpointed and usable.
     pub budget: Option<Duration>,
+    /// What an exploration found: training then starts from it, in its coordinates. The settings that suit them are those of
+    /// [`crate::preset::explored`].
+    pub explored: Option<&'a Pool>,
     /// Who watches.
     pub progress: &'a dyn Progress,
     /// Set by whoever interrupts it: a checkpoint is written, and the training can be resumed.
@@ -42,7 +47,7 @@ pub struct Options<'a> {
 impl Default for Options<'_> {
     /// To the end, unwatched.
     fn default() -> Self {
-        Self { budget: None, progress: &Silent, stop: &NEVER }
+        Self { budget: None, explored: None, progress: &Silent, stop: &NEVER }
     }
 }
 
@@ -66,7 +71,7 @@ pub struct Trained {
 /// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, or `stop` was set:
 /// then [`resume`] goes on.
 pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, options: &Options<'_>) -> Result<Trained, Error> {
-    let prepared = Prepared::new(target, settings.check()?, out)?;
+    let prepared = Prepared::new(target, settings.check()?, out, options.explored)?;
     prepared.trained(target, options)
 }
 
@@ -98,6 +103,8 @@ pub struct Prepared {
     pub run: Run,
     /// What it does.
     pub config: Config,
+    /// The coordinates that it trains in; none are the target's own.
+    pub frame: Option<Frame>,
     /// The state to go on from; none starts anew.
     pub from: Option<Checkpoint>,
     /// What the person should know of it.
@@ -105,28 +112,33 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// One that begins in a new run directory: `out`, or the first free one below `runs`.
+    /// One that begins in a new run directory: `out`, or the first free one below `runs`; where there is a pool, in its
+    /// coordinates, and a copy of it is kept in the run.
     ///
     /// # Errors
     /// If it could not begin: see [`start::check`]; or the directory is used or cannot be written.
-    pub fn new(target: &Target, config: Config, out: Option<&Path>) -> Result<Self, Error> {
+    pub fn new(target: &Target, config: Config, out: Option<&Path>, explored: Option<&Pool>) -> Result<Self, Error> {
         find_device(&config.run.device)?;
         if config.generator.latent < target.dim() {
             let (latent, dim, title) = (config.generator.latent, target.dim(), target.title());
             let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
             return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
         }
-        if let Some(at) = target.bounds().iter().position(|bound| !bound.is_none()) {
-            let message =
-                format!("{} has bounds of {}, which training does not know yet", target.title(), target.names()[at]);
-            return Err(Error::input(
-                message,
-                "`kiln explore` and `kiln sample` draw from it; or write the energy in free coordinates",
-            ));
+        let frame = explored.map(|pool| frame_for(target, pool)).transpose()?;
+        if let Some(at) = target.bounds().iter().position(|bound| !bound.is_none()).filter(|_| frame.is_none()) {
+            let message = format!("{} has bounds of {}, which only a frame keeps", target.title(), target.names()[at]);
+            return Err(Error::input(message, "explore first with `kiln explore`, and give it with --explored"));
         }
-        start::check(&config, target)?;
+        start::check(&config, target, frame.as_ref())?;
         let run = Run::create(out, &config, &About::training(target.convention()).from_file(target.file()))?;
-        Ok(Self { run, config, from: None, notes: Vec::new() })
+        if let (Some(frame), Some(pool)) = (&frame, explored) {
+            let mut file = Checkpoint::new();
+            run.identity().texts().into_iter().for_each(|(key, text)| file.insert_text(key, text));
+            frame.insert_into(&mut file);
+            run.write(FRAME, &file.to_bytes())?;
+            pool.clone().write(&run.file(EXPLORATION))?;
+        }
+        Ok(Self { run, config, frame, from: None, notes: Vec::new() })
     }
 
     /// One that goes on from the latest checkpoint of a run, whose settings were `old`.
@@ -157,7 +169,8 @@ impl Prepared {
         if config != *old {
             run.change_settings(&config)?;
         }
-        Ok(Self { run, config, from, notes })
+        let frame = run.frame(target.dim())?;
+        Ok(Self { run, config, frame, from, notes })
     }
 
     /// Trains.
@@ -165,9 +178,9 @@ impl Prepared {
     /// # Errors
     /// If the networks leave the finite numbers, or the directory cannot be written.
     pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
-        let &Options { budget, progress, stop } = options;
-        let from = self.from.as_ref();
-        train(&Training { config: &self.config, target, run: &self.run, from, budget, progress, stop })
+        let &Options { budget, progress, stop, .. } = options;
+        let (from, frame) = (self.from.as_ref(), self.frame.as_ref());
+        train(&Training { config: &self.config, target, frame, run: &self.run, from, budget, progress, stop })
     }
 
     fn trained(self, target: &Target, options: &Options<'_>) -> Result<Trained, Error> {
@@ -181,6 +194,29 @@ impl Prepared {
         format::write(&self.run.file(SAMPLES), &samples, target, true)?;
         let report = evaluate(target, &samples, 0, &place.to_string(), Effort::default())?;
         Ok(Trained { run: self.run, outcome, samples, report })
+    }
+}
+
+/// The coordinates that a pool of the target says to train in.
+fn frame_for(target: &Target, pool: &Pool) -> Result<Frame, Error> {
+    let place = pool.path().display();
+    if pool.facts.convention != target.convention() {
+        let message = format!("'{place}' is an exploration of another energy than that of {}", target.title());
+        return Err(Error::input(message, "explore this one with `kiln explore`"));
+    }
+    let unfit = || {
+        let message =
+            format!("'{place}' holds no frame to train in: an earlier version wrote it, or f32 cannot hold it");
+        Error::input(message, "explore anew with `kiln explore`")
+    };
+    let frame = pool.frame.clone().ok_or_else(unfit)?;
+    match frame.coarse() {
+        None => Ok(frame),
+        Some((at, [centre, width])) => {
+            let name = &target.names()[at];
+            let message = format!("{name} lies at {centre:e} and is {width:e} wide: its values are one in f32");
+            Err(Error::input(message, "move the origin in the formula, so that it lies near 0"))
+        }
     }
 }
 

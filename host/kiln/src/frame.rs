@@ -16,6 +16,9 @@ const FACTOR: &str = "frame.factor";
 const WIDTHS: &str = "frame.widths";
 const BOUNDS: &str = "frame.bounds";
 
+/// A width of this part of the location has 512 steps of f32.
+const COARSEST: f32 = 1.0 / 16_384.0;
+
 /// Why a file holds no frame, or numbers make none.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -145,6 +148,18 @@ impl Frame {
         kiln_core::frame::Frame::new(&self.centre, factor, bounds)
     }
 
+    /// The first coordinate whose width is below what f32 tells apart at its location, with both.
+    pub fn coarse(&self) -> Option<(usize, [f32; 2])> {
+        let width = |row: usize| match &self.factor {
+            OwnedFactor::Widths(widths) => widths[row],
+            OwnedFactor::Triangle(rows) => {
+                rows[row * (row + 1) / 2..][..=row].iter().map(|l| l * l).sum::<f32>().sqrt()
+            }
+        };
+        let pairs = self.centre.iter().enumerate().map(|(row, centre)| (row, [*centre, width(row)]));
+        pairs.into_iter().find(|(_, [centre, width])| *width < COARSEST * centre.abs())
+    }
+
     /// How many coordinates it is of.
     pub fn dim(&self) -> usize {
         self.centre.len()
@@ -211,6 +226,15 @@ mod tests {
         assert!(file(&frames()[2]).tensor(BOUNDS, &[4, 3]).is_err(), "nothing to keep");
         let kept = [0.0, 0.0, 0.0, 1.0, -1.5, 0.0, 2.0, 0.0, 2.5, 3.0, -1.0, 0.25];
         assert_eq!(square.tensor(BOUNDS, &[4, 3]).unwrap(), kept);
+    }
+
+    #[test]
+    fn widths_that_f32_cannot_hold_are_told() {
+        let far = |centre: f32| Frame::of_triangle(vec![0.0, centre], vec![1.0, 0.6, 0.8], &[]).unwrap();
+        assert_eq!(far(1e4).coarse(), None);
+        assert_eq!(far(-1e5).coarse(), Some((1, [-1e5, 1.0])));
+        let widths = Frame::of_widths(vec![3.0, 0.0], vec![1e-4, 1e-9], &[]).unwrap();
+        assert_eq!(widths.coarse(), Some((0, [3.0, 1e-4])));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub mod fit;
 pub mod format;
 pub mod formula;
 pub mod frame;
+pub mod framed;
 mod guard;
 mod known;
 pub mod memory;

@@ -4,21 +4,30 @@
 //! |---|---|
 //! | `pool.npy` | states (n, dim), float32, ladder by ladder, in the user's coordinates |
 //! | `energies.npy` | E of each, float64 |
+//! | `frame.safetensors` | location and whitening, x = φ(m + L u): see [`Frame`] |
 //! | `exploration.json` | [`Facts`]: target, evaluations, table, log Z, reasons, a checksum of the pool |
 
+mod facts;
+
+pub use facts::Facts;
+
+use crate::config::Settings;
 use crate::error::Error;
 use crate::files::{hash, write_together};
 use crate::format::npy;
+use crate::frame::{Frame, FrameError};
 use crate::metric::Mixing;
+use crate::preset;
 use crate::progress::{Part, Progress};
 use crate::samples::Samples;
 use crate::target::Target;
+use kiln_core::frame::InvalidFrame;
 use kiln_core::random::{Purpose, Stream};
-use kiln_explore::evidence::Figure;
+use kiln_explore::frame::Factor;
 use kiln_explore::symmetry::shuffle;
-use kiln_explore::{Kind, News, Probe, Refusal, Settings, Start, explore as explored};
+use kiln_explore::{Bound, Exploration, News, Probe, Refusal, Settings as Asked, Start, explore as explored};
+use kiln_gpu::Checkpoint;
 use npyz::WriterBuilder as _;
-use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -28,6 +37,8 @@ use std::time::Instant;
 pub const POOL: &str = "pool.npy";
 /// Their energies.
 pub const ENERGIES: &str = "energies.npy";
+/// Location and whitening.
+pub const FRAME: &str = "frame.safetensors";
 /// What is known of them.
 pub const FACTS: &str = "exploration.json";
 /// Version of the layout.
@@ -48,60 +59,6 @@ pub struct Order {
     pub start: Start,
 }
 
-/// What is known of a pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Version of the layout.
-    pub format: u32,
-    /// Version of Kiln.
-    pub kiln: String,
-    /// The target's name.
-    pub target: String,
-    /// The convention of its energy.
-    pub convention: String,
-    /// The file that the energy comes from.
-    #[serde(default)]
-    pub energy: Option<String>,
-    /// Names of the coordinates.
-    pub names: Vec<String>,
-    /// The seed.
-    pub seed: u64,
-    /// Energy evaluations, with or without gradient, exactly.
-    pub evaluations: u64,
-    /// Wall time.
-    pub seconds: f64,
-    /// Independent ladders.
-    pub ladders: usize,
-    /// States of each.
-    pub frames: usize,
-    /// How the states were made.
-    pub kind: Kind,
-    /// log ∫ exp(-E) and its standard error.
-    #[serde(default)]
-    pub log_z: Option<[f64; 2]>,
-    /// Cumulative rejection of the ladder, Λ.
-    #[serde(with = "kiln_metrics::number")]
-    pub barrier: f64,
-    /// β of every rung.
-    pub betas: Vec<f64>,
-    /// Times that a state came from the hot end to the cold one, a ladder; unknown without a ladder.
-    #[serde(default)]
-    pub round_trips: Option<f64>,
-    /// Blocks of coordinates that do not interact with the rest: their names, and the acceptance of their refreshes.
-    pub blocks: Vec<(Vec<String>, f64)>,
-    /// Mean, width, quantiles, effective sample size and R-hat of everything that was watched.
-    pub figures: Vec<Figure>,
-    /// What the energy was checked for.
-    pub probe: Probe,
-    /// What a larger budget would have done too.
-    #[serde(default)]
-    pub left_out: Vec<String>,
-    /// Why it is not converged; empty where it is.
-    pub reasons: Vec<String>,
-    /// SHA-256 of `pool.npy`.
-    pub sha256: String,
-}
-
 /// A pool in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
@@ -111,6 +68,8 @@ pub struct Pool {
     pub samples: Samples,
     /// E of each.
     pub energies: Vec<f64>,
+    /// Location and whitening; none in pools of earlier versions, and where f32 cannot hold them.
+    pub frame: Option<Frame>,
     path: PathBuf,
 }
 
@@ -120,7 +79,7 @@ pub struct Pool {
 /// If the energy is refused, the budget is too small, or `stop` was set.
 pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Pool, Error> {
     let begun = Instant::now();
-    let settings = Settings {
+    let settings = Asked {
         seed: order.seed,
         evaluations: order.evaluations,
         seconds: order.seconds,
@@ -138,6 +97,7 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
     };
     let found = explored(target, &settings, &watch, stop).map_err(refused)?;
     drop(tick);
+    let frame = frame_of(&found, &settings.bounds).ok();
     let samples = Samples { dim: found.dim, data: found.rows.iter().map(|x| *x as f32).collect() };
     let name = |block: &[usize]| block.iter().map(|at| settings.names[*at].clone()).collect();
     let facts = Facts {
@@ -159,12 +119,33 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         sha256: npy::fingerprint(&samples).map_err(|error| Error::numerics(error.to_string(), "report it"))?,
         betas: found.betas,
         figures: found.figures,
+        narrowest: Some(found.narrowest),
         probe: found.probe,
         left_out: found.left_out,
         reasons: found.reasons,
         names: settings.names,
     };
-    Ok(Pool { facts, samples, energies: found.energies, path: PathBuf::new() })
+    Ok(Pool { facts, samples, energies: found.energies, frame, path: PathBuf::new() })
+}
+
+/// What was found of location and widths, in f32.
+fn frame_of(found: &Exploration, bounds: &[Bound]) -> Result<Frame, InvalidFrame> {
+    let narrow = |numbers: &[f64]| numbers.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+    let bound = |bound: &Bound| {
+        let (low, high) = (bound.low as f32, bound.high as f32);
+        match (bound.low.is_finite(), bound.high.is_finite()) {
+            (false, false) => kiln_core::frame::Bound::None,
+            (true, false) => kiln_core::frame::Bound::Low(low),
+            (false, true) => kiln_core::frame::Bound::High(high),
+            (true, true) => kiln_core::frame::Bound::Both { low, high },
+        }
+    };
+    let bounds: Vec<_> = bounds.iter().map(bound).collect();
+    let centre = narrow(&found.frame.mean);
+    match found.frame.factor() {
+        Factor::Widths(widths) => Frame::of_widths(centre, narrow(&widths), &bounds),
+        Factor::Triangle(rows) => Frame::of_triangle(centre, narrow(&rows), &bounds),
+    }
 }
 
 /// What one evaluation costs, and hence all of them.
@@ -218,10 +199,13 @@ impl Pool {
         npy::write(&self.samples, &mut pool).map_err(encoded)?;
         encode(&self.energies, &mut energies).map_err(encoded)?;
         let facts = serde_json::to_vec_pretty(&self.facts).map_err(|error| encoded(error.into()))?;
-        let files = [(POOL, &pool), (ENERGIES, &energies), (FACTS, &facts)];
-        let places = files.each_ref().map(|(name, _)| path.join(name));
-        let all: Vec<(&Path, &[u8])> =
-            places.iter().zip(&files).map(|(place, (_, bytes))| (&**place, bytes.as_slice())).collect();
+        let mut files = vec![(path.join(POOL), pool), (path.join(ENERGIES), energies), (path.join(FACTS), facts)];
+        if let Some(frame) = &self.frame {
+            let mut file = Checkpoint::new();
+            frame.insert_into(&mut file);
+            files.push((path.join(FRAME), file.to_bytes()));
+        }
+        let all: Vec<(&Path, &[u8])> = files.iter().map(|(place, bytes)| (&**place, bytes.as_slice())).collect();
         write_together(&all)?;
         self.path = path.to_path_buf();
         Ok(())
@@ -255,12 +239,25 @@ impl Pool {
         if [samples.len(), energies.len()] != [n; 2] || samples.dim != facts.names.len() {
             return Err(damaged(FACTS, "states, energies and what is said of them do not fit each other".into()));
         }
-        Ok(Self { facts, samples, energies, path: path.to_path_buf() })
+        let frame = if path.join(FRAME).is_file() {
+            let file = Checkpoint::from_bytes(&read(FRAME)?).map_err(|error| damaged(FRAME, error.to_string()))?;
+            let frame = Frame::of_checkpoint(&file, samples.dim);
+            frame.map_err(|error: FrameError| damaged(FRAME, error.to_string()))?
+        } else {
+            None
+        };
+        Ok(Self { facts, samples, energies, frame, path: path.to_path_buf() })
     }
 
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The settings of a training in its coordinates: see [`preset::explored`].
+    pub fn settings(&self, target: &Target) -> Settings {
+        let found = preset::explored(target.dim(), target.symmetry(), self.facts.narrowest.unwrap_or(1.0));
+        target.named(found, 0)
     }
 
     /// The least effective sample size of all that was watched.

@@ -5,6 +5,7 @@ use crate::config::{
     Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
     Train, Transition, Weight,
 };
+use kiln_core::symmetry::Symmetry;
 
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 2] = ["kiln", "paper"];
@@ -13,6 +14,22 @@ pub const PRESETS: [&str; 2] = ["kiln", "paper"];
 pub fn general(dim: usize) -> [Settings; 2] {
     [kiln_user(dim), paper_user(dim)]
 }
+
+/// The general preset in the coordinates of an exploration, in which the whole has about unit width: noise goes down to what
+/// still shows a mode whose least width is `narrowest`, and up to where all modes are one.
+pub fn explored(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
+    let base = match symmetry {
+        Symmetry::None => kiln_user(dim),
+        Symmetry::Particles { count, dimensions } => kiln_explored_particles(count, dimensions),
+    };
+    let v_min = (FINEST * narrowest * narrowest).clamp(LEAST_NOISE, base.noise.v_min);
+    Settings { noise: Noise { v_min, ..base.noise }, score: Score { data_sd: 1.0, ..base.score }, ..base }
+}
+
+/// The least noise, of the square of a mode's least width. On MoG-40 it is 0.15 of 1.7.
+const FINEST: f64 = 0.09;
+/// Less noise than this is no noise in f32.
+const LEAST_NOISE: f64 = 1e-5;
 
 /// Those of MoG-40.
 pub fn mog40() -> [Settings; 2] {
@@ -346,6 +363,25 @@ fn kiln_lennard_jones(particles: usize) -> Settings {
             keep: 15,
             ..base.posterior
         },
+        ..base
+    }
+}
+
+/// Kiln's recipe on particles of one's own whose distances are about as wide as those of a standard Gaussian: that of
+/// Lennard-Jones clusters in units of their width, and shorter.
+fn kiln_explored_particles(particles: usize, dimensions: usize) -> Settings {
+    let base = kiln_lennard_jones(particles);
+    Settings {
+        generator: Generator {
+            latent: (dimensions + OWN_LATENTS) * particles,
+            radial_range: 5.5,
+            skip: 1.0,
+            ..base.generator
+        },
+        score: Score { radial_range: 8.0, ..base.score },
+        noise: Noise { v_min: 0.05, v_max: 2.1, anneal: 0.0, ..base.noise },
+        train: Train { steps: 4000, ..base.train },
+        posterior: Posterior { chain_step_size: 0.04, ..base.posterior },
         ..base
     }
 }

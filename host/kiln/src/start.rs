@@ -3,10 +3,13 @@
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::frame::Frame;
+use crate::framed::Training;
 use crate::memory;
 use crate::spec::trainer_spec;
 use crate::target::Target;
 use kiln_core::random::Purpose;
+use kiln_gpu::pack::PackEnergy;
 use kiln_gpu::posterior::{energies, normal_batch};
 use kiln_gpu::trainer::{Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Cpu};
@@ -16,12 +19,13 @@ pub const LIVE_SAMPLES: usize = 2000;
 /// Samples at which the energy is tried.
 const PROBES: usize = 1024;
 
-/// Refuses a training that could not begin.
+/// Refuses a training that could not begin, in the coordinates of a frame where there is one.
 ///
 /// # Errors
 /// If no network has this shape, there is too little memory, or the energy is not finite.
-pub fn check(config: &Config, target: &Target) -> Result<(), Error> {
-    check_energy(target, &built(config, trainer_spec(config, target.dim(), target.symmetry())?)?)
+pub fn check(config: &Config, target: &Target, frame: Option<&Frame>) -> Result<(), Error> {
+    let trainer = built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
+    check_energy(target.title(), Training::new(target, frame)?.energy(), &trainer)
 }
 
 /// The networks of a training at its start.
@@ -48,20 +52,17 @@ pub fn check_memory(config: &Config, spec: &TrainerSpec) -> Result<(), Error> {
 ///
 /// # Errors
 /// If it is not at half of the generator's first samples.
-pub fn check_energy<D: Backend>(target: &Target, trainer: &Trainer<D>) -> Result<(), Error> {
+pub fn check_energy<D: Backend>(title: &str, energy: &PackEnergy<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
     let x = trainer.generator().sample(&z);
     let mut gradient = vec![0.0; x.len()];
-    let found = energies(target.training(), &x, &mut gradient);
-    let rows = gradient.chunks_exact(target.dim());
+    let found = energies(energy, &x, &mut gradient);
+    let rows = gradient.chunks_exact(energy.dim());
     let lost = found.iter().zip(rows).filter(|(e, g)| !(e.is_finite() && g.iter().all(|g| g.is_finite()))).count();
     if 2 * lost > PROBES {
         return Err(Error::numerics(
-            format!(
-                "the energy of {} is not finite at {lost} of the generator's first {PROBES} samples",
-                target.title()
-            ),
+            format!("the energy of {title} is not finite at {lost} of the generator's first {PROBES} samples"),
             "mend the energy, or start nearer to its domain with generator.skip and generator.scale",
         ));
     }
@@ -119,7 +120,7 @@ mod tests {
         let largest = ["generator.hidden=8192", "score.hidden=8192", "generator.depth=64", "train.batch=1048576"];
         largest.iter().for_each(|setting| layers.set(setting).unwrap());
         let config = layers.resolve(builtin()[0].settings()).unwrap();
-        let error = check(&config, &builtin()[0]).unwrap_err();
+        let error = check(&config, &builtin()[0], None).unwrap_err();
         assert!(error.to_string().contains("this training needs about ") && error.exit_code() == 2, "{error}");
         assert!(error.hint().contains("train.batch"));
     }

@@ -272,7 +272,11 @@ impl Target {
     }
 
     fn recipe(&self, at: usize) -> Settings {
-        let mut settings = self.presets[at].clone();
+        self.named(self.presets[at].clone(), at)
+    }
+
+    /// Settings of the preset of that place in [`PRESETS`] for this target.
+    pub(crate) fn named(&self, mut settings: Settings, at: usize) -> Settings {
         (settings.run.target, settings.run.preset) = (self.name.clone(), PRESETS[at].into());
         settings
     }

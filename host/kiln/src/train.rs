@@ -4,6 +4,8 @@ mod window;
 
 use crate::config::{Config, Select};
 use crate::error::{Error, ErrorKind};
+use crate::frame::Frame;
+use crate::framed;
 use crate::guard::Guard;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
@@ -14,7 +16,6 @@ pub use crate::spec::trainer_spec;
 use crate::start::{self, LIVE_SAMPLES};
 use crate::target::Target;
 use kiln_core::random::Purpose;
-use kiln_gpu::pack::PackEnergy;
 use kiln_gpu::posterior::normal_batch;
 use kiln_gpu::trainer::{StepError, Trainer};
 use kiln_gpu::{Backend, Checkpoint};
@@ -43,6 +44,8 @@ pub struct Training<'a> {
     pub config: &'a Config,
     /// What to train on.
     pub target: &'a Target,
+    /// The coordinates to train in; none are the target's own.
+    pub frame: Option<&'a Frame>,
     /// Where to write.
     pub run: &'a Run,
     /// The state to go on from; none starts anew.
@@ -112,7 +115,8 @@ fn no_cuda(device: &str, why: impl std::fmt::Display) -> Error {
 }
 
 fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, Error> {
-    let energy = training.target.training();
+    let whitened = framed::Training::new(training.target, training.frame)?;
+    let energy = whitened.energy();
     let spec = trainer_spec(training.config, energy.dim(), energy.symmetry())?;
     let mut trainer = Trainer::new(device, spec)
         .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
@@ -127,7 +131,7 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
         window = Window::read(state).map_err(unfit)?;
     }
     let done = trainer.steps_done();
-    start::check_energy(training.target, &trainer)?;
+    start::check_energy(training.target.title(), energy, &trainer)?;
     let best = Best::of(training.run)?;
     let (last, damaged) = training.run.rewind_metrics(done)?;
     if damaged > 0 {
@@ -140,7 +144,7 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
         training,
         tick: training.progress.part(part),
         halt: &halt,
-        energy,
+        whitened: &whitened,
         trainer: &mut trainer,
         window,
         best,
@@ -208,7 +212,12 @@ fn generator_file<D: Backend>(training: &Training<'_>, trainer: &Trainer<D>, ste
         ("kiln", env!("CARGO_PKG_VERSION").to_string()),
     ];
     let stein = stein.map(|stein| (STEIN, stein.to_string()));
-    trainer.generator().to_checkpoint(texts.into_iter().chain(stein).chain(training.run.identity().texts()))
+    let texts = texts.into_iter().chain(stein).chain(training.run.identity().texts());
+    let mut file = trainer.generator().to_checkpoint(texts);
+    if let Some(frame) = training.frame {
+        frame.insert_into(&mut file);
+    }
+    file
 }
 
 /// One sitting of a training.
@@ -218,7 +227,7 @@ struct Session<'a, D: Backend> {
     tick: Box<dyn Tick + 'a>,
     /// Set to end the step under way.
     halt: &'a AtomicBool,
-    energy: &'a PackEnergy<'a>,
+    whitened: &'a framed::Training<'a>,
     trainer: &'a mut Trainer<D>,
     window: Window,
     best: Best,
@@ -278,7 +287,7 @@ impl<D: Backend> Session<'_, D> {
                 self.save()?;
             }
             self.changed = true;
-            match self.trainer.step(self.energy, progress, self.halt) {
+            match self.trainer.step(self.whitened.energy(), progress, self.halt) {
                 Ok(report) => {
                     let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
                     guard.see(&report, self.training.target, &hint)?;
@@ -331,14 +340,20 @@ impl<D: Backend> Session<'_, D> {
     fn evaluate(&mut self, done: u64, progress: f64) -> Result<(), Error> {
         let spec = self.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
-        let x = self.trainer.generator().sample(&z);
+        let u = self.trainer.generator().sample(&z);
         let target = self.training.target;
-        let (energies, stein) = match self.training.config.train.select {
-            Select::Last => (energies(target, &x), None),
-            Select::Stein => {
+        let x = self.whitened.placed(u.clone());
+        let (energies, stein) = match (self.training.config.train.select, self.training.frame) {
+            (Select::Last, _) => (energies(target, &x), None),
+            (Select::Stein, None) => {
                 let (energies, gradients) = energies_and_gradients(target, &x);
                 let score = selection::score(target.symmetry(), &x, &energies, &gradients);
                 (energies, Some(score))
+            }
+            // Stein's identity holds where no wall is.
+            (Select::Stein, Some(_)) => {
+                let (in_frame, gradients) = self.whitened.energies_and_gradients(&u);
+                (energies(target, &x), Some(selection::score(target.symmetry(), &u, &in_frame, &gradients)))
             }
         };
         let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(target, &x, &energies);

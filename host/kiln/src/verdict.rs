@@ -27,6 +27,17 @@ pub enum Against<'a> {
     Nothing,
 }
 
+impl<'a> Against<'a> {
+    /// A pool where there is one, else a comparison.
+    pub fn best(pool: Option<&'a Pool>, comparison: Option<&'a Comparison>) -> Self {
+        match (pool, comparison) {
+            (Some(pool), _) => Self::Pool(pool),
+            (None, Some(comparison)) => Self::Comparison(comparison),
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
 /// Judges independent draws; those with gradients ([`Measured::differentiated`]) by Stein's identity too. Coordinates with
 /// bounds are judged as the free ones they stand for: there the density vanishes at the ends, as the identity asks.
 pub fn verdict(target: &Target, draws: &Measured, against: Against<'_>) -> Verdict {

@@ -2,6 +2,7 @@
 //! floor or truth.
 
 use super::given::Given;
+use super::train::exploration;
 use super::{check_dim, find_target, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Evaluate;
@@ -42,23 +43,24 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     let target = &target;
     let pool = match &arguments.reference {
         Some(path) if is_pool(path) => Some(Pool::open(path)?),
-        _ => None,
+        Some(_) => None,
+        // What the run itself started from.
+        None => run.as_ref().map(|(run, _)| exploration(run)).transpose()?.flatten(),
     };
-    let comparison = match (&arguments.reference, &pool) {
-        (Some(path), Some(pool)) => {
-            let manifest = None;
+    let comparison = match (&pool, &arguments.reference) {
+        (Some(pool), _) => {
             let shuffled = pool.draw(seed, 0, pool.samples.len())?;
-            let mut comparison = Comparison::given(target, shuffled, &path.display().to_string(), manifest)?;
+            let mut comparison = Comparison::given(target, shuffled, &pool.path().display().to_string(), None)?;
             comparison.facts.mixing = pool.mixing();
             comparison.facts.energy_evaluations = Some(pool.facts.evaluations);
             Some(comparison)
         }
-        (Some(path), None) => {
+        (None, Some(path)) => {
             check_memory(path, target)?;
             let (samples, manifest) = Given::read(path)?.of(target, quiet)?;
             Some(Comparison::given(target, samples, &path.display().to_string(), manifest.as_ref())?)
         }
-        (None, _) => Comparison::of(target, measured.len()),
+        (None, None) => Comparison::of(target, measured.len()),
     };
     if steps > 0 {
         let mut samples = measured.samples;
@@ -71,11 +73,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     let mut report = judge(target, &measured, &origin, comparison.as_ref(), arguments.gate, effort, &bars);
     // Chains are not independent draws: their own R-hat says how far they are to be believed.
     if arguments.chains.is_none() && !is_pool(&arguments.what) {
-        let against = match (&pool, &comparison) {
-            (Some(pool), _) => Against::Pool(pool),
-            (None, Some(comparison)) => Against::Comparison(comparison),
-            (None, None) => Against::Nothing,
-        };
+        let against = Against::best(pool.as_ref(), comparison.as_ref());
         report.verdict = Some(verdict(target, &measured, against));
     }
     if let (Some((run, _)), Some(verdict)) = (&run, &report.verdict) {

@@ -8,12 +8,17 @@ use crate::interrupt::stop_on_signals;
 use crate::plot;
 use crate::plot::Caption;
 use crate::progress::parse_budget;
-use kiln::config::{Layers, find_key};
+use kiln::config::{Config, Layers, find_key};
 use kiln::error::Error;
+use kiln::explore::Start;
 use kiln::fit::{Options, Prepared, drawn, take};
 use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
-use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES};
+use kiln::pool::{self, Order, Pool, explore};
+use kiln::preset::PRESETS;
+use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES};
+use kiln::spec::trainer_spec;
+use kiln::start;
 use kiln::target::Target;
 use kiln::targets::builtin;
 use kiln::train::{Outcome, find_device};
@@ -21,13 +26,19 @@ use kiln::verdict::{Against, QUALITY, verdict};
 use kiln::{format, threads};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// Evaluations of an exploration before a training, and its part of the time.
+const EVALUATIONS: u64 = 5_000_000;
+const EXPLORING: f64 = 0.25;
 
 /// Trains. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
+    let begun = Instant::now();
     let (target, prepared) = match &arguments.resume {
         Some(path) => resumed(arguments, path, threads)?,
-        None => fresh(arguments, threads)?,
+        None => fresh(arguments, threads, quiet)?,
     };
     let Prepared { run, config, notes, .. } = &prepared;
     let stop = stop_on_signals();
@@ -42,7 +53,8 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
         ));
     }
     let progress = Bars::new(quiet);
-    let options = Options { budget, progress: &progress, stop: &stop };
+    let budget = budget.map(|budget| budget.saturating_sub(begun.elapsed()));
+    let options = Options { budget, explored: None, progress: &progress, stop: &stop };
     if prepared.train(&target, &options)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds a checkpoint"),
@@ -59,7 +71,7 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
     print(&format!("{place}\n"))
 }
 
-fn fresh(arguments: &Train, threads: Option<usize>) -> Result<(Target, Prepared), Error> {
+fn fresh(arguments: &Train, threads: Option<usize>, quiet: bool) -> Result<(Target, Prepared), Error> {
     let mut layers = Layers::new();
     if let Some(file) = &arguments.config {
         layers.file(file)?;
@@ -84,10 +96,47 @@ fn fresh(arguments: &Train, threads: Option<usize>) -> Result<(Target, Prepared)
     layers.flag("run.target", target.name(), "TARGET")?;
     let preset = layers.get("run.preset").and_then(|(name, _)| target.preset(name));
     // A preset that there is not is refused with its place.
-    let config = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
-    threads::start(config.run.threads)?;
-    let prepared = Prepared::new(&target, config, arguments.out.as_deref())?;
+    let plain = layers.resolve(preset.clone().unwrap_or_else(|| target.settings()))?;
+    threads::start(plain.run.threads)?;
+    let ours = plain.run.preset == PRESETS[0];
+    let pool = match &arguments.explored {
+        Some(path) => Some(Pool::open(path)?),
+        None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, quiet)?),
+        None => None,
+    };
+    let config = match &pool {
+        Some(pool) if ours => layers.resolve(pool.settings(&target))?,
+        _ => plain,
+    };
+    let prepared = Prepared::new(&target, config, arguments.out.as_deref(), pool.as_ref())?;
     Ok((target, prepared))
+}
+
+/// What a training from a formula file starts from, where nothing was explored before. What can be refused without it is
+/// refused first.
+fn explored(arguments: &Train, target: &Target, config: &Config, quiet: bool) -> Result<Pool, Error> {
+    find_device(&config.run.device)?;
+    if let Some(out) = &arguments.out {
+        pool::check_destination(out)?;
+    }
+    start::built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
+    if !quiet {
+        say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));
+    }
+    let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
+    let order = Order {
+        evaluations: EVALUATIONS,
+        seconds: budget.map(|budget| EXPLORING * budget.as_secs_f64()),
+        seed: config.run.seed,
+        start: Start::Scattered,
+    };
+    let pool = explore(target, &order, &Bars::new(quiet), &stop_on_signals())?;
+    if !quiet {
+        let (effective, r_hat) = (pool.effective(), pool.r_hat());
+        say(format_args!("explored: effective sample size {effective:.0}, R-hat {r_hat:.3}"));
+        pool.facts.reasons.iter().for_each(|reason| say(format_args!("note: {reason}")));
+    }
+    Ok(pool)
 }
 
 fn resumed(arguments: &Train, path: &Path, threads: Option<usize>) -> Result<(Target, Prepared), Error> {
@@ -122,6 +171,12 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
     Ok(())
 }
 
+/// What the run started from, where that was an exploration.
+pub(super) fn exploration(run: &Run) -> Result<Option<Pool>, Error> {
+    let path = run.file(EXPLORATION);
+    if pool::is_pool(&path) { Pool::open(&path).map(Some) } else { Ok(None) }
+}
+
 /// Draws fresh samples into the run, pictures them and says how good they are, with the verdict.
 pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
     let samples = drawn(run, stop)?;
@@ -134,7 +189,8 @@ pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool,
     }
     run.write(PICTURE, &plot::picture(target, samples, energies, &Caption { title, figures })?)?;
     let comparison = Comparison::of(target, samples.len());
-    let against = comparison.as_ref().map_or(Against::Nothing, Against::Comparison);
+    let pool = exploration(run)?;
+    let against = Against::best(pool.as_ref(), comparison.as_ref());
     let verdict = verdict(target, &measured, against);
     if !quiet {
         say(verdict.line());
