@@ -8,6 +8,7 @@
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
+//! | `checkpoint.good.safetensors` | the last state without a sign that the training runs away: what it goes back to |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
 //! | `distillation.json` | sizes and figures of a student and its teacher |
 //! | `quality.json` | the verdict on its samples, see [`crate::verdict`] |
@@ -44,6 +45,8 @@ pub const BEST: &str = "best.safetensors";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The state before that.
 pub const PREVIOUS: &str = "checkpoint.previous.safetensors";
+/// The last good state.
+pub const GOOD: &str = "checkpoint.good.safetensors";
 /// Fresh samples.
 pub const SAMPLES: &str = "samples.npy";
 /// Their picture.
