@@ -20,6 +20,7 @@ use kiln::source::Source;
 use kiln::target::Target;
 use kiln::targets::{builtin, find};
 use kiln::threads;
+use kiln::verdict::{Outcome, Verdict};
 use std::path::Path;
 
 /// Does what the command line says.
@@ -119,6 +120,18 @@ fn check_dim(source: &Source, dim: usize, target: &Target) -> Result<(), Error> 
         format!("the generator of '{}' has {dim} coordinates, {title} has {coordinates}", source.name()),
         "its generator and its settings are not of one training; train it anew",
     ))
+}
+
+/// Ends a command, after all was told and written, where the verdict on `what` is that its samples fail.
+///
+/// # Errors
+/// Exit code 1, where they do.
+fn refuse_failing(verdict: &Verdict, what: &Path, target: &Target) -> Result<(), Error> {
+    if verdict.outcome != Outcome::Fails {
+        return Ok(());
+    }
+    let message = format!("{} does not draw {}: {}", what.display(), target.title(), verdict.reason);
+    Err(Error::verdict(message, "train longer, or with another recipe; nothing was deleted"))
 }
 
 /// A whole number from `min` on, from a flag.

@@ -42,7 +42,8 @@ fn a_full_or_closed_stderr_ends_neither_a_training_nor_a_refusal() {
     for run in [with_full_stderr, with_closed_stderr] {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
-        assert_eq!(run(place, &TRAIN), Some(0));
+        // Three steps train nothing: the verdict may say so with 1.
+        assert!(matches!(run(place, &TRAIN), Some(0 | 1)));
         for file in ["generator.safetensors", "checkpoint.safetensors", "samples.npy"] {
             assert!(place.join("run").join(file).is_file(), "{file}");
         }

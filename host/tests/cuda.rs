@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{done, refused};
+use common::{judged, refused};
 use kiln::target::Target;
 use kiln::{targets, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
@@ -111,7 +111,7 @@ fn the_command_line_trains_there() {
     let place = tempfile::tempdir().unwrap();
     let short = ["--set", "train.steps=20", "--set", "train.warmup=0"];
     let train = [&["train", "mog40", "--seed", "1", "--device", "cuda:0", "--out", "run"][..], &short].concat();
-    done(place.path(), &train);
+    judged(place.path(), &train);
     let config = std::fs::read_to_string(place.path().join("run/config.toml")).unwrap();
     assert!(config.contains("device = \"cuda:0\""), "{config}");
     done(place.path(), &["sample", "run", "-n", "100", "-o", "x.npy"]);

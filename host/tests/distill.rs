@@ -159,7 +159,7 @@ fn what_integers_do_not_have_is_said_and_the_rest_is_judged() {
     ] {
         train.extend(["--set", setting]);
     }
-    done(place, &train);
+    judged(place, &train);
     let distill =
         ["distill", "run", "--hidden", "3", "--depth", "1", "--steps", "2", "--batch", "4", "--out", "student"];
     let [_, told] = done(place, &distill);

@@ -164,7 +164,7 @@ fn threads_are_asked_for_with_every_command_and_change_nothing() {
     let mut seen = Vec::new();
     for threads in ["1", "2", "1024"] {
         let train = ["-q", "train", "--out", threads, "--threads", threads];
-        done(place, &[&train[..], &SHORT].concat());
+        judged(place, &[&train[..], &SHORT].concat());
         let file = format!("{threads}.npy");
         done(place, &["--threads", threads, "sample", threads, "-n", "50", "-o", &file]);
         let [figures, _] = judged(place, &["evaluate", &file, "--target", "mog40", "--json", "--threads", threads]);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{done, refused};
+use common::{done, judged, refused};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ fn a_run_of_format_2_draws_what_it_drew_and_goes_on() {
     let drawn = fs::read_to_string(place.path().join("x.csv")).unwrap();
     assert_eq!(drawn, "x0,x1\n-19.579662,-16.380596\n22.968569,10.051807\n-2.0738854,9.182989\n");
 
-    done(place.path(), &["train", "--resume", "run", "--set", "train.steps=6"]);
+    judged(place.path(), &["train", "--resume", "run", "--set", "train.steps=6"]);
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert!(metrics.contains("\"step\":6"), "{metrics}");
 }

@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{done, kiln};
+use common::{done, judged, kiln};
 use kiln::format;
 use std::path::Path;
 
 fn trained(place: &Path, target: &str) {
     let train = ["-q", "train", target, "--out", "run", "--seed", "1", "--set", "train.warmup=0"];
-    done(place, &[&train[..], &["--set", "train.steps=3", "--set", "train.pretrain=0"]].concat());
+    judged(place, &[&train[..], &["--set", "train.steps=3", "--set", "train.pretrain=0"]].concat());
 }
 
 #[test]

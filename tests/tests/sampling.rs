@@ -14,7 +14,7 @@ fn run(target: &kiln::target::Target, out: &std::path::Path) -> Run {
     let mut settings = target.settings();
     (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (3, 3, 0);
     (settings.posterior.chain, settings.posterior.keep, settings.train.batch) = (2, 2, 64);
-    let prepared = Prepared::new(target, settings.check().unwrap(), Some(out)).unwrap();
+    let prepared = Prepared::new(target, settings.check().unwrap(), Some(out), None).unwrap();
     prepared.train(target, &Options::default()).unwrap();
     prepared.run
 }

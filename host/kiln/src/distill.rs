@@ -11,6 +11,7 @@ pub use teacher::Teacher;
 
 use crate::config::{About, Config};
 use crate::error::Error;
+use crate::framed;
 use crate::metric::report::figure;
 use crate::metric::suite;
 use crate::progress::{Part, Progress, Tick};
@@ -135,7 +136,8 @@ pub fn distil(teaching: &Teaching<'_>) -> Result<Outcome, Error> {
     let device = Cpu::default();
     let tick =
         teaching.progress.part(Part::new(teaching.target.name(), teaching.lesson.steps + teaching.lesson.fine_tune));
-    let watch = Watch { teaching, tick, start: Instant::now() };
+    let whitened = framed::Training::new(teaching.target, teaching.teacher.frame.as_ref())?;
+    let watch = Watch { teaching, whitened: &whitened, tick, start: Instant::now() };
     let spec = DistillSpec {
         seed: teaching.lesson.seed,
         steps: teaching.lesson.steps,
@@ -179,6 +181,8 @@ fn diverged(step: u64) -> Error {
 /// What looks at the student now and then.
 struct Watch<'a> {
     teaching: &'a Teaching<'a>,
+    /// The target in the teacher's coordinates, which are the student's too.
+    whitened: &'a framed::Training<'a>,
     tick: Box<dyn Tick + 'a>,
     start: Instant,
 }
@@ -207,8 +211,9 @@ impl Watch<'_> {
         learnt: impl FnOnce(&mut Record),
     ) -> Result<(), Error> {
         let Teaching { target, run, teacher, probes, lesson, .. } = self.teaching;
-        let x = student.sample(&probes.z);
-        let error = Deviation::between(&x, &probes.goal, lesson.student.dim);
+        let u = student.sample(&probes.z);
+        let error = Deviation::between(&u, &probes.goal, lesson.student.dim);
+        let x = self.whitened.placed(u);
         let quality = suite::headline(target, &x, &suite::energies(target, &x)).text;
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
@@ -219,7 +224,10 @@ impl Watch<'_> {
             ("distilled_from", teacher.name.clone()),
             ("distilled_by", lesson.describe()),
         ];
-        let file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
+        let mut file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
+        if let Some(frame) = self.whitened.frame {
+            frame.insert_into(&mut file);
+        }
         file.check_finite().map_err(|error| {
             Error::numerics(
                 format!("the student diverged before step {done}: {error}"),

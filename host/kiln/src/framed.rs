@@ -14,7 +14,10 @@ use std::cell::RefCell;
 
 /// A target in the coordinates that its generator is trained in: those of a frame where there is one, its own otherwise.
 pub struct Training<'a> {
-    target: &'a Target,
+    /// The target.
+    pub target: &'a Target,
+    /// The frame of its generator.
+    pub frame: Option<&'a Frame>,
     framed: Option<Framed<'a>>,
 }
 
@@ -26,7 +29,7 @@ impl<'a> Training<'a> {
     pub fn new(target: &'a Target, frame: Option<&'a Frame>) -> Result<Self, Error> {
         let framed = frame.map(|frame| Framed::new(target.training(), frame)).transpose();
         let framed = framed.map_err(|error| Error::input(error.to_string(), "explore anew"))?;
-        Ok(Self { target, framed })
+        Ok(Self { target, frame, framed })
     }
 
     /// What training asks.

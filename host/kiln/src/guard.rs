@@ -16,9 +16,14 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Of a training of so many steps: a short one is given up where all of it was lost.
-    pub fn new(steps: u64, batch: usize) -> Self {
-        Self { batch, most: LOST_BATCHES.min(steps).max(1), lost: 0 }
+    /// Of a training of so many steps, whose last batches, so many, were lost: a short one is given up where all of it was.
+    pub fn new(steps: u64, batch: usize, lost: u64) -> Self {
+        Self { batch, most: LOST_BATCHES.min(steps).max(1), lost }
+    }
+
+    /// Batches lost in a row up to now.
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Counts one batch.
@@ -46,7 +51,7 @@ mod tests {
     /// The step at which training gives up, of `steps` with these batches: (samples dropped, update skipped).
     fn given_up(steps: u64, batches: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
         let target = builtin().remove(0);
-        let mut guard = Guard::new(steps, 8);
+        let mut guard = Guard::new(steps, 8, 0);
         let mut see = |(dropped, skipped)| {
             guard.see(&StepReport { dropped, skipped, ..StepReport::default() }, &target, "mend it")
         };
@@ -69,7 +74,7 @@ mod tests {
         assert_eq!(given_up(3, [(8, false), (0, false), (8, false)].into_iter()), None);
         let target = builtin().remove(0);
         let report = StepReport { skipped: true, ..StepReport::default() };
-        let error = Guard::new(1, 8).see(&report, &target, "mend it").unwrap_err();
+        let error = Guard::new(1, 8, 0).see(&report, &target, "mend it").unwrap_err();
         assert_eq!(error.to_string(), "the energy of MoG-40 is not finite for most samples of the last step");
         assert_eq!((error.hint(), error.exit_code()), ("mend it", 3));
     }

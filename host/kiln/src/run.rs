@@ -8,6 +8,7 @@
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
+//! | `checkpoint.good.safetensors` | the last state without a sign that the training runs away: what it goes back to |
 //! | `frame.safetensors` | the coordinates to train in, where an exploration found them |
 //! | `exploration/` | that exploration, see [`crate::pool`] |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
@@ -51,6 +52,8 @@ pub const BEST: &str = "best.safetensors";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The state before that.
 pub const PREVIOUS: &str = "checkpoint.previous.safetensors";
+/// The last good state.
+pub const GOOD: &str = "checkpoint.good.safetensors";
 /// Fresh samples.
 pub const SAMPLES: &str = "samples.npy";
 /// Their picture.

@@ -1,42 +1,45 @@
 //! Training as a configuration says, into a run directory: metrics, checkpoints and the generator.
 
+mod best;
+mod device;
+mod runaway;
+mod state;
 mod window;
 
 use crate::config::{Config, Select};
 use crate::error::{Error, ErrorKind};
 use crate::frame::Frame;
 use crate::framed;
-use crate::guard::Guard;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
 use crate::progress::{Part, Progress, Tick};
-use crate::run::{BEST, GENERATOR, METRICS, Phase, Record, Run};
+use crate::run::{BEST, GENERATOR, GOOD, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start::{self, LIVE_SAMPLES};
 use crate::target::Target;
+use best::{Best, kept};
+pub use device::find_device;
+#[cfg(feature = "cuda")]
+use device::no_cuda;
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::normal_batch;
-use kiln_gpu::trainer::{StepError, Trainer};
+use kiln_gpu::trainer::{StepError, StepReport};
 use kiln_gpu::{Backend, Checkpoint};
 use kiln_metrics::measure::{energies, energies_and_gradients};
 use kiln_metrics::selection;
+use runaway::{Found, WINDOW};
+use state::State;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use window::Window;
 
-/// Part of the training after which the best generator may be kept: before it, modes have no weights yet.
-const SELECT_FROM: f64 = 0.5;
-/// How much worse than the best score so far a later generator may score and yet be kept: the spread of the scores of
-/// exact samples. Within it the longer training decides, not chance.
-const SPREAD: f64 = 0.02;
-/// What exact samples score at most: up to there no generator is worse than another, however well chance served one.
-const EXACT: f64 = 0.06;
+/// How often a training that has run away goes back before it is given up.
+const ROLL_BACKS: u32 = 2;
+/// What to do about a damaged good state.
+const WITHOUT_GOOD: &str = "remove it and resume, to go back to the beginning; or train anew with another --out";
 /// How long a wish to stop may stay unseen.
 const LOOK: Duration = Duration::from_millis(20);
-/// Key of the best score so far.
-const STEIN: &str = "stein";
 
 /// One training.
 pub struct Training<'a> {
@@ -81,57 +84,12 @@ pub fn train(training: &Training<'_>) -> Result<Outcome, Error> {
     }
 }
 
-/// The number of a CUDA device that this build can use: none without the feature.
-#[cfg(feature = "cuda")]
-type Ordinal = usize;
-#[cfg(not(feature = "cuda"))]
-type Ordinal = std::convert::Infallible;
-
-/// The CUDA device that `run.device` names, none for the CPU.
-///
-/// # Errors
-/// If this build or this machine has no such device.
-pub fn find_device(device: &str) -> Result<Option<Ordinal>, Error> {
-    if device == "cpu" {
-        return Ok(None);
-    }
-    #[cfg(feature = "cuda")]
-    {
-        let ordinal = device.strip_prefix("cuda:").and_then(|index| index.parse().ok());
-        let ordinal = ordinal.ok_or_else(|| no_cuda(device, "it is neither cpu nor cuda:N"))?;
-        kiln_gpu::cuda::find(ordinal).map_err(|error| no_cuda(device, error))?;
-        Ok(Some(ordinal))
-    }
-    #[cfg(not(feature = "cuda"))]
-    Err(Error::input(
-        format!("run.device is \"{device}\", but this kiln was built for the CPU only"),
-        "build with `cargo build --features cuda`, or train with --device cpu",
-    ))
-}
-
-#[cfg(feature = "cuda")]
-fn no_cuda(device: &str, why: impl std::fmt::Display) -> Error {
-    Error::input(format!("cannot train on {device}: {why}"), "train with --device cpu")
-}
-
 fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, Error> {
     let whitened = framed::Training::new(training.target, training.frame)?;
-    let energy = whitened.energy();
-    let spec = trainer_spec(training.config, energy.dim(), energy.symmetry())?;
-    let mut trainer = Trainer::new(device, spec)
-        .map_err(|error| Error::input(format!("no such generator: {error}"), "check the [generator] settings"))?;
-    let mut window = Window::default();
-    if let Some(state) = training.from {
-        let unfit = |error| {
-            let message =
-                format!("the checkpoint of '{}' does not fit its settings: {error}", training.run.path().display());
-            Error::input(message, "train anew with another --out")
-        };
-        trainer.load(state).map_err(unfit)?;
-        window = Window::read(state).map_err(unfit)?;
-    }
-    let done = trainer.steps_done();
-    start::check_energy(training.target.title(), energy, &trainer)?;
+    let parts = (training.config, &whitened, training.run);
+    let state = State::new(device, parts, training.from, 0)?;
+    let done = state.trainer.steps_done();
+    start::check_energy(training.target.title(), whitened.energy(), &state.trainer)?;
     let best = Best::of(training.run)?;
     let (last, damaged) = training.run.rewind_metrics(done)?;
     if damaged > 0 {
@@ -144,14 +102,15 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
         training,
         tick: training.progress.part(part),
         halt: &halt,
+        device,
         whitened: &whitened,
-        trainer: &mut trainer,
-        window,
+        state,
         best,
         recorded: last.as_ref().map(|record| record.step),
         before: last.map_or(0.0, |record| record.seconds),
         saved: training.from.map(|_| done),
         changed: false,
+        went_back: false,
         start: Instant::now(),
     };
     std::thread::scope(|scope| {
@@ -173,53 +132,6 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
     })
 }
 
-/// What to do about a damaged best generator.
-const WITHOUT_BEST: &str =
-    "the run's generator.safetensors may be the same: copy it there, or remove it to choose anew from here";
-
-/// The best generator so far, where the settings ask for one.
-struct Best {
-    /// Its [`selection::Stein::score`].
-    score: f64,
-    /// Its file.
-    file: Option<Vec<u8>>,
-}
-
-impl Best {
-    /// Of earlier sittings.
-    fn of(run: &Run) -> Result<Self, Error> {
-        let file = run.tensors(BEST).map_err(|error| error.with_hint(WITHOUT_BEST))?;
-        let Some(file) = file else { return Ok(Self { score: f64::INFINITY, file: None }) };
-        let score = file.parsed(STEIN).map_err(|error| {
-            Error::input(format!("'{}' is damaged: {error}", run.file(BEST).display()), WITHOUT_BEST)
-        })?;
-        Ok(Self { score, file: Some(file.to_bytes()) })
-    }
-}
-
-/// The best score so far where a generator that scores `stein` is kept: in the second half, within [`SPREAD`] of the best
-/// or as good as [`EXACT`] samples.
-fn kept(best: f64, stein: f64, progress: f64) -> Option<f64> {
-    (progress >= SELECT_FROM && stein <= EXACT.max(best + SPREAD)).then_some(best.min(stein))
-}
-
-/// The generator as a file.
-fn generator_file<D: Backend>(training: &Training<'_>, trainer: &Trainer<D>, stein: Option<f64>) -> Checkpoint {
-    let texts = [
-        ("target", training.target.name().to_string()),
-        ("convention", training.target.convention().to_string()),
-        ("step", trainer.steps_done().to_string()),
-        ("kiln", env!("CARGO_PKG_VERSION").to_string()),
-    ];
-    let stein = stein.map(|stein| (STEIN, stein.to_string()));
-    let texts = texts.into_iter().chain(stein).chain(training.run.identity().texts());
-    let mut file = trainer.generator().to_checkpoint(texts);
-    if let Some(frame) = training.frame {
-        frame.insert_into(&mut file);
-    }
-    file
-}
-
 /// One sitting of a training.
 struct Session<'a, D: Backend> {
     training: &'a Training<'a>,
@@ -227,9 +139,9 @@ struct Session<'a, D: Backend> {
     tick: Box<dyn Tick + 'a>,
     /// Set to end the step under way.
     halt: &'a AtomicBool,
+    device: &'a D,
     whitened: &'a framed::Training<'a>,
-    trainer: &'a mut Trainer<D>,
-    window: Window,
+    state: State<D>,
     best: Best,
     /// Step of the last record of metrics.
     recorded: Option<u64>,
@@ -239,6 +151,8 @@ struct Session<'a, D: Backend> {
     saved: Option<u64>,
     /// Whether anything was done since.
     changed: bool,
+    /// Whether the training went back since.
+    went_back: bool,
     start: Instant,
 }
 
@@ -257,10 +171,9 @@ impl<D: Backend> Session<'_, D> {
     fn train(&mut self) -> Result<Outcome, Error> {
         let settings = &self.training.config.train;
         let steps = settings.steps as u64;
-        let behind = self.trainer.steps_done() as f64 / steps as f64;
-        let mut guard = Guard::new(steps, settings.batch);
+        let mut behind = self.state.trainer.steps_done() as f64 / steps as f64;
         loop {
-            let done = self.trainer.steps_done();
+            let done = self.state.trainer.steps_done();
             self.tick.step(done);
             // With a budget the schedules follow the clock where that is ahead of the steps.
             let spent = self.training.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
@@ -280,29 +193,119 @@ impl<D: Backend> Session<'_, D> {
             if let Some(outcome) = ended {
                 return Ok(outcome);
             }
-            if done > 0
-                && done.is_multiple_of(settings.checkpoint_every as u64)
-                && (self.saved != Some(done) || self.changed)
-            {
-                self.save()?;
-            }
-            self.changed = true;
-            match self.trainer.step(self.whitened.energy(), progress, self.halt) {
-                Ok(report) => {
-                    let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
-                    guard.see(&report, self.training.target, &hint)?;
-                    self.window.add(&report);
-                }
-                // Told apart above, and taken up again where it was left.
-                Err(StepError::Interrupted) => {}
-                Err(StepError::NonFinite(_)) => {
-                    return Err(Error::numerics(
-                        format!("the score network diverged at step {done}: its gradient is not finite"),
-                        format!("lower train.score_lr; {}", self.kept()),
-                    ));
-                }
+            let due = done > 0 && done.is_multiple_of(settings.checkpoint_every as u64);
+            let is_saved = !self.went_back && !(due && (self.saved != Some(done) || self.changed));
+            let done = if is_saved { Ok(()) } else { self.save() }.and_then(|()| self.step(progress));
+            let ran_away = match done {
+                Err(error) if error.kind() == ErrorKind::Numerics => Some(self.far_off(error)?),
+                done => done?,
+            };
+            if let Some(seen) = ran_away {
+                self.go_back(&seen)?;
+                behind = self.state.trainer.steps_done() as f64 / steps as f64;
             }
         }
+    }
+
+    /// One step. Returns what was seen where the training has run away.
+    ///
+    /// # Errors
+    /// If numbers are no longer finite, or a good state cannot be written.
+    fn step(&mut self, progress: f64) -> Result<Option<String>, Error> {
+        self.changed = true;
+        match self.state.trainer.step(self.whitened.energy(), progress, self.halt) {
+            Ok(report) => self.look(&report),
+            // Told apart where it was asked for, and taken up again where it was left.
+            Err(StepError::Interrupted) => Ok(None),
+            Err(StepError::NonFinite(_)) => {
+                let done = self.state.trainer.steps_done();
+                Err(Error::numerics(
+                    format!("the score network diverged at step {done}: its gradient is not finite"),
+                    format!("lower train.score_lr; {}", self.kept()),
+                ))
+            }
+        }
+    }
+
+    /// Looks at a step that was done.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    fn look(&mut self, report: &StepReport) -> Result<Option<String>, Error> {
+        let target = self.training.target;
+        let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
+        let State { trainer, window, guard, watch } = &mut self.state;
+        window.add(report);
+        watch.add(report, trainer.spec());
+        let done = trainer.steps_done();
+        guard.see(report, target, &hint)?;
+        if !done.is_multiple_of(WINDOW) {
+            return Ok(None);
+        }
+        let energy = self.state.median_energy(self.whitened);
+        match self.state.watch.look(done, energy) {
+            Found::Nothing => Ok(None),
+            Found::Good => self.training.run.write(GOOD, &self.checkpoint()?.to_bytes()).map(|()| None),
+            Found::RanAway(seen) => Ok(Some(seen)),
+        }
+    }
+
+    /// What was seen where numbers are no longer finite because the samples ran away; the error where they did not.
+    fn far_off(&self, error: Error) -> Result<String, Error> {
+        match self.state.watch.far_off(self.state.median_energy(self.whitened)) {
+            Some(seen) => Ok(format!("{error}, and {seen}")),
+            None => Err(error),
+        }
+    }
+
+    /// Goes back to the last good state, with lower rates.
+    ///
+    /// # Errors
+    /// If it went back often enough, with that state in place; or a file cannot be read or written.
+    fn go_back(&mut self, seen: &str) -> Result<(), Error> {
+        let &Training { config, target, run, progress, .. } = self.training;
+        let good = run.tensors(GOOD).map_err(|error| error.with_hint(WITHOUT_GOOD))?;
+        let (done, before) = (self.state.trainer.steps_done(), self.state.watch.roll_backs);
+        let next = State::new(self.device, (config, self.whitened, run), good.as_ref(), (before + 1).min(ROLL_BACKS))?;
+        let old = std::mem::replace(&mut self.state, next);
+        self.state.window.count_again(&old.window);
+        (self.changed, self.went_back) = (true, true);
+        let step = self.state.trainer.steps_done();
+        if before >= ROLL_BACKS {
+            let title = target.title();
+            return Err(Error::verdict(
+                format!("the training on {title} ran away by step {done}, as twice before with higher rates: {seen}"),
+                format!(
+                    "train anew with lower train.generator_lr and train.score_lr, or start nearer to the target with \
+                     generator.skip and generator.scale (`kiln explore` finds its modes and their widths); \
+                     the state of step {step} is kept"
+                ),
+            ));
+        }
+        progress.note(&format!(
+            "note: the training has run away by step {done}: {seen}; it goes back to step {step}, with a quarter of its \
+             learning rates"
+        ));
+        // The record of that very step is told again, with what was spent meanwhile.
+        let (last, _) = run.rewind_metrics(step.saturating_sub(1))?;
+        self.recorded = last.map(|record| record.step);
+        Ok(())
+    }
+
+    /// The whole state.
+    ///
+    /// # Errors
+    /// If some of its numbers are not finite, and could not be read again.
+    fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        let checkpoint = self.state.to_checkpoint(self.training.run);
+        checkpoint.check_finite().map_err(|error| {
+            let done = self.state.trainer.steps_done();
+            Error::numerics(
+                format!("the training diverged before step {done}: {error}"),
+                format!("lower train.generator_lr or train.score_lr; {}", self.kept()),
+            )
+        })?;
+        Ok(checkpoint)
     }
 
     /// Which state a training that fails can be taken up from.
@@ -315,32 +318,26 @@ impl<D: Backend> Session<'_, D> {
 
     /// Writes generator and checkpoint, the best generator where there is one; never numbers that could not be read again.
     fn save(&mut self) -> Result<(), Error> {
-        let (training, done) = (self.training, self.trainer.steps_done());
-        let mut checkpoint = self.trainer.to_checkpoint();
-        training.run.identity().texts().into_iter().for_each(|(key, text)| checkpoint.insert_text(key, text));
-        self.window.write(&mut checkpoint);
-        checkpoint.check_finite().map_err(|error| {
-            Error::numerics(
-                format!("the training diverged before step {done}: {error}"),
-                format!("lower train.generator_lr or train.score_lr; {}", self.kept()),
-            )
-        })?;
+        let (training, done) = (self.training, self.state.trainer.steps_done());
+        let checkpoint = self.checkpoint()?;
         match &self.best.file {
             Some(best) if training.config.train.select == Select::Stein => training.run.write(GENERATOR, best)?,
-            _ => training.run.write(GENERATOR, &generator_file(training, self.trainer, None).to_bytes())?,
+            _ => training
+                .run
+                .write(GENERATOR, &self.state.generator_file(self.whitened, training.run, None).to_bytes())?,
         }
         if self.changed {
             training.run.write_checkpoint(&checkpoint.to_bytes())?;
-            (self.saved, self.changed) = (Some(done), false);
+            (self.saved, self.changed, self.went_back) = (Some(done), false, false);
         }
         Ok(())
     }
 
     /// The live quality figure, and one line of metrics.
     fn evaluate(&mut self, done: u64, progress: f64) -> Result<(), Error> {
-        let spec = self.trainer.spec();
+        let spec = self.state.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
-        let u = self.trainer.generator().sample(&z);
+        let u = self.state.trainer.generator().sample(&z);
         let target = self.training.target;
         let x = self.whitened.placed(u.clone());
         let (energies, stein) = match (self.training.config.train.select, self.training.frame) {
@@ -359,7 +356,7 @@ impl<D: Backend> Session<'_, D> {
         let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(target, &x, &energies);
         self.tick.quality(&text);
         if let Some(score) = stein.and_then(|stein| kept(self.best.score, stein, progress)) {
-            let file = generator_file(self.training, self.trainer, Some(score)).to_bytes();
+            let file = self.state.generator_file(self.whitened, self.training.run, Some(score)).to_bytes();
             self.training.run.write(BEST, &file)?;
             self.best = Best { score, file: Some(file) };
         }
@@ -369,30 +366,14 @@ impl<D: Backend> Session<'_, D> {
             median_energy: Some(median_energy),
             mean_energy: Some(mean_energy),
             distance_tvd,
+            roll_backs: Some(self.state.watch.roll_backs),
             ..Record::new(done, seconds, Phase::Training, text)
         };
-        self.window.tell(&mut record);
+        self.state.window.tell(&mut record);
         self.training.run.append_metrics(&record)?;
         // The counts of the last checkpoint now stand in the record.
         self.changed = true;
         self.recorded = Some(done);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_latest_about_as_good_as_the_best_is_kept_and_the_best_does_not_drift() {
-        assert_eq!(kept(f64::INFINITY, 0.3, 0.5), Some(0.3));
-        assert_eq!(kept(f64::INFINITY, 0.3, 0.49), None, "modes have no weights yet");
-        assert_eq!(kept(0.05, 0.04, 1.0), Some(0.04));
-        assert_eq!(kept(0.05, 0.05 + 0.9 * SPREAD, 1.0), Some(0.05), "later, and as good but for chance");
-        assert_eq!(kept(0.05, 0.05 + 1.1 * SPREAD, 1.0), None);
-        assert_eq!(kept(0.5 * EXACT, 0.99 * EXACT, 1.0), Some(0.5 * EXACT), "later, and as good as exact samples");
-        assert_eq!(kept(0.5 * EXACT, 1.01 * EXACT, 1.0), None);
-        assert_eq!(kept(0.05, f64::NAN, 1.0), None);
     }
 }

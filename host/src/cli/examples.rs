@@ -26,7 +26,8 @@ Examples:
   kiln train --resume runs/try --set train.steps=40000
 
 Settings are layered: preset, then --config, then --set, then flags. `kiln presets TARGET` prints them all as TOML. Ctrl-C \
-writes a checkpoint and leaves a run that --resume takes up again, for longer with --set train.steps.";
+writes a checkpoint and leaves a run that --resume takes up again, for longer with --set train.steps. Exit code 1: the samples \
+fail the verdict, or the training ran away three times; the run is kept.";
 
 pub const SAMPLE_EXAMPLES: &str = "\
 Examples:

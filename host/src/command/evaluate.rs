@@ -3,7 +3,7 @@
 
 use super::given::Given;
 use super::train::exploration;
-use super::{check_dim, find_target, target_of_source, whole};
+use super::{check_dim, find_target, refuse_failing, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Evaluate;
 use crate::console::{print, say};
@@ -24,7 +24,7 @@ use kiln::run::{REPORT, Run};
 use kiln::samples::Samples;
 use kiln::source::{Source, resolve};
 use kiln::target::Target;
-use kiln::verdict::{Against, Outcome, QUALITY, verdict};
+use kiln::verdict::{Against, QUALITY, verdict};
 use std::path::Path;
 
 /// Prints the table or JSON, and writes the report.
@@ -85,13 +85,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     print(&if arguments.json { report.json() + "\n" } else { report.table() })?;
 
     write_page(arguments, &report, target, &measured, comparison.as_ref(), run.as_ref(), quiet)?;
-    match &report.verdict {
-        Some(verdict) if verdict.outcome == Outcome::Fails => {
-            let message = format!("{} does not draw {}: {}", arguments.what.display(), target.title(), verdict.reason);
-            Err(Error::verdict(message, "train longer, or with another recipe; nothing was deleted"))
-        }
-        _ => Ok(()),
-    }
+    report.verdict.map_or(Ok(()), |verdict| refuse_failing(&verdict, &arguments.what, target))
 }
 
 /// Writes the page of a run, or where it was asked for.

@@ -1,6 +1,6 @@
-//! `kiln train`: settings, run directory, training, and at the end samples and their picture.
+//! `kiln train`: settings, run directory, training, and at the end samples, their picture and the verdict on them.
 
-use super::{find_target, target_of};
+use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
 use crate::cli::Train;
 use crate::console::{print, say};
@@ -22,7 +22,7 @@ use kiln::start;
 use kiln::target::Target;
 use kiln::targets::builtin;
 use kiln::train::{Outcome, find_device};
-use kiln::verdict::{Against, QUALITY, verdict};
+use kiln::verdict::{Against, QUALITY, Verdict, verdict};
 use kiln::{format, threads};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -62,13 +62,14 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
         ));
     }
     let title = format!("{}, preset {}, seed {}", target.title(), config.run.preset, config.run.seed);
-    show(run, &target, title, &stop, quiet)?;
+    let verdict = show(run, &target, title, &stop, quiet)?;
     if !quiet {
         say(format_args!(
             "done; `kiln evaluate {place}` judges it, `kiln sample {place} -n 1000 -o samples.npy` draws from it"
         ));
     }
-    print(&format!("{place}\n"))
+    print(&format!("{place}\n"))?;
+    refuse_failing(&verdict, run.path(), &target)
 }
 
 fn fresh(arguments: &Train, threads: Option<usize>, quiet: bool) -> Result<(Target, Prepared), Error> {
@@ -178,7 +179,13 @@ pub(super) fn exploration(run: &Run) -> Result<Option<Pool>, Error> {
 }
 
 /// Draws fresh samples into the run, pictures them and says how good they are, with the verdict.
-pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool, quiet: bool) -> Result<(), Error> {
+pub(super) fn show(
+    run: &Run,
+    target: &Target,
+    title: String,
+    stop: &AtomicBool,
+    quiet: bool,
+) -> Result<Verdict, Error> {
     let samples = drawn(run, stop)?;
     format::write(&run.file(SAMPLES), &samples, target, true)?;
     let measured = Measured::differentiated(target, samples)?;
@@ -195,5 +202,6 @@ pub(super) fn show(run: &Run, target: &Target, title: String, stop: &AtomicBool,
     if !quiet {
         say(verdict.line());
     }
-    run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())
+    run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())?;
+    Ok(verdict)
 }

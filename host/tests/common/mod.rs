@@ -26,7 +26,7 @@ pub fn done(place: &Path, arguments: &[&str]) -> [String; 2] {
     [stdout, stderr]
 }
 
-/// Runs `kiln evaluate` on samples that may fail its verdict, and returns what it says.
+/// Runs `kiln evaluate` or a small `kiln train`, whose samples may fail the verdict, and returns what it says.
 pub fn judged(place: &Path, arguments: &[&str]) -> [String; 2] {
     let output = kiln(place, arguments);
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());

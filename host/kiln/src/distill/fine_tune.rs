@@ -26,11 +26,11 @@ pub(super) fn fine_tune(watch: &Watch<'_>, student: &Generator<Cpu>) -> Result<O
     if lesson.fine_tune == 0 {
         return Ok(Outcome::Finished);
     }
-    let energy = target.training();
+    let energy = watch.whitened.energy();
     let spec = trainer_spec(&fine_tuning(config, lesson.fine_tune)?, target.dim(), energy.symmetry())?;
     let mut trainer = Trainer::with_generator(&Cpu::default(), spec, student.clone())
         .map_err(|error| Error::input(format!("no such score network: {error}"), "check the [score] settings"))?;
-    let mut guard = Guard::new(lesson.fine_tune, trainer.spec().batch);
+    let mut guard = Guard::new(lesson.fine_tune, trainer.spec().batch, 0);
     // Of the last step; counts and evaluations are of all since the last record.
     let mut last = StepReport::default();
     let (mut dropped, mut skipped, mut evaluations, mut all_evaluations) = (0, 0, 0, 0);

@@ -2,8 +2,10 @@
 
 use crate::config::{Config, from_run_text};
 use crate::error::Error;
+use crate::frame::Frame;
 use crate::run::GENERATOR;
 use crate::source::{Source, no_generator};
+use crate::weights::damaged;
 use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
 use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec};
 use std::iter::successors;
@@ -15,6 +17,8 @@ pub struct Teacher {
     /// Its settings.
     pub config: Config,
     pub(super) generator: Generator<Cpu>,
+    /// The coordinates that it draws in.
+    pub(super) frame: Option<Frame>,
 }
 
 impl Teacher {
@@ -38,9 +42,9 @@ impl Teacher {
                 return Err(Error::input(message, "give the run, or the name, that it was exported from"));
             }
         };
-        let generator = Generator::from_checkpoint(&Cpu::default(), &file)
-            .map_err(|error| Error::input(format!("'{place}' is damaged: {error}"), "train it anew"))?;
-        Ok(Self { name: source.name(), config, generator })
+        let generator = Generator::from_checkpoint(&Cpu::default(), &file).map_err(|error| damaged(&place, error))?;
+        let frame = Frame::of_checkpoint(&file, generator.spec().dim).map_err(|error| damaged(&place, error))?;
+        Ok(Self { name: source.name(), config, generator, frame })
     }
 
     /// Its shape.

@@ -56,10 +56,12 @@ pub struct Record {
     pub dropped: Option<u64>,
     /// Updates skipped because a gradient was not finite, since the record before.
     pub skipped: Option<u64>,
-    /// Energy evaluations of the training, since the record before.
+    /// Energy evaluations of the training, since the record before; those of steps that it went back over too.
     pub energy_evaluations: Option<u64>,
     /// The same since the start.
     pub all_energy_evaluations: Option<u64>,
+    /// How often the training had gone back to an earlier state, after it ran away.
+    pub roll_backs: Option<u32>,
     /// Posterior sampling by noise level, least noise first.
     pub posterior: Vec<Level>,
     /// Loss of a student.
@@ -89,6 +91,7 @@ impl Record {
             skipped: None,
             energy_evaluations: None,
             all_energy_evaluations: None,
+            roll_backs: None,
             posterior: Vec::new(),
             loss: None,
             error: None,

@@ -55,6 +55,14 @@ impl Window {
         self.rows.extend(rows.map(|((v, residual), posterior)| (*v, *residual, *posterior)));
     }
 
+    /// Counts what was spent until `later`, which the training went back from.
+    pub fn count_again(&mut self, later: &Self) {
+        // A state of yet later times, found after a checkpoint was damaged, counts all of it already.
+        let spent = later.all_evaluations.saturating_sub(self.all_evaluations);
+        self.evaluations += spent;
+        self.all_evaluations += spent;
+    }
+
     /// Adds its figures to a record, and begins anew.
     pub fn tell(&mut self, record: &mut Record) {
         let next = Self { all_evaluations: self.all_evaluations, ..Self::default() };

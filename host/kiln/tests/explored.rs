@@ -1,0 +1,154 @@
+//! A training that starts from an exploration: in its coordinates, with its widths and noise, to samples of an energy that lies
+//! far away, is narrow, and has a wall; through sampling, resuming, export and the verdict.
+
+use kiln::explore::{Bound, Start};
+use kiln::export;
+use kiln::fit::{Options, Prepared, Trained, fit, take};
+use kiln::frame::Frame;
+use kiln::metric::Measured;
+use kiln::pool::{Order, Pool, explore};
+use kiln::progress::{Part, Progress, Silent, Tick};
+use kiln::run::{EXPLORATION, FRAME};
+use kiln::sample::sample;
+use kiln::target::Target;
+use kiln::train::Outcome;
+use kiln::verdict::{Against, Outcome as Verdict, verdict};
+use kiln::weights::float_model;
+use kiln_core::artifact::Artifact;
+use kiln_core::{Energy, Scalar};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// x0 ~ N(300, 0.05²); x1 > 0 is gamma of shape 4 and rate 2, in a unit a hundred times as large.
+struct Far;
+
+const WIDTH: f64 = 0.05;
+const UNIT: f64 = 100.0;
+
+impl<S: Scalar> Energy<S> for Far {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        gradient[0] = (x[0] - S::constant(300.0)) * S::constant(WIDTH.powi(-2));
+        gradient[1] = S::constant(2.0 / UNIT) - S::constant(3.0) / x[1];
+        self.energy(x)
+    }
+    fn energy(&self, x: &[S]) -> S {
+        let far = x[0] - S::constant(300.0);
+        S::constant(0.5 * WIDTH.powi(-2)) * far * far + S::constant(2.0 / UNIT) * x[1] - S::constant(3.0) * x[1].ln()
+    }
+}
+
+fn target() -> Target {
+    let bounds = vec![Bound::NONE, Bound { low: 0.0, high: f64::INFINITY }];
+    let names = vec!["far".into(), "wait".into()];
+    let target = Target::new("far", Far).described("Far", "a Gaussian and a gamma", "E = far");
+    target.from_file(PathBuf::from("far.toml"), names, bounds, None)
+}
+
+fn explored(target: &Target) -> Pool {
+    let order = Order { evaluations: 400_000, seconds: None, seed: 1, start: Start::Scattered };
+    explore(target, &order, &Silent, &AtomicBool::new(false)).unwrap()
+}
+
+/// Sets a flag as soon as so many steps are done.
+struct StopAt(u64, AtomicBool);
+
+impl Progress for StopAt {
+    fn part<'a>(&'a self, _: Part<'a>) -> Box<dyn Tick + 'a> {
+        Box::new(Stop(self))
+    }
+}
+
+struct Stop<'a>(&'a StopAt);
+
+impl Tick for Stop<'_> {
+    fn step(&self, done: u64) {
+        self.0.1.fetch_or(done >= self.0.0, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_training_starts_from_what_was_explored() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = target();
+    let mut pool = explored(&target);
+    pool.write(&folder.path().join("pool")).unwrap();
+    let pool = Pool::open(&folder.path().join("pool")).unwrap();
+    let mut settings = pool.settings(&target);
+    assert_eq!((settings.score.data_sd, settings.generator.skip), (1.0, 1.0), "in units of the whole's width");
+    let train = &mut settings.train;
+    (train.steps, train.batch, train.pretrain, train.checkpoint_every, train.evaluate_every) = (300, 64, 100, 100, 100);
+    (settings.generator.hidden, settings.score.hidden) = (32, 32);
+    (settings.posterior.particles, settings.posterior.chain, settings.posterior.keep) = (8, 10, 5);
+
+    // Without its coordinates it could not begin.
+    let error = fit(&target, settings.clone(), Some(&folder.path().join("no")), &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("bounds of wait"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+
+    let options = Options { explored: Some(&pool), ..Options::default() };
+    let whole = folder.path().join("whole");
+    let Trained { run, samples, outcome, .. } = fit(&target, settings.clone(), Some(&whole), &options).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    let column = |k: usize| samples.data.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
+    let moments = |x: &[f64]| {
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        let square = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+        (mean, square.sqrt())
+    };
+    let ((far, width), (wait, spread)) = (moments(&column(0)), moments(&column(1)));
+    assert!((far - 300.0).abs() < 0.4 * WIDTH && (0.7..1.4).contains(&(width / WIDTH)), "{far} {width}");
+    assert!((wait / UNIT - 2.0).abs() < 0.4 && (0.6..1.5).contains(&(spread / UNIT)), "{wait} {spread}");
+    assert!(column(1).iter().all(|x| *x > 0.0), "nothing outside a wall");
+
+    // The run keeps what it started from, and its verdict can be told against it.
+    let kept = Pool::open(&run.file(EXPLORATION)).unwrap();
+    assert_eq!((kept.samples.clone(), kept.frame.clone()), (pool.samples.clone(), pool.frame.clone()));
+    let measured = Measured::differentiated(&target, samples.clone()).unwrap();
+    let ours = verdict(&target, &measured, Against::Pool(&kept));
+    assert!(!ours.families.is_empty(), "{ours:?}");
+    let mut shifted = samples.clone();
+    shifted.data.iter_mut().step_by(2).for_each(|x| *x += 2.0 * WIDTH as f32);
+    let shifted = Measured::differentiated(&target, shifted).unwrap();
+    assert_eq!(verdict(&target, &shifted, Against::Pool(&kept)).outcome, Verdict::Fails);
+
+    // The map belongs to the model.
+    let file = run.generator_file().unwrap();
+    assert_eq!(Frame::of_checkpoint(&file, 2).unwrap(), pool.frame);
+    let bytes = float_model(&file, "far", "far").unwrap();
+    let model = Artifact::check(bytes.as_slice()).unwrap();
+    assert_eq!(export::draw::rows(&model, 0, 0, 50).unwrap().data, samples.data[..100]);
+
+    // Interrupted and taken up again it comes to the same bits.
+    let parts = folder.path().join("parts");
+    let stop = StopAt(170, AtomicBool::new(false));
+    let some = Options { progress: &stop, stop: &stop.1, ..options };
+    fit(&target, settings, Some(&parts), &some).unwrap_err();
+    let (run, config) = take(&parts).unwrap();
+    let prepared = Prepared::resumed(run, &config.clone(), config, &target).unwrap();
+    assert_eq!(prepared.frame, pool.frame);
+    assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
+    assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
+
+    // A frame that is damaged is refused by name.
+    drop(prepared);
+    std::fs::write(parts.join(FRAME), b"no tensors").unwrap();
+    let (run, config) = take(&parts).unwrap();
+    let Err(error) = Prepared::resumed(run, &config.clone(), config, &target) else { unreachable!() };
+    assert!(error.to_string().contains("frame.safetensors' is damaged"), "{error}");
+}
+
+#[test]
+fn a_pool_of_another_energy_is_refused() {
+    let target = target();
+    let pool = explored(&target);
+    let other = target.clone().described("Other", "another", "E = other");
+    let options = Options { explored: Some(&pool), ..Options::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let error = fit(&other, pool.settings(&target), Some(&run), &options).unwrap_err();
+    assert!(error.to_string().contains("another energy"), "{error}");
+    assert!(!run.exists(), "nothing was written");
+}
