@@ -42,9 +42,10 @@
 //!   layers but the last change the nodes.
 //!
 //! In version 2 the frame follows, x = φ(m + L u) of the network's outputs u (see [`crate::frame`]): two words, flags (1 L is a
-//! lower triangle, else a diagonal; 2 a coordinate has an end) and 0; m; L, of a triangle row by row; then, where a coordinate
-//! has an end, a byte for each coordinate (0 no end, 1 a lower, 2 an upper, 3 both), the lower ends and the upper ends, 0 where
-//! there is none. The numbers are `f32`.
+//! lower triangle, else a diagonal; 2 a coordinate has an end) and 0; m; L, of a triangle row by row; in integers a byte for
+//! each row, its binary point; then, where a coordinate has an end, a byte for each coordinate (0 no end, 1 a lower, 2 an upper,
+//! 3 both), the lower ends and the upper ends, 0 where there is none. The numbers are `f32`, or `i32`: m and the ends in Q16, L
+//! with the binary points of its rows.
 //!
 //! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
 //! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).

@@ -242,6 +242,9 @@ impl<'a> Model<'a> {
             Network::Egnn8(network) => particles(network, products, z, [first, second], x)?,
             Network::Mlp(_) | Network::Egnn(_) => return Err(SampleError::NotIntegers),
         }
+        if let Some(ModelFrame::Fixed(frame)) = &self.frame {
+            frame.apply(x);
+        }
         Ok(())
     }
 
