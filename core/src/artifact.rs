@@ -144,17 +144,16 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
     pub fn check<'a>(bytes: &'a [u8]) -> Result<Model<'a>, ArtifactError> {
+        let mut frame = None;
         let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
             let network = Network::read(opening.kind, opening.format, header, rest)?;
-            let frame = opening.framed.then(|| ModelFrame::read(header.dim, network.format(), rest)).transpose()?;
-            Ok((network, frame))
+            if opening.framed {
+                frame = Some(ModelFrame::read(header.dim, network.format(), rest)?);
+            }
+            Ok(network)
         };
-        let ([target, metadata], (network, frame)) = Self::read(bytes, read)?;
-        let model = Model::new(target, metadata, network)?;
-        match frame {
-            Some(frame) => model.with_frame(frame),
-            None => Ok(model),
-        }
+        let ([target, metadata], network) = Self::read(bytes, read)?;
+        Model::of(target, metadata, network, frame)
     }
 
     /// The network of a file that holds this kind and format, checked as in [`Artifact::check`]. A program that reads no

@@ -2,10 +2,11 @@
 
 use crate::config::{Config, from_run_text};
 use crate::error::Error;
+use crate::frame::Frame;
 use crate::run::GENERATOR;
 use crate::source::{Source, no_generator};
 use kiln_core::artifact::{EGNN_LAYERS, MLP_LAYERS};
-use kiln_gpu::{Body, Cpu, Generator, GeneratorSpec};
+use kiln_gpu::{Body, Checkpoint, Cpu, Generator, GeneratorSpec};
 use std::iter::successors;
 
 /// A trained generator with the settings behind it.
@@ -15,6 +16,18 @@ pub struct Teacher {
     /// Its settings.
     pub config: Config,
     pub(super) generator: Generator<Cpu>,
+}
+
+/// Refuses a generator whose outputs are not the coordinates of its target: a student would learn the outputs alone.
+fn unframed(file: &Checkpoint, dim: usize, place: &str) -> Result<(), Error> {
+    match Frame::of_checkpoint(file, dim) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => {
+            let message = format!("'{place}' has a frame, and a student would learn without it");
+            Err(Error::input(message, "`kiln export` makes it small"))
+        }
+        Err(error) => Err(Error::input(format!("'{place}' is damaged: {error}"), "train it anew")),
+    }
 }
 
 impl Teacher {
@@ -40,6 +53,7 @@ impl Teacher {
         };
         let generator = Generator::from_checkpoint(&Cpu::default(), &file)
             .map_err(|error| Error::input(format!("'{place}' is damaged: {error}"), "train it anew"))?;
+        unframed(&file, generator.spec().dim, &place)?;
         Ok(Self { name: source.name(), config, generator })
     }
 
@@ -121,6 +135,15 @@ mod tests {
 
     fn teacher(name: &str) -> Teacher {
         Teacher::of(&Source::Pretrained(pretrained::all().into_iter().find(|p| p.name == name).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn generators_with_a_frame_have_no_students() {
+        let mut file = pretrained::all()[0].file().unwrap();
+        assert!(unframed(&file, 2, "x").is_ok());
+        Frame::of_widths(vec![0.0; 2], vec![1.0; 2], &[]).unwrap().insert_into(&mut file);
+        assert!(unframed(&file, 2, "x").unwrap_err().to_string().contains("'x' has a frame"));
+        assert!(unframed(&file, 3, "x").unwrap_err().to_string().contains("'x' is damaged"));
     }
 
     /// A teacher of another size, not trained.
