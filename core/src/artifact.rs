@@ -42,9 +42,10 @@
 //!   layers but the last change the nodes.
 //!
 //! In version 2 the frame follows, x = φ(m + L u) of the network's outputs u (see [`crate::frame`]): two words, flags (1 L is a
-//! lower triangle, else a diagonal; 2 a coordinate has an end) and 0; m; L, of a triangle row by row; then, where a coordinate
-//! has an end, a byte for each coordinate (0 no end, 1 a lower, 2 an upper, 3 both), the lower ends and the upper ends, 0 where
-//! there is none. The numbers are `f32`.
+//! lower triangle, else a diagonal; 2 a coordinate has an end) and 0; m; L, of a triangle row by row; in integers a byte for
+//! each row, its binary point; then, where a coordinate has an end, a byte for each coordinate (0 no end, 1 a lower, 2 an upper,
+//! 3 both), the lower ends and the upper ends, 0 where there is none. The numbers are `f32`, or `i32`: m and the ends in Q16, L
+//! with the binary points of its rows.
 //!
 //! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
 //! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).
@@ -143,17 +144,16 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
     pub fn check<'a>(bytes: &'a [u8]) -> Result<Model<'a>, ArtifactError> {
+        let mut frame = None;
         let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
             let network = Network::read(opening.kind, opening.format, header, rest)?;
-            let frame = opening.framed.then(|| ModelFrame::read(header.dim, network.format(), rest)).transpose()?;
-            Ok((network, frame))
+            if opening.framed {
+                frame = Some(ModelFrame::read(header.dim, network.format(), rest)?);
+            }
+            Ok(network)
         };
-        let ([target, metadata], (network, frame)) = Self::read(bytes, read)?;
-        let model = Model::new(target, metadata, network)?;
-        match frame {
-            Some(frame) => model.with_frame(frame),
-            None => Ok(model),
-        }
+        let ([target, metadata], network) = Self::read(bytes, read)?;
+        Model::of(target, metadata, network, frame)
     }
 
     /// The network of a file that holds this kind and format, checked as in [`Artifact::check`]. A program that reads no

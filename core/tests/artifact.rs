@@ -9,8 +9,8 @@
 mod common;
 
 use common::artifacts::{
-    Bytes, DIM, FIXED_STEPS, LATENT, STEPS, encoded, fixed_egnn, fixed_mlp, float_egnn, float_frame, float_mlp, model,
-    model_of, models,
+    Bytes, DIM, FIXED_STEPS, FRAMED, LATENT, STEPS, encoded, fixed_egnn, fixed_frame, fixed_mlp, float_egnn,
+    float_frame, float_mlp, model, model_of, models,
 };
 use common::fixed::fnv;
 use common::layout::{Section, sections};
@@ -111,7 +111,7 @@ fn the_corpus_is_read_sampled_and_written_to_the_byte() {
 
 /// The corpus: FNV-1a-64 over the little-endian bytes of the first twenty samples of seed 5. Weights of 8 bits that stand in
 /// 16 give the same samples.
-const CORPUS: [(&str, u64); 13] = [
+const CORPUS: [(&str, u64); 16] = [
     ("mlp-f32", 0x6a65868a22899326),
     ("mlp-i16w16a", 0xf1fb4c97baf2bd6f),
     ("mlp-i8w16a", 0xf1fb4c97baf2bd6f),
@@ -125,6 +125,9 @@ const CORPUS: [(&str, u64); 13] = [
     ("egnn-basis-i8w16a", 0x87759009c5d5355f),
     ("mlp-framed-f32", 0x909cd4ee892cab06),
     ("mlp-widths-f32", 0xe7b50ef5672b444e),
+    ("mlp-framed-i16w16a", 0x8a1d0495219c215d),
+    ("mlp-framed-i8w16a", 0x8a1d0495219c215d),
+    ("mlp-widths-i8w16a", 0x8e4c4fde4a974ff8),
 ];
 
 #[test]
@@ -155,6 +158,23 @@ fn samples_of_float_models_with_a_frame_are_the_frames_images() {
             let mut x = sample(&bare, index);
             frame.apply(&mut x);
             assert_eq!(sample(&framed, index), x, "{name}");
+        }
+    }
+}
+
+#[test]
+fn samples_of_integer_models_with_a_frame_are_the_frames_images() {
+    for (name, lower) in [("mlp-framed-i16w16a", true), ("mlp-framed-i8w16a", true), ("mlp-widths-i8w16a", false)] {
+        let (framed, frame) = (model(name), fixed_frame(lower));
+        assert_eq!((framed.frame(), framed.version()), (Some(&frame.into()), 2), "{name}");
+        let bare = model_of(framed.network().clone());
+        let (mut scratch, mut x, mut same) = (vec![0; framed.scratch()], [0; FRAMED], [0; FRAMED]);
+        for index in 0..20 {
+            bare.sample_fixed(&Portable, 5, index, &mut scratch, &mut x).expect("buffers");
+            frame.apply(&mut x);
+            framed.sample_fixed(&Portable, 5, index, &mut scratch, &mut same).expect("buffers");
+            assert_eq!(same, x, "{name}");
+            assert_eq!(sample(&framed, index), x.map(from_fixed), "{name}");
         }
     }
 }

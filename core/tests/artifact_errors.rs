@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::artifacts::{Bytes, encoded, float_frame, model, models};
+use common::artifacts::{Bytes, encoded, fixed_frame, float_frame, model, models};
 use common::layout::{Content, sections};
-use kiln_core::artifact::{Aligned, Artifact, ArtifactError, EGNN_LAYERS, Format, MLP_LAYERS, Model, repair_checksum};
+use kiln_core::artifact::{
+    Aligned, Artifact, ArtifactError, EGNN_LAYERS, Format, MLP_LAYERS, Model, ModelFrame, repair_checksum,
+};
 use kiln_core::frame::InvalidFrame;
 use kiln_core::{fixed, network};
 
@@ -288,7 +290,7 @@ fn frames_that_do_not_fit_have_typed_errors() {
         let (bytes, start) = of(name, section);
         error(changed(&bytes, start + at, value))
     };
-    for name in ["mlp-framed-f32"] {
+    for name in ["mlp-framed-f32", "mlp-framed-i16w16a", "mlp-framed-i8w16a"] {
         // Other flags and the word behind them; a diagonal, or no bounds, for the same bytes.
         for (at, value) in [(0, 4), (0, 7), (3, 1), (4, 1), (7, 1)] {
             assert_eq!(with((name, "frame"), at, &[value]), ArtifactError::Reserved, "{name} {at} {value}");
@@ -303,7 +305,7 @@ fn frames_that_do_not_fit_have_typed_errors() {
         // An end where there is none.
         assert_eq!(with((name, "upper ends"), 4, &[1]), frame(InvalidFrame::Kind { coordinate: 1 }), "{name}");
         // The diagonal's second number.
-        for value in [[0; 4], (-1.0_f32).to_le_bytes()] {
+        for value in [[0; 4], (-1.0_f32).to_le_bytes(), i32::MIN.to_le_bytes()] {
             let found = with((name, "factor"), 8, &value);
             assert_eq!(found, frame(InvalidFrame::Diagonal { coordinate: 1 }), "{name}");
         }
@@ -317,6 +319,13 @@ fn frames_that_do_not_fit_have_typed_errors() {
         bytes.get_mut()[kinds..end].fill(0);
         assert_eq!(error(mended(bytes)), ArtifactError::Reserved, "{name}");
     }
+    // Of integers: the largest binary point is 62, the largest sum of a row 2^31.
+    let integers = "mlp-framed-i8w16a";
+    assert_eq!(with((integers, "points"), 3, &[63]), frame(InvalidFrame::Point { coordinate: 3 }));
+    assert_eq!(
+        with((integers, "factor"), 36, &i32::MAX.to_le_bytes()),
+        frame(InvalidFrame::Overflow { coordinate: 3 })
+    );
     // A file of version 1 has no frame, whatever follows.
     let (bytes, _) = of("mlp-framed-f32", "frame");
     assert_eq!(error(changed(&bytes, 4, &[1, 0])), ArtifactError::Sizes);
@@ -324,6 +333,13 @@ fn frames_that_do_not_fit_have_typed_errors() {
     let model = model("mlp-f32");
     let found = model.with_frame(float_frame(true, true)).expect_err("of five coordinates, and the model has two");
     assert_eq!(found, frame(InvalidFrame::Lengths));
+    // And one in other numbers.
+    let pairs: [(&str, ModelFrame<'_>); 2] =
+        [("mlp-framed-f32", fixed_frame(true).into()), (integers, float_frame(true, true).into())];
+    for (name, other) in pairs {
+        let found = common::artifacts::model(name).with_frame(other).expect_err("in other numbers");
+        assert_eq!(found, frame(InvalidFrame::Lengths));
+    }
 }
 
 /// A `u64` may stand at multiples of 8, on some machines of 4.

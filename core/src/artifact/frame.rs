@@ -2,6 +2,7 @@
 
 use super::bytes::{Reader, Writer};
 use super::{ArtifactError, Format};
+use crate::fixed;
 use crate::frame::{Bounds, Factor, Frame, InvalidFrame, triangle};
 
 /// Flag of a frame: L is a lower triangle.
@@ -15,6 +16,8 @@ const BOUNDS: u32 = 2;
 pub enum ModelFrame<'a> {
     /// In `f32`.
     Float(Frame<'a>),
+    /// In integers.
+    Fixed(fixed::Frame<'a>),
 }
 
 impl<'a> From<Frame<'a>> for ModelFrame<'a> {
@@ -23,11 +26,18 @@ impl<'a> From<Frame<'a>> for ModelFrame<'a> {
     }
 }
 
+impl<'a> From<fixed::Frame<'a>> for ModelFrame<'a> {
+    fn from(frame: fixed::Frame<'a>) -> Self {
+        Self::Fixed(frame)
+    }
+}
+
 impl<'a> ModelFrame<'a> {
     /// How many coordinates it is of.
     pub fn dim(&self) -> usize {
         match self {
             Self::Float(frame) => frame.dim(),
+            Self::Fixed(frame) => frame.dim(),
         }
     }
 
@@ -35,6 +45,7 @@ impl<'a> ModelFrame<'a> {
     pub fn is_triangle(&self) -> bool {
         match self {
             Self::Float(frame) => matches!(frame.factor(), Factor::Triangle(_)),
+            Self::Fixed(frame) => matches!(frame.factor(), Factor::Triangle(_)),
         }
     }
 
@@ -42,16 +53,16 @@ impl<'a> ModelFrame<'a> {
     pub fn bounded(&self) -> usize {
         let kinds = match self {
             Self::Float(frame) => frame.bounds().kinds,
+            Self::Fixed(frame) => frame.bounds().kinds,
         };
         kinds.iter().filter(|kind| **kind != 0).count()
     }
 
     /// Refuses a model of other coordinates or in other numbers.
     pub(super) fn check(&self, dim: usize, format: Format) -> Result<(), ArtifactError> {
-        let fits = match self {
-            Self::Float(_) => format == Format::F32,
-        };
-        if fits && self.dim() == dim { Ok(()) } else { Err(InvalidFrame::Lengths.into()) }
+        let of_floats = matches!(self, Self::Float(_));
+        let fits = of_floats == (format == Format::F32) && self.dim() == dim;
+        if fits { Ok(()) } else { Err(InvalidFrame::Lengths.into()) }
     }
 
     pub(super) fn read(dim: usize, format: Format, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
@@ -65,7 +76,12 @@ impl<'a> ModelFrame<'a> {
                 let factor = factor(flags, dim, rest)?;
                 Self::Float(Frame::new(centre, factor, bounds(flags, dim, rest)?)?)
             }
-            _ => return Err(ArtifactError::Reserved),
+            Format::I16W16A | Format::I8W16A => {
+                let centre = rest.slice(dim)?;
+                let factor = factor(flags, dim, rest)?;
+                let points = rest.slice(dim)?;
+                Self::Fixed(fixed::Frame::new(centre, factor, points, bounds(flags, dim, rest)?)?)
+            }
         };
         // Bounds without an end are not written.
         if frame.flags() == flags { Ok(frame) } else { Err(ArtifactError::Reserved) }
@@ -77,6 +93,12 @@ impl<'a> ModelFrame<'a> {
             Self::Float(frame) => {
                 out.slice(frame.centre())?;
                 out.slice(frame.factor().numbers())?;
+                write_bounds(&frame.bounds(), out)
+            }
+            Self::Fixed(frame) => {
+                out.slice(frame.centre())?;
+                out.slice(frame.factor().numbers())?;
+                out.slice(frame.points())?;
                 write_bounds(&frame.bounds(), out)
             }
         }

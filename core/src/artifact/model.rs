@@ -114,6 +114,16 @@ impl<'a> Model<'a> {
     /// # Errors
     /// If a buffer for it could not be counted.
     pub fn new(target: &'a str, metadata: &'a str, network: Network<'a>) -> Result<Self, ArtifactError> {
+        Self::of(target, metadata, network, None)
+    }
+
+    /// A model of a network and a frame that fits it.
+    pub(super) fn of(
+        target: &'a str,
+        metadata: &'a str,
+        network: Network<'a>,
+        frame: Option<ModelFrame<'a>>,
+    ) -> Result<Self, ArtifactError> {
         let Header { dim, latent, .. } = network.header();
         let words = |n: usize, size: usize| n.checked_mul(size).map(|bytes| bytes.div_ceil(8));
         let pair = |length: crate::fixed::ScratchLength| Some((words(length.narrow, 2)?, words(length.wide, 4)?));
@@ -128,7 +138,7 @@ impl<'a> Model<'a> {
         let scratch = words(latent, 4).zip(lengths);
         let scratch = scratch.map(|(latent, (first, second))| ScratchWords { latent, first, second });
         let scratch = scratch.filter(|scratch| scratch.total().is_some()).ok_or(ArtifactError::Sizes)?;
-        Ok(Self { target, metadata, network, frame: None, dim, latent, scratch })
+        Ok(Self { target, metadata, network, frame, dim, latent, scratch })
     }
 
     /// The same with what takes the network's outputs to the coordinates of a sample.
@@ -241,6 +251,9 @@ impl<'a> Model<'a> {
             Network::Egnn16(network) => particles(network, products, z, [first, second], x)?,
             Network::Egnn8(network) => particles(network, products, z, [first, second], x)?,
             Network::Mlp(_) | Network::Egnn(_) => return Err(SampleError::NotIntegers),
+        }
+        if let Some(ModelFrame::Fixed(frame)) = &self.frame {
+            frame.apply(x);
         }
         Ok(())
     }

@@ -7,9 +7,14 @@
 //! | [`tanh`] | Q16 | Q16 | 1.8 units = 2.8e-5 |
 //! | [`gaussian`] | Q16 | binary point 14 | 1.15 units of 2^−14 = 7.1e-5 |
 //! | [`root`] | u64 | u32 | 1/2 |
+//! | [`exp`] | Q16 | Q16, saturated | 0.5 units of 2^−16 and 2^−28 of the result |
+//! | [`logistic_tail`] | Q16 | binary point 30 | 1.5 units of 2^−30 |
 //!
 //! A linear piece of width h = 1/64 errs by h² max|f''|/8: one unit for SiLU, whose f'' is 1/2 at 0, 0.2 for the sigmoid,
-//! half a unit of 2^−14 for the Gaussian. Roundings of table and result add the rest.
+//! half a unit of 2^−14 for the Gaussian. Roundings of table and result add the rest. The last two have no table, but 64-bit
+//! arithmetic: they are for coordinates with ends, of any size.
+
+pub use super::exponential::{exp, logistic_tail};
 
 use super::number::ONE;
 use super::tables::{GAUSSIAN, SIGMOID, SILU};

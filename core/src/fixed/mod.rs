@@ -7,13 +7,16 @@
 //!   products to Q16.
 //!
 //! ## Guarantees
-//! - No floating point. Nothing is divided but by 2^s, except for a pair's root and factor and for means over particles.
+//! - No floating point. Nothing is divided but by 2^s, except for a pair's root and factor, for means over particles, and for
+//!   a coordinate between two ends.
 //! - One rounding, half up; every narrowing saturates, nothing wraps. A checked network's sums cannot overflow.
 //! - Sums of products do not depend on their order, so that every implementation of [`Products`] gives the same
 //!   samples, and relabelled particles give the relabelled sample.
 //! - After the checks of the constructors nothing panics; buffers are the caller's.
 
 mod egnn;
+mod exponential;
+mod frame;
 pub mod functions;
 mod generator;
 mod matrix;
@@ -26,6 +29,7 @@ mod products;
 mod tables;
 
 pub use egnn::{Egnn, EgnnLayer, EgnnShape, Gate, NodeLayer, Radial, Scratch, ScratchLength};
+pub use frame::Frame;
 pub use generator::{Generator, write_features};
 pub use matrix::{Affine, Matrix};
 pub use mlp::{Layer, Mlp};

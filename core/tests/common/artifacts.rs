@@ -1,6 +1,6 @@
 //! Small models of every kind and format, made of random numbers, as files.
 
-use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, Network};
+use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, ModelFrame, Network};
 use kiln_core::fixed::{self, Affine, Gate, Matrix, NodeLayer, Scale, Weight};
 use kiln_core::frame::{Bounds, Factor, Frame};
 use kiln_core::network::{Activation, EgnnLayer, EgnnShape, Layer, Radial};
@@ -190,6 +190,30 @@ pub fn float_frame(lower: bool, bounded: bool) -> Frame<'static> {
     Frame::new(&[10.0, -1.25, 0.5, 0.75, -200.0], factor, bounds).expect("a frame")
 }
 
+/// Layers of units for a frame, in integers.
+pub fn wide_fixed_mlp<W: Small>() -> FixedMlp<'static, W> {
+    let mut numbers = Numbers::new(6);
+    let layers = [(4, FRAMED, 11), (FRAMED, 4, 0)]
+        .map(|(outputs, inputs, point)| fixed::Layer { affine: numbers.affine(outputs, inputs), point });
+    FixedMlp::new(&layers, FRAMED, &[], 49_152).expect("a network")
+}
+
+/// A triangle with bounds of every kind, or a diagonal without.
+pub fn fixed_frame(lower: bool) -> fixed::Frame<'static> {
+    const POINTS: &[u8] = &[20, 28, 30, 22, 16];
+    const WIDTHS: &[i32] = &[1_500_000, 90_000_000, 700_000_000, 9_000_000, 2_000_000];
+    #[rustfmt::skip]
+    const ROWS: &[i32] = &[
+        1_500_000, -100_000_000, 90_000_000, 99_999_999, 800_000_000, 700_000_000, -4_000_000, 1_234_567, 400_001,
+        9_000_000, 500_000, -1_300_000, 200_000, 0, 2_000_000,
+    ];
+    const BOUNDS: Bounds<'_, i32> =
+        Bounds { kinds: &KINDS, low: &[0, -230_000, 0, -65_536, 0], high: &[0, 0, 278_528, 98_305, 0] };
+    let (factor, bounds) =
+        if lower { (Factor::Triangle(ROWS), BOUNDS) } else { (Factor::Diagonal(WIDTHS), Bounds::NONE) };
+    fixed::Frame::new(&[655_360, -82_000, 32_768, 49_000, -13_000_000], factor, POINTS, bounds).expect("a frame")
+}
+
 /// The model of a network.
 pub fn model_of(network: Network<'_>) -> Model<'_> {
     Model::new("test", r#"{"target":"test"}"#, network).expect("a model")
@@ -211,10 +235,15 @@ pub fn models() -> Vec<(&'static str, Model<'static>)> {
         ("egnn-basis-i8w16a", Network::Egnn8(fixed_egnn(FIXED_BASIS, false))),
     ];
     let framed = [
-        ("mlp-framed-f32", Network::Mlp(wide_mlp()), float_frame(true, true)),
-        ("mlp-widths-f32", Network::Mlp(wide_mlp()), float_frame(false, false)),
+        ("mlp-framed-f32", Network::Mlp(wide_mlp()), float_frame(true, true).into()),
+        ("mlp-widths-f32", Network::Mlp(wide_mlp()), float_frame(false, false).into()),
+        ("mlp-framed-i16w16a", Network::Mlp16(wide_fixed_mlp()), fixed_frame(true).into()),
+        ("mlp-framed-i8w16a", Network::Mlp8(wide_fixed_mlp()), fixed_frame(true).into()),
+        ("mlp-widths-i8w16a", Network::Mlp8(wide_fixed_mlp()), fixed_frame(false).into()),
     ];
-    let framed = framed.map(|(name, network, frame)| (name, model_of(network).with_frame(frame).expect("it fits")));
+    let framed = framed.map(|(name, network, frame): (_, _, ModelFrame<'_>)| {
+        (name, model_of(network).with_frame(frame).expect("it fits"))
+    });
     networks.map(|(name, network)| (name, model_of(network))).into_iter().chain(framed).collect()
 }
 

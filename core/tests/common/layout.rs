@@ -112,13 +112,20 @@ impl Layout {
     fn frame(&mut self, frame: &ModelFrame<'_>) {
         let dim = frame.dim();
         let factor = if frame.is_triangle() { dim * (dim + 1) / 2 } else { dim };
+        let [any, some] = match frame {
+            ModelFrame::Float(_) => [Content::Floats; 2],
+            ModelFrame::Fixed(_) => [Content::Wide, Content::Frame],
+        };
         self.add("frame", Content::Frame, 8);
-        self.floats("centre", dim);
-        self.floats("factor", factor);
+        self.add("centre", any, 4 * dim);
+        self.add("factor", some, 4 * factor);
+        if matches!(frame, ModelFrame::Fixed(_)) {
+            self.add("points", Content::Frame, dim);
+        }
         if frame.bounded() > 0 {
             self.add("kinds", Content::Frame, dim);
-            self.floats("lower ends", dim);
-            self.floats("upper ends", dim);
+            self.add("lower ends", some, 4 * dim);
+            self.add("upper ends", some, 4 * dim);
         }
     }
 

@@ -84,6 +84,10 @@ pub mod tolerance {
     pub const FIXED_TANH: f64 = 1.8;
     /// Fixed-point Gaussian, in units of 2^−14.
     pub const FIXED_GAUSSIAN: f64 = 1.15;
+    /// What e^y in integers errs by beside half a unit, relative.
+    pub const FIXED_EXP: f64 = 3.7e-9;
+    /// 1/(1 + e^|y|), units of 2^−30.
+    pub const FIXED_TAIL: f64 = 1.5;
     /// Integer Gaussian latents against the exact quantile, in units of 2^−16.
     pub const FIXED_NORMAL: f64 = 0.65;
     /// Random MLP generators with `i16` weights against the float ones: root of the mean squared error, relative to that

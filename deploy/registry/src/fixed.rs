@@ -50,6 +50,17 @@ fn elementary(hash: &mut Hash, count: u32) {
     }
 }
 
+/// What coordinates with ends need.
+fn exponential(hash: &mut Hash, count: u32) {
+    let mut stream = stream(5);
+    for _ in 0..count {
+        // Every magnitude; a good part neither vanishes nor saturates.
+        let y = (stream.next_bits() as i32) >> (stream.next_bits() >> 60);
+        hash.add(functions::exp(y));
+        hash.add(functions::logistic_tail(y) as u64);
+    }
+}
+
 fn latents(hash: &mut Hash, count: u32) {
     for index in 0..u64::from(count / 100) {
         let mut z = [0; 100];
@@ -237,6 +248,7 @@ pub const KERNELS: &[Kernel] = &[
     Kernel { name: "fixed/rounding", count: 20_000, run: rounding },
     Kernel { name: "fixed/functions", count: 20_000, run: elementary },
     Kernel { name: "fixed/normal", count: 100_000, run: latents },
+    Kernel { name: "fixed/exponential", count: 20_000, run: exponential },
 ];
 
 pub const PORTABLE: &[Kernel] = &of_products::<Portable>();

@@ -1,4 +1,4 @@
-//! Model files of every kind and format, checked and sampled by the path that users take: small ones with random weights,
+//! Model files of every kind and format, with frames and without, checked and sampled by the path that users take: small ones with random weights,
 //! and the trained MoG-40 sampler as `kiln export mog40 --format i8w16a` wrote it.
 //!
 //! Generic over [`Products`]; models in `f32` are sampled in scalars.
@@ -57,11 +57,13 @@ pub const FLOAT: &[Kernel] = &{
         "mlp/f32": "../../../tests/data/artifacts/mlp-f32.kiln",
         "egnn/f32": "../../../tests/data/artifacts/egnn-f32.kiln",
         "egnn-published/f32": "../../../tests/data/artifacts/egnn-published-f32.kiln",
+        "mlp-framed/f32": "../../../tests/data/artifacts/mlp-framed-f32.kiln",
+        "mlp-widths/f32": "../../../tests/data/artifacts/mlp-widths-f32.kiln",
     ]
 };
 
 /// Models in integers.
-pub const fn of_products<P: Products + Default>() -> [Kernel; 6] {
+pub const fn of_products<P: Products + Default>() -> [Kernel; 9] {
     models![
         "mlp/i16w16a": "../../../tests/data/artifacts/mlp-i16w16a.kiln",
         "mlp/i8w16a": "../../../tests/data/artifacts/mlp-i8w16a.kiln",
@@ -69,6 +71,9 @@ pub const fn of_products<P: Products + Default>() -> [Kernel; 6] {
         "egnn/i8w16a": "../../../tests/data/artifacts/egnn-i8w16a.kiln",
         "egnn-gated/i8w16a": "../../../tests/data/artifacts/egnn-gated-i8w16a.kiln",
         "mog40/i8w16a": "../models/mog40-i8w16a.kiln",
+        "mlp-framed/i16w16a": "../../../tests/data/artifacts/mlp-framed-i16w16a.kiln",
+        "mlp-framed/i8w16a": "../../../tests/data/artifacts/mlp-framed-i8w16a.kiln",
+        "mlp-widths/i8w16a": "../../../tests/data/artifacts/mlp-widths-i8w16a.kiln",
     ]
 }
 

@@ -205,7 +205,7 @@ fn judged(target: &Target, float: &Model<'_>, name: String, comparison: Option<&
     let small = rows(&bare, SEED, 0, samples)?;
     let figures = quality::figures(&own, &report(target, &small, SEED, comparison)?);
     let difference = Some(difference(&small, &images));
-    let quality = Some(Quality { seed: SEED, samples, difference, figures: figures.clone() });
+    let quality = Some(Quality { seed: SEED, samples, difference, whitened: None, figures: figures.clone() });
     let metadata = Metadata { quality, ..Metadata::new(target, SMALL, name) };
     size.i8w16a_bytes = Some(with_metadata(&bare, &metadata.json())?.as_slice().len());
     Ok(Judged { size, images, figures, small: Ok(small) })

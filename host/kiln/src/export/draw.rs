@@ -107,7 +107,7 @@ impl<'a> Shape<'a> {
     fn of(model: &Model<'a>) -> Self {
         let frame = match model.frame() {
             Some(ModelFrame::Float(frame)) => Some(*frame),
-            None => None,
+            _ => None,
         };
         Self { latent: model.latent(), dim: model.dim(), frame }
     }

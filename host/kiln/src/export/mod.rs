@@ -4,6 +4,7 @@ pub mod bytes;
 pub mod calibrate;
 pub mod compensate;
 pub mod draw;
+pub mod frame;
 pub mod mirror;
 pub mod parts;
 pub mod quality;
@@ -14,7 +15,8 @@ pub mod write;
 use crate::error::Error;
 use bytes::Bytes;
 use calibrate::calibrate;
-use kiln_core::artifact::{ArtifactError, Format, MLP_LAYERS, Model, Network};
+use frame::QuantisedFrame;
+use kiln_core::artifact::{ArtifactError, Format, MLP_LAYERS, Model, ModelFrame, Network};
 use quantise::{Quantised, Whole};
 
 /// A float generator in another format: a file without metadata.
@@ -46,10 +48,12 @@ pub fn with_metadata(model: &Model<'_>, metadata: &str) -> Result<Bytes, Error> 
     told.and_then(|told| Bytes::of(&told)).map_err(unfit)
 }
 
+/// Network and frame in integers. What calibrates and compensates the network are its outputs u: no frame enters.
 fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
-    if float.frame().is_some() {
-        return Err(Error::input("the generator has a frame, and integers have none", "export it with --format f32"));
-    }
+    let frame = match float.frame() {
+        Some(ModelFrame::Float(frame)) => Some(QuantisedFrame::of(frame)?),
+        _ => None,
+    };
     let network: Quantised<W> = match float.network() {
         Network::Mlp(network) => quantise::mlp(network, &calibrate(float)?)?,
         Network::Egnn(network) => {
@@ -59,6 +63,10 @@ fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
         _ => return Err(unfit(ArtifactError::Format { found: float.format() as u8 })),
     };
     let model = network.network().and_then(|network| Model::new(float.target(), "", network));
+    let model = model.and_then(|model| match &frame {
+        Some(frame) => model.with_frame(frame.view()?),
+        None => Ok(model),
+    });
     model.and_then(|model| Bytes::of(&model)).map_err(unfit)
 }
 
@@ -93,6 +101,7 @@ mod tests {
     use crate::sample::Sampler;
     use crate::weights::float_model;
     use kiln_core::artifact::Artifact;
+    use kiln_core::frame::{Bounds, Factor, Frame};
 
     fn float(name: &str) -> Bytes {
         float_model(&find(name).unwrap().file().unwrap(), name, name).unwrap()
@@ -181,6 +190,33 @@ mod tests {
             assert!(difference.rms < bound, "{name} {}: {difference:?}", format.name());
             assert!(convert(&model, Format::F32).unwrap_err().to_string().contains("only one in f32"));
         }
+    }
+
+    #[test]
+    fn frames_are_rounded_beside_the_network() {
+        let float = float("mog40");
+        let bare = Artifact::check(float.as_slice()).unwrap();
+        let bounds = Bounds { kinds: &[0, 3], low: &[0.0, -2.0], high: &[0.0, 3.0] };
+        let frame = Frame::new(&[5.0, 0.25], Factor::Triangle(&[1.5, 0.01, 0.02]), bounds).unwrap();
+        let framed = bare.clone().with_frame(frame).unwrap();
+        let [plain, bytes] = [&bare, &framed].map(|model| convert(model, Format::I8W16A).unwrap());
+        let [plain, whole] = [&plain, &bytes].map(|bytes| Artifact::check(bytes.as_slice()).unwrap());
+        assert_eq!(whole.network(), plain.network(), "calibrated in u");
+        let expected = QuantisedFrame::of(&frame).unwrap();
+        assert_eq!(whole.frame(), Some(&expected.view().unwrap().into()));
+        // Between the images of the same latents: what the network errs by, through the frame.
+        let [mut u, x] = [&plain, &whole].map(|model| rows(model, 3, 0, 200).unwrap());
+        u.data.chunks_exact_mut(2).for_each(|row| frame.apply(row));
+        assert!(difference(&u, &x).largest < 1e-4, "{:?}", difference(&u, &x));
+        let theirs = images(&framed, 3, 200).unwrap();
+        assert!(theirs.data.iter().skip(1).step_by(2).all(|x| (-2.0..=3.0).contains(x)));
+        assert!(difference(&x, &theirs).rms < 0.12 * 1.5, "{:?}", difference(&x, &theirs));
+        let told = with_metadata(&whole, "told").unwrap();
+        assert_eq!(Artifact::check(told.as_slice()).unwrap().frame(), whole.frame());
+        assert_eq!(convert(&framed, Format::F32).unwrap(), Bytes::of(&framed).unwrap());
+        let wide = Frame::new(&[0.0; 2], Factor::Diagonal(&[1.0, 1e6]), Bounds::NONE).unwrap();
+        let refused = convert(&bare.clone().with_frame(wide).unwrap(), Format::I8W16A).unwrap_err();
+        assert!(refused.to_string().contains("coordinate 1 reaches 8.000e6"), "{refused}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::calibrate;
 use super::draw::{images, rows};
+use super::unfit;
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
 use crate::metric::report::figure;
@@ -56,13 +57,16 @@ pub struct Quality {
     pub seed: u64,
     /// How many.
     pub samples: usize,
-    /// Between the images of the same latents; none for floats.
+    /// Between the images of the same latents, in the target's units; none for floats.
     pub difference: Option<Difference>,
+    /// The same of the networks' outputs before their frames: in standard deviations of the target, about. None without frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whitened: Option<Difference>,
     /// The figures.
     pub figures: Vec<Figure>,
 }
 
-/// |x − x'| of coordinates.
+/// |x − x'| of coordinates, or |u − u'| of the networks' outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Its root mean square.
@@ -135,11 +139,23 @@ pub fn compare(target: &Target, float: &Model<'_>, deployed: &Model<'_>, seed: u
     let judged = report(&ours)?;
     // A model in floats is the float generator.
     if deployed.format() == Format::F32 {
-        return Ok(Quality { seed, samples: n, difference: None, figures: figures(&judged, &judged) });
+        return Ok(Quality { seed, samples: n, difference: None, whitened: None, figures: figures(&judged, &judged) });
     }
     let theirs = images(float, seed, n)?;
     let figures = figures(&report(&theirs)?, &judged);
-    Ok(Quality { seed, samples: n, difference: Some(difference(&ours, &theirs)), figures })
+    let whitened = deployed.frame().map(|_| {
+        Ok::<_, Error>(difference(
+            &rows(&without_frame(deployed)?, seed, 0, n)?,
+            &images(&without_frame(float)?, seed, n)?,
+        ))
+    });
+    let difference = Some(difference(&ours, &theirs));
+    Ok(Quality { seed, samples: n, difference, whitened: whitened.transpose()?, figures })
+}
+
+/// What gives the network's outputs as samples.
+fn without_frame<'a>(model: &Model<'a>) -> Result<Model<'a>, Error> {
+    Model::new(model.target(), "", model.network().clone()).map_err(unfit)
 }
 
 /// What is measured on samples of a seed.
@@ -196,13 +212,17 @@ pub fn table(quality: &Quality, format: &str) -> String {
     let mut text = columns(&std::iter::once(head).chain(body).collect::<Vec<_>>());
     let (n, seed) = (quality.samples, quality.seed);
     let _ = writeln!(text, "\n{n} samples of seed {seed}; float: the float generator on the same latents");
-    if let Some(Difference { rms, p99, largest }) = quality.difference {
+    let mut tell = |of: &str, difference: Option<Difference>| {
+        let Some(Difference { rms, p99, largest }) = difference else { return };
         let [rms, p99, largest] = [rms, p99, largest].map(figure);
         let _ = writeln!(
             text,
-            "distance of a coordinate from the float generator's: rms {rms}, 1 in 100 above {p99}, largest {largest}"
+            "distance of {of} from the float generator's: rms {rms}, 1 in 100 above {p99}, largest {largest}"
         );
-    }
+    };
+    let behind = if quality.whitened.is_some() { "a coordinate, in the target's units," } else { "a coordinate" };
+    tell(behind, quality.difference);
+    tell("an output of the network, before the frame,", quality.whitened);
     text
 }
 
@@ -253,6 +273,26 @@ mod tests {
         let difference = Difference { rms: 1.0, p99: 2.0, largest: 3.0 };
         assert_eq!([read("p99"), read("hundredth")], [difference; 2]);
         assert!(serde_json::to_string(&difference).unwrap().contains("\"p99\":2.0"));
+    }
+
+    #[test]
+    fn distances_say_what_they_are_in() {
+        let [x, u] = [3.0, 0.5].map(|rms| Difference { rms, p99: rms, largest: rms });
+        let of = |whitened| Quality { seed: 0, samples: 9, difference: Some(x), whitened, figures: Vec::new() };
+        let [bare, framed] = [of(None), of(Some(u))];
+        assert!(
+            table(&bare, "i8w16a")
+                .ends_with("distance of a coordinate from the float generator's: rms 3, 1 in 100 above 3, largest 3\n")
+        );
+        let text = table(&framed, "i8w16a");
+        assert!(text.contains("a coordinate, in the target's units, from the float generator's: rms 3"), "{text}");
+        assert!(
+            text.contains("output of the network, before the frame, from the float generator's: rms 0.5"),
+            "{text}"
+        );
+        let json = |quality: &Quality| serde_json::to_string(quality).unwrap();
+        assert!(!json(&bare).contains("whitened"), "files without a frame are as they were");
+        assert_eq!(serde_json::from_str::<Quality>(&json(&framed)).unwrap(), framed);
     }
 
     #[test]
