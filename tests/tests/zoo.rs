@@ -14,6 +14,7 @@ use kiln::formula::target;
 use kiln::pool::{Order, Pool, explore};
 use kiln::progress::Silent;
 use kiln::target::Target;
+use kiln::targets::find;
 use kiln_explore::Start;
 use kiln_metrics::kolmogorov::statistic;
 use std::path::Path;
@@ -35,7 +36,7 @@ const fn bar(name: &'static str, evaluations: u64, effective: f64, r_hat: f64, d
     Bar { name, evaluations, effective, r_hat, distance, log_z: None }
 }
 
-const BARS: [Bar; 13] = [
+const BARS: [Bar; 15] = [
     bar("rings", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("scaled", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("shifted", 5_000_000, 2000.0, 1.05, None),
@@ -47,10 +48,48 @@ const BARS: [Bar; 13] = [
     bar("rosenbrock", 20_000_000, 1000.0, 1.05, Some(0.03)),
     bar("dw4", 20_000_000, 10_000.0, 1.02, None),
     bar("lj13", 20_000_000, 10_000.0, 1.02, None),
+    bar("lj55", 20_000_000, 10_000.0, 1.02, None),
+    bar("mog40", 20_000_000, 10_000.0, 1.02, None),
     Bar { log_z: Some(MW32_LOG_Z), ..bar("mw32", 20_000_000, 10_000.0, 1.02, None) },
     Bar { log_z: Some(-0.541_056), ..bar("mw54", 20_000_000, 2000.0, 1.02, None) },
 ];
 const MW32_LOG_Z: f64 = kiln_core::energy::MANY_WELL_32_LOG_Z;
+
+/// Shares of a pool that are known, and how far from the truth they may be.
+struct Shares {
+    name: &'static str,
+    truth: &'static [f64],
+    most: f64,
+    /// The part that a state belongs to.
+    part: fn(&[f32]) -> usize,
+}
+
+const SHARES: [Shares; 2] = [
+    Shares { name: "mixture", truth: &[0.05, 0.1, 0.15, 0.2, 0.5], most: 0.02, part: nearest_mode },
+    Shares { name: "phi4", truth: &[0.5, 0.5], most: 0.03, part: |x| usize::from(x.iter().sum::<f32>() > 0.0) },
+];
+
+/// The mode of `mixture` that most likely made a state.
+fn nearest_mode(x: &[f32]) -> usize {
+    let log_part = |mode: &&str| {
+        let row: Vec<f64> = mode.split(',').map(|number| number.parse().unwrap()).collect();
+        let square: f64 = x.iter().zip(&row[2..]).map(|(x, mean)| (f64::from(*x) - mean).powi(2)).sum();
+        row[0].ln() - x.len() as f64 * row[1].ln() - square / (2.0 * row[1] * row[1])
+    };
+    let modes: Vec<f64> =
+        include_str!("../../host/formula/zoo/mixture.csv").lines().map(|row| log_part(&row)).collect();
+    (0..modes.len()).max_by(|a, b| modes[*a].total_cmp(&modes[*b])).unwrap()
+}
+
+impl Shares {
+    /// The largest difference of a share from its truth.
+    fn off(&self, pool: &Pool) -> f64 {
+        let mut counts = vec![0.0; self.truth.len()];
+        let rows = pool.samples.data.chunks_exact(pool.samples.dim);
+        rows.for_each(|row| counts[(self.part)(row)] += 1.0 / pool.samples.len() as f64);
+        counts.iter().zip(self.truth).map(|(share, truth)| (share - truth).abs()).fold(0.0, f64::max)
+    }
+}
 
 /// One exploration's figures.
 struct Figures {
@@ -59,12 +98,16 @@ struct Figures {
     /// Above the floor.
     distance: Option<f64>,
     log_z: Option<[f64; 2]>,
+    /// How far a share is off, and may be.
+    share: Option<[f64; 2]>,
 }
 
 fn measured(target: &Target, pool: &Pool) -> Figures {
     let truth = target.truth().filter(|path| path.is_file());
     let distance = truth.map(|path| above_floor(target, pool, path));
-    Figures { effective: pool.effective(), r_hat: pool.r_hat(), distance, log_z: pool.facts.log_z }
+    let shares = SHARES.iter().find(|shares| shares.name == target.name());
+    let share = shares.map(|shares| [shares.off(pool), shares.most]);
+    Figures { effective: pool.effective(), r_hat: pool.r_hat(), distance, log_z: pool.facts.log_z, share }
 }
 
 /// The largest distance of a coordinate or the energy, less the floor of the same.
@@ -95,6 +138,9 @@ fn missed(bar: &Bar, found: &Figures) -> Vec<String> {
             other => missed.push(format!("distance above floor {other:?} > {most}")),
         }
     }
+    if let Some([off, most]) = found.share.filter(|[off, most]| !(off <= most)) {
+        missed.push(format!("a mode's share is off by {off:.3} > {most}"));
+    }
     if let Some(truth) = bar.log_z {
         match found.log_z {
             Some([value, error]) if (value - truth).abs() <= 3.0 * error && error <= 0.1 => {}
@@ -113,12 +159,12 @@ fn the_zoo_is_explored_within_its_bars() {
     let (chosen, seeds) = (words("ZOO", ""), words("SEEDS", "1 2 3"));
     let mut failures = 0;
     println!(
-        "{:<11} {:>4} {:>11} {:>7} {:>8} {:>8} {:>9}  missed",
-        "energy", "seed", "evaluations", "s", "ESS", "R-hat", "distance"
+        "{:<11} {:>4} {:>11} {:>7} {:>8} {:>8} {:>9} {:>6} {:>17}  missed",
+        "energy", "seed", "evaluations", "s", "ESS", "R-hat", "distance", "share", "log Z"
     );
     for bar in BARS.iter().filter(|bar| chosen.is_empty() || chosen.iter().any(|name| name == bar.name)) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../host/formula/zoo/{}.toml", bar.name));
-        let target = target(&path).unwrap();
+        let target = if path.is_file() { target(&path).unwrap() } else { find(bar.name).unwrap() };
         for seed in &seeds {
             let seed = seed.parse().unwrap();
             let order = Order { evaluations: bar.evaluations, seconds: None, seed, start: Start::Scattered };
@@ -127,13 +173,15 @@ fn the_zoo_is_explored_within_its_bars() {
             let missed = missed(bar, &found);
             failures += usize::from(!missed.is_empty());
             println!(
-                "{:<11} {seed:>4} {:>11} {:>7.1} {:>8.0} {:>8.4} {:>9}  {}",
+                "{:<11} {seed:>4} {:>11} {:>7.1} {:>8.0} {:>8.4} {:>9} {:>6} {:>17}  {}",
                 bar.name,
                 pool.facts.evaluations,
                 pool.facts.seconds,
                 found.effective,
                 found.r_hat,
                 found.distance.map_or("-".into(), |distance| format!("{distance:.3}")),
+                found.share.map_or("-".into(), |[off, _]| format!("{off:.3}")),
+                found.log_z.map_or("-".into(), |[value, error]| format!("{value:.3} +- {error:.3}")),
                 missed.join("; ")
             );
             assert!(pool.facts.evaluations <= bar.evaluations, "{}: more evaluations than asked", bar.name);
@@ -144,10 +192,17 @@ fn the_zoo_is_explored_within_its_bars() {
 
 #[test]
 fn bars_that_are_missed_are_told() {
-    let good = Figures { effective: 3000.0, r_hat: 1.001, distance: Some(0.01), log_z: Some([-0.54, 0.01]) };
+    let good = Figures {
+        effective: 3000.0,
+        r_hat: 1.001,
+        distance: Some(0.01),
+        log_z: Some([-0.54, 0.01]),
+        share: Some([0.01, 0.02]),
+    };
     let bar = Bar { log_z: Some(-0.541), ..bar("x", 1, 2000.0, 1.05, Some(0.02)) };
     assert!(missed(&bar, &good).is_empty());
-    let bad = Figures { effective: f64::NAN, r_hat: f64::NAN, distance: None, log_z: None };
-    assert_eq!(missed(&bar, &bad).len(), 4);
+    let bad =
+        Figures { effective: f64::NAN, r_hat: f64::NAN, distance: None, log_z: None, share: Some([f64::NAN, 0.02]) };
+    assert_eq!(missed(&bar, &bad).len(), 5);
     assert_eq!(missed(&bar, &Figures { log_z: Some([-0.54, 0.2]), ..good }).len(), 1);
 }
