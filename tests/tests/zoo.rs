@@ -138,7 +138,7 @@ fn missed(bar: &Bar, found: &Figures) -> Vec<String> {
             other => missed.push(format!("distance above floor {other:?} > {most}")),
         }
     }
-    if let Some([off, most]) = found.share.filter(|[off, most]| !(off <= most)) {
+    if let Some([off, most]) = found.share.filter(|[off, most]| off.is_nan() || off > most) {
         missed.push(format!("a mode's share is off by {off:.3} > {most}"));
     }
     if let Some(truth) = bar.log_z {
