@@ -18,7 +18,9 @@ use crate::spec::trainer_spec;
 use crate::start;
 use crate::target::Target;
 use crate::train::{Outcome, Training, find_device, train};
-use kiln_gpu::Checkpoint;
+use kiln_gpu::{Checkpoint, posterior};
+use kiln_metrics::measure::energies;
+use kiln_metrics::statistic::Mean;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,6 +29,10 @@ use std::time::Duration;
 pub const SAMPLE_COUNT: usize = 10_000;
 /// Samples between two looks at whether to stop.
 const SAMPLE_PART: usize = 256;
+/// States at which the energy's noise is measured, and how much is told: a tenth of the energy's unit changes
+/// weights by a tenth.
+const NOISE_ROWS: usize = 1024;
+const NOISE: f64 = 0.1;
 /// Of a training that nobody ends.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -138,7 +144,8 @@ impl Prepared {
             run.write(FRAME, &file.to_bytes())?;
             pool.clone().write(&run.file(EXPLORATION))?;
         }
-        Ok(Self { run, config, frame, from: None, notes: Vec::new() })
+        let notes = explored.and_then(|pool| noisy(target, pool)).into_iter().collect();
+        Ok(Self { run, config, frame, from: None, notes })
     }
 
     /// One that goes on from the latest checkpoint of a run, whose settings were `old`.
@@ -218,6 +225,24 @@ fn frame_for(target: &Target, pool: &Pool) -> Result<Frame, Error> {
             Err(Error::input(message, "move the origin in the formula, so that it lies near 0"))
         }
     }
+}
+
+/// That training sees another energy than the true one, where single precision adds noise to it: differences that all
+/// states share do no harm.
+fn noisy(target: &Target, pool: &Pool) -> Option<String> {
+    let n = pool.samples.len().min(NOISE_ROWS);
+    let every = pool.samples.len() / n.max(1);
+    let rows = pool.samples.data.chunks_exact(target.dim()).step_by(every.max(1)).take(n);
+    let x: Vec<f32> = rows.flatten().copied().collect();
+    let mut gradient = vec![0.0; x.len()];
+    let narrow = posterior::energies(target.packs(), &x, &mut gradient);
+    let wide = energies(target, &x);
+    let differences: Vec<f64> = narrow.iter().zip(wide).map(|(narrow, wide)| f64::from(*narrow) - wide).collect();
+    let noise = Mean::of(&differences).sd;
+    // NaN where single precision cannot hold the energy at all.
+    (noise.is_nan() || noise > NOISE).then(|| {
+        format!("in single precision, which training uses, the energy is noisy by {noise:.2}; shift or scale it in the formula")
+    })
 }
 
 /// The first samples of a run's generator, which must be finite.

@@ -86,7 +86,7 @@ impl Format {
         Ok(match self {
             Self::Npy => Box::new(npy::Writer::new(n, dim, out)?),
             Self::Npz => Box::new(npz::Writer::new(n, dim, out)?),
-            Self::Csv => Box::new(csv::Writer::new(dim, out)?),
+            Self::Csv => Box::new(csv::Writer::new(target.names(), out)?),
             Self::Extxyz => Box::new(extxyz::Writer::new(target, out)?),
         })
     }

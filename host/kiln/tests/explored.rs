@@ -152,3 +152,32 @@ fn a_pool_of_another_energy_is_refused() {
     assert!(error.to_string().contains("another energy"), "{error}");
     assert!(!run.exists(), "nothing was written");
 }
+
+#[test]
+fn an_energy_that_single_precision_makes_noisy_is_told() {
+    /// A Gaussian whose energy is a small difference of large numbers.
+    struct Noisy;
+    impl<S: Scalar> Energy<S> for Noisy {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+            gradient[0] = x[0];
+            self.energy(x)
+        }
+        fn energy(&self, x: &[S]) -> S {
+            let half = S::constant(0.5) * x[0] * x[0];
+            (half + S::constant(3e7)) - S::constant(3e7)
+        }
+    }
+    let target = Target::new("noisy", Noisy);
+    let folder = tempfile::tempdir().unwrap();
+    let notes = |target: &Target, name: &str| {
+        let pool = explored(target);
+        let settings = pool.settings(target).check().unwrap();
+        Prepared::new(target, settings, Some(&folder.path().join(name)), Some(&pool)).unwrap().notes
+    };
+    let noisy = notes(&target, "noisy");
+    assert!(noisy.len() == 1 && noisy[0].contains("in single precision"), "{noisy:?}");
+    assert!(notes(&self::target(), "far").is_empty());
+}

@@ -1,4 +1,4 @@
-//! Comma-separated text with a header `x0,x1,…`. Numbers are written in the fewest digits that read back to
+//! Comma-separated text with a header of the coordinates' names, `x0,x1,…` where they have none. Numbers are written in the fewest digits that read back to
 //! the same float32.
 //!
 //! Columns named `x0`, `x1`, … are read in the order of their numbers, wherever they stand; columns of other names in the
@@ -20,10 +20,17 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins with the header.
-    pub fn new(dim: usize, mut out: W) -> io::Result<Self> {
-        let header: Vec<String> = (0..dim).map(|i| format!("x{i}")).collect();
-        writeln!(out, "{}", header.join(","))?;
+    /// Begins with the header: the coordinates' own names, or x0, x1, … where those would not be read as they stand.
+    pub fn new(names: &[String], mut out: W) -> io::Result<Self> {
+        let dim = names.len();
+        let plain = |name: &String| !name.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '#'));
+        let in_order = || header(&StringRecord::from(names.to_vec())).is_ok_and(|at| at == Some((0..dim).collect()));
+        if names.iter().all(plain) && in_order() {
+            writeln!(out, "{}", names.join(","))?;
+        } else {
+            let numbered: Vec<String> = (0..dim).map(|i| format!("x{i}")).collect();
+            writeln!(out, "{}", numbered.join(","))?;
+        }
         Ok(Self { dim, out })
     }
 }
@@ -207,6 +214,28 @@ mod tests {
     fn refused(text: &str, words: &str) {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(words), "{text:?}: {error}");
+    }
+
+    #[test]
+    fn coordinates_have_their_names_where_those_are_read_as_they_stand() {
+        let written = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let mut bytes = Vec::new();
+            let mut writer = Box::new(Writer::new(&names, &mut bytes).unwrap());
+            let row: Vec<f32> = (0..names.len()).map(|i| 0.5 + i as f32).collect();
+            crate::format::Writer::put(&mut *writer, &row).unwrap();
+            crate::format::Writer::finish(writer).unwrap();
+            assert_eq!(contents(&bytes[..], u64::MAX).unwrap().samples.data, row, "{names:?}");
+            String::from_utf8(bytes).unwrap().lines().next().unwrap().to_string()
+        };
+        for kept in [&["mu", "tau", "theta[0]"][..], &["v", "y[0]", "y[1]"], &["y[8]", "y[9]", "y[10]"], &["x0", "x1"]]
+        {
+            assert_eq!(written(kept), kept.join(","));
+        }
+        for unread in [&["y[1]", "y[0]"][..], &["x1", "x0"], &["x0", "v"], &["a,b", "c"], &["1", "b"], &["nan", "inf"]]
+        {
+            assert_eq!(written(unread), "x0,x1");
+        }
     }
 
     #[test]
