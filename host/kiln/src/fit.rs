@@ -74,8 +74,8 @@ pub struct Trained {
 /// what was drawn.
 ///
 /// # Errors
-/// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, or `stop` was set:
-/// then [`resume`] goes on.
+/// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, the training ran away
+/// again and again, or `stop` was set: then [`resume`] goes on.
 pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, options: &Options<'_>) -> Result<Trained, Error> {
     let prepared = Prepared::new(target, settings.check()?, out, options.explored)?;
     prepared.trained(target, options)
@@ -183,7 +183,8 @@ impl Prepared {
     /// Trains.
     ///
     /// # Errors
-    /// If the networks leave the finite numbers, or the directory cannot be written.
+    /// If the networks leave the finite numbers, the training ran away after it was taken back twice, or the directory cannot
+    /// be written.
     pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
         let &Options { budget, progress, stop, .. } = options;
         let (from, frame) = (self.from.as_ref(), self.frame.as_ref());

@@ -72,7 +72,11 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Trains on the device that its configuration names.
+/// Trains on the device that its configuration names. A training that has run away goes back to its last good state, with a
+/// quarter of its learning rates; at the third time it ends.
+///
+/// # Errors
+/// If numbers are no longer finite, it ran away three times, or a file cannot be read or written.
 pub fn train(training: &Training<'_>) -> Result<Outcome, Error> {
     let device = &training.config.run.device;
     match find_device(device)? {

@@ -19,7 +19,7 @@ const WITHOUT_BEST: &str =
 
 /// The best generator so far, where the settings ask for one.
 pub(super) struct Best {
-    /// Its [`selection::Stein::score`].
+    /// Its [`kiln_metrics::selection::Stein::score`].
     pub score: f64,
     /// Its file.
     pub file: Option<Vec<u8>>,

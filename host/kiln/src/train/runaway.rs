@@ -84,8 +84,8 @@ impl Watch {
         }
         // Where the particles' weights are trusted, there was no chain.
         let trusted = spec.posterior.min_effective_sample_size as f32;
-        let chains = report.posterior.iter().filter(|row| !(row.effective_sample_size >= trusted));
-        for row in chains.filter(|_| spec.posterior.cycles > 0) {
+        let is_trusted = |size: f32| spec.posterior.cycles == 0 || size >= trusted;
+        for row in report.posterior.iter().filter(|row| !is_trusted(row.effective_sample_size)) {
             window.chains += 1;
             window.accepted += f64::from(row.chain_acceptance);
         }
