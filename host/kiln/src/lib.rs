@@ -37,6 +37,7 @@
 
 pub use kiln_explore as explore;
 
+mod bounded;
 pub mod config;
 pub mod distill;
 pub mod error;

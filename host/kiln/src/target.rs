@@ -6,6 +6,7 @@
 
 pub use crate::known::{Bar, Embedded, Pretrained, Relation};
 
+use crate::bounded::Bounded;
 use crate::config::Settings;
 use crate::preset::{self, PRESETS};
 use kiln_core::random::{Purpose, Stream};
@@ -159,9 +160,14 @@ impl Target {
         self
     }
 
-    /// What the file of its energy says: its path, the coordinates' names and bounds, and a file of exact samples.
+    /// What the file of its energy says: its path, the coordinates' names and bounds, and a file of exact samples. Outside the
+    /// bounds the energy is infinite from here on.
     #[must_use]
     pub fn from_file(mut self, file: PathBuf, names: Vec<String>, bounds: Vec<Bound>, truth: Option<PathBuf>) -> Self {
+        if bounds.iter().any(|bound| !bound.is_none()) {
+            self.energy = Arc::new(Bounded::new(self.energy, &bounds));
+            self.packs = Arc::new(Bounded::new(self.packs, &bounds));
+        }
         (self.file, self.names, self.bounds, self.truth) = (Some(file), names, bounds, truth);
         self
     }

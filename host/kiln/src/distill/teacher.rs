@@ -127,6 +127,20 @@ mod tests {
         Teacher::of(&Source::Pretrained(pretrained::all().into_iter().find(|p| p.name == name).unwrap())).unwrap()
     }
 
+    /// A teacher of another size, not trained.
+    fn resized(name: &str, hidden: usize, depth: usize) -> Teacher {
+        let teacher = teacher(name);
+        let generator = Generator::new(&Cpu::default(), teacher.spec().resized(hidden, depth), &mut || 0.5).unwrap();
+        Teacher { generator, ..teacher }
+    }
+
+    /// The sizes in a hint.
+    fn hinted(error: &Error) -> Option<(usize, usize)> {
+        let (_, sizes) = error.hint().split_once("try --hidden ")?;
+        let (hidden, depth) = sizes.split_once(" --depth ")?;
+        Some((hidden.parse().unwrap(), depth.parse().unwrap()))
+    }
+
     #[test]
     fn what_a_refusal_suggests_is_not_refused() {
         for name in ["mog40", "mw32", "dw4", "lj13"] {
