@@ -14,6 +14,8 @@ use std::cell::RefCell;
 
 /// Some trajectories take a shorter step, by up to this many decades: necks and narrow modes need them.
 const DECADES: f64 = 2.5;
+/// Shorter steps of the coldest rung are more by this power: in a neck a few short steps lead nowhere, and states sit still.
+const LONGER: f64 = 0.5;
 /// The rung nearest to this β is recorded beside the coldest. Warmer than what still holds a state in its mode, or scouts from it
 /// miss narrow ones (docs/experiments.md, "Exploration").
 const WARM: f64 = 0.07;
@@ -49,11 +51,17 @@ impl Plan {
         inner.filter(|rung| self.betas[*rung] > 0.0).min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
 
+    /// How much longer trajectories of the coldest rung are on average, since short steps are more.
+    fn longer(&self) -> f64 {
+        let most = 10.0_f64.powf(DECADES * LONGER);
+        1.0 + self.short * ((most - 1.0) / most.ln() - 1.0)
+    }
+
     /// Evaluations of one round of one ladder, on average.
     pub fn cost(&self) -> f64 {
         let moving = self.betas.iter().filter(|beta| **beta > 0.0).count() as f64;
         let drawn = self.betas.len() as f64 - moving;
-        let trajectories = (moving - 1.0) * mean(self.lengths) + mean(self.cold_lengths);
+        let trajectories = (moving - 1.0) * mean(self.lengths) + mean(self.cold_lengths) * self.longer();
         drawn + trajectories + self.blocks.len() as f64 + f64::from(self.jumps)
     }
 }
@@ -272,6 +280,8 @@ impl Ladder {
         let [varied, short, decades] = std::array::from_fn(|_| uniform(&mut self.stream));
         let full = short >= plan.short;
         let factor = if full { 1.0 } else { 10.0_f64.powf(-DECADES * decades) };
+        let is_coldest = rung + 1 == plan.betas.len();
+        let steps = if is_coldest { (f64::from(steps) * factor.powf(-LONGER)).round() as u32 } else { steps };
         let step_size = plan.steps[rung] * factor * (1.0 + JITTER * (2.0 * varied - 1.0));
         let Self { replicas, stream, work, workspace, scratch, by_reference, .. } = self;
         let replica = &mut replicas[rung];
