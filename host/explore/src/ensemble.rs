@@ -1,6 +1,7 @@
 //! Many independent ladders of one plan: moving them, tuning the plan by what they do, and reading off what they say.
 
-use crate::ladder::{Ladder, Plan, Tally, Trace, rate};
+use crate::ladder::{Ladder, Trace};
+use crate::plan::{Plan, Tally, rate};
 use crate::whitened::Whitened;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};

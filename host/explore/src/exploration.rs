@@ -4,7 +4,7 @@ use crate::bounds::Bound;
 use crate::ensemble::FLAT;
 use crate::evidence::Figure;
 use crate::frame::Frame;
-use crate::ladder::rate;
+use crate::plan::rate;
 use crate::probe::Probe;
 use crate::start::Start;
 use kiln_metrics::chain::{least_effective, worst_r_hat};

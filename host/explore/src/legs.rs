@@ -4,7 +4,8 @@
 use crate::counted::Counted;
 use crate::ensemble::{Ensemble, Record};
 use crate::exploration::{News, Settings};
-use crate::ladder::{Ladder, Plan, rate};
+use crate::ladder::Ladder;
+use crate::plan::{Plan, rate};
 use crate::pool::Pool;
 use crate::probe::blocks;
 use crate::reference::Reference;

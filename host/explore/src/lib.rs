@@ -17,6 +17,7 @@ pub mod frame;
 mod known;
 pub mod ladder;
 mod legs;
+pub mod plan;
 mod pool;
 pub mod probe;
 pub mod reference;

@@ -4,7 +4,8 @@
 use crate::bounds::Bound;
 use crate::counted::Counted;
 use crate::frame::Frame;
-use crate::ladder::{Ladder, Plan, Tally, Trace, rate};
+use crate::ladder::{Ladder, Trace};
+use crate::plan::{Plan, Tally, rate};
 use crate::reference::Reference;
 use crate::refusal::Refusal;
 use crate::start::{Started, Work, descend};

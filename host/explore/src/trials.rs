@@ -2,8 +2,8 @@
 
 use crate::exploration::Kind;
 use crate::known::{Chosen, Known};
-use crate::ladder::Plan;
 use crate::legs::Explorer;
+use crate::plan::Plan;
 use crate::refusal::Refusal;
 
 /// The share of each trial of another way to move, and how much better one must be.
