@@ -43,6 +43,8 @@ const MANY: u64 = 10_000_000;
 const GOOD_FRAMES: usize = 200;
 /// A mode with a smaller share does not set how fine a training has to be.
 const MATTERS: f64 = 0.02;
+/// From this share of blocked trajectories on there are necks. Without any, it is 0.
+const NECKS: f64 = 1e-3;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
 
@@ -96,7 +98,17 @@ fn plan(reference: Reference, hottest: (f64, u32), step: f64) -> Plan {
     let betas = betas(hottest);
     let steps = vec![step; betas.len()];
     let [lengths, ..] = LENGTHS;
-    Plan { betas, steps, lengths, cold_lengths: lengths, reference, blocks: Vec::new(), short: 0.5, jumps: 0 }
+    Plan {
+        betas,
+        steps,
+        lengths,
+        cold_lengths: lengths,
+        reference,
+        blocks: Vec::new(),
+        short: 0.5,
+        necks: false,
+        jumps: 0,
+    }
 }
 
 impl Explorer<'_> {
@@ -151,8 +163,9 @@ impl Explorer<'_> {
             states.places.push(self.whiten(&whitened, y));
             states.energies.push(energy);
         }
+        let necks = rate(record.tally.blocked) > NECKS;
         let ends = ends.chunks_exact(dim).map(|y| self.whiten(&whitened, y)).collect();
-        Ok(Known { whitened, apart, states, ends, step, fit: None, log_z: None })
+        Ok(Known { whitened, apart, states, ends, step, necks, fit: None, log_z: None })
     }
 
     /// Legs whose reference is fitted to what was found so far; the last of them with its Λ.
@@ -166,6 +179,7 @@ impl Explorer<'_> {
             self.thin(&mut next, rounds, known.free());
             let record = self.advance(&mut next, &known.whitened, rounds, "legs from a fitted reference")?;
             self.keep_useful_blocks(&mut next, &record);
+            known.necks |= rate(record.tally.blocked) > NECKS;
             known.states.extend(self.settled(&record, known.free()));
             known.ends = self.cold_ends(&next);
             known.step = next.plan.steps.last().copied().unwrap_or(known.step);
@@ -222,6 +236,7 @@ impl Explorer<'_> {
         };
         let mut plan = plan(reference, HOTTEST[1], known.step);
         plan.blocks = blocks;
+        plan.necks = known.necks;
         plan.jumps = if fit.is_some() && !together { JUMPS } else { 0 };
         self.ladders(plan, whitened, &known.ends, true)
     }

@@ -28,6 +28,8 @@ pub struct Known<'a> {
     pub ends: Vec<Vec<f64>>,
     /// Their step.
     pub step: f64,
+    /// Whether states sit in necks.
+    pub necks: bool,
     /// The mixture that was fitted last.
     pub fit: Option<Fit>,
     /// log Z and its error from the last ladder that says it.

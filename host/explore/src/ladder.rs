@@ -13,6 +13,10 @@ use kiln_core::dynamics::{State, Workspace, hmc};
 use kiln_core::random::{Randomness, Stream};
 use std::cell::RefCell;
 
+/// A trajectory that is accepted more rarely is blocked.
+const BLOCKED: f64 = 0.01;
+/// So many in a row are no chance: the state sits where the step is too long.
+const IN_A_ROW: u32 = 6;
 /// All steps vary by this much, against periodic orbits.
 const JITTER: f64 = 0.2;
 
@@ -46,6 +50,8 @@ pub struct Ladder {
     heading: Vec<i8>,
     stream: Stream,
     rounds: u64,
+    /// Blocked trajectories of the coldest rung in a row.
+    blocked: u32,
     work: State<Row>,
     workspace: Workspace<Row>,
     scratch: RefCell<Scratch>,
@@ -106,7 +112,17 @@ impl Ladder {
         let heading = vec![0; replicas.len()];
         let scratch = RefCell::new(scratch);
         let by_reference = RefCell::new(vec![0.0; free]);
-        Self { replicas, heading, stream, rounds: 0, work, workspace: Workspace::new(&zero), scratch, by_reference }
+        Self {
+            replicas,
+            heading,
+            stream,
+            rounds: 0,
+            blocked: 0,
+            work,
+            workspace: Workspace::new(&zero),
+            scratch,
+            by_reference,
+        }
     }
 
     /// Rounds so far.
@@ -178,7 +194,8 @@ impl Ladder {
         let full = short >= plan.short;
         let factor = if full { 1.0 } else { 10.0_f64.powf(-DECADES * decades) };
         let is_coldest = rung + 1 == plan.betas.len();
-        let steps = if is_coldest { (f64::from(steps) * factor.powf(-LONGER)).round() as u32 } else { steps };
+        let steps =
+            if is_coldest && plan.necks { (f64::from(steps) * factor.powf(-LONGER)).round() as u32 } else { steps };
         let step_size = plan.steps[rung] * factor * (1.0 + JITTER * (2.0 * varied - 1.0));
         let Self { replicas, stream, work, workspace, scratch, by_reference, .. } = self;
         let replica = &mut replicas[rung];
@@ -187,6 +204,11 @@ impl Ladder {
         work.energy = replica.at(beta);
         let tempered = Tempered { energy, reference: &plan.reference, beta, scratch, by_reference };
         let info = hmc::step(stream, work, &hmc::Params { step_size, steps }, &tempered, workspace);
+        if full && is_coldest {
+            self.blocked = if info.acceptance < BLOCKED { self.blocked + 1 } else { 0 };
+            let blocked = f64::from(u8::from(self.blocked >= IN_A_ROW));
+            tally.blocked = [tally.blocked[0] + blocked, tally.blocked[1] + 1.0];
+        }
         if full {
             tally.accepted[rung] = [tally.accepted[rung][0] + info.acceptance, tally.accepted[rung][1] + 1.0];
         }

@@ -28,6 +28,8 @@ pub struct Plan {
     pub blocks: Vec<BlockProposal>,
     /// The share of trajectories with shorter steps.
     pub short: f64,
+    /// Whether there are necks: shorter steps of the coldest rung are then more, by [`LONGER`].
+    pub necks: bool,
     /// Draws of the reference that are proposed to the coldest rung in every round.
     pub jumps: u32,
 }
@@ -42,6 +44,9 @@ impl Plan {
 
     /// How much longer trajectories of the coldest rung are on average, since short steps are more.
     fn longer(&self) -> f64 {
+        if !self.necks {
+            return 1.0;
+        }
         let most = 10.0_f64.powf(DECADES * LONGER);
         1.0 + self.short * ((most - 1.0) / most.ln() - 1.0)
     }
@@ -72,6 +77,9 @@ pub struct Tally {
     pub refreshed: Vec<[f64; 2]>,
     /// Acceptance probabilities of draws of the reference, and their number.
     pub jumped: [f64; 2],
+    /// Trajectories of the coldest rung with their full step that hardly could be accepted, as several before them, and the
+    /// number of all: states that sit in a neck.
+    pub blocked: [f64; 2],
     /// Times that a state came from the hottest rung to the coldest.
     pub trips: u64,
 }
@@ -86,6 +94,7 @@ impl Tally {
             rejected: zeros(rungs - 1),
             refreshed: zeros(plan.blocks.len()),
             jumped: [0.0; 2],
+            blocked: [0.0; 2],
             trips: 0,
         }
     }
@@ -99,6 +108,7 @@ impl Tally {
         sum(&mut self.rejected, &other.rejected);
         sum(&mut self.refreshed, &other.refreshed);
         self.jumped = [self.jumped[0] + other.jumped[0], self.jumped[1] + other.jumped[1]];
+        self.blocked = [self.blocked[0] + other.blocked[0], self.blocked[1] + other.blocked[1]];
         self.trips += other.trips;
     }
 }

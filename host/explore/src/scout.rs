@@ -170,6 +170,7 @@ fn wander(
         reference,
         blocks: Vec::new(),
         short: 0.0,
+        necks: false,
         jumps: 0,
     };
     let (mut trace, mut taken) = (Trace::default(), 0.0);
