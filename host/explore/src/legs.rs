@@ -28,8 +28,8 @@ const BROAD_SHARE: f64 = 0.05;
 const TUNING: f64 = 0.1;
 /// Coordinates of coldest states that a leg keeps: 128 MiB, and as much again of warm ones.
 const MOST_NUMBERS: usize = 1 << 24;
-/// Six standard deviations of a trajectory's length, in units of its mean: with necks the widest, 1.3 of it.
-const SPREAD: f64 = 8.0;
+/// Six standard deviations of a trajectory's length in units of its mean, without necks and with them.
+const SPREAD: [f64; 2] = [2.0, 8.0];
 /// Rounds between two looks at `stop`.
 const PART: usize = 16;
 /// States whose blocks' energies are evaluated at most, and what that may take of the budget.
@@ -104,8 +104,8 @@ impl Explorer<'_> {
     /// Rounds of all ladders that so many evaluations buy for certain: lengths are drawn.
     pub fn rounds(&self, plan: &Plan, evaluations: f64) -> usize {
         let (each, chains) = (plan.cost(), self.chains as f64);
-        // r rounds of n chains: c r n on average, and up to SPREAD c √(r n) more.
-        let spread = 0.5 * SPREAD;
+        // r rounds of n chains: c r n on average, and up to `SPREAD` c √(r n) more.
+        let spread = 0.5 * SPREAD[usize::from(plan.necks)];
         let most = evaluations.max(0.0) / each;
         let root = (spread * spread + most).sqrt() - spread;
         (root * root / chains) as usize
