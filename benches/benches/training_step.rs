@@ -39,7 +39,7 @@ fn samples(c: &mut Criterion) {
         (settings.train.steps, settings.train.pretrain, settings.train.warmup) = (1, 0, 0);
         let place = place.join(target.name());
         let config = settings.check().expect("presets are valid");
-        let prepared = Prepared::new(&target, config, Some(&place)).expect("a run");
+        let prepared = Prepared::new(&target, config, Some(&place), None).expect("a run");
         prepared.train(&target, &Options::default()).expect("a training");
         let run = prepared.run;
         c.bench_function(&format!("{} 10,000 samples, 1 thread", target.name()), |b| {

@@ -41,6 +41,7 @@ const JUMPS: u32 = 4;
 const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
 const MANY: u64 = 10_000_000;
 const GOOD_FRAMES: usize = 200;
+const NECK_ROUNDS: usize = 800;
 /// A mode with a smaller share does not set how fine a training has to be.
 const MATTERS: f64 = 0.02;
 /// From this share of blocked trajectories on there are necks. Without any, it is 0.
@@ -220,7 +221,10 @@ impl Explorer<'_> {
         self.tune(&mut next, &known.whitened, TUNING[1])?;
         chosen.ensemble = next;
         let more = self.last_leg(&mut chosen.ensemble, known, self.left(), &record)?;
-        Ok(more.after(record))
+        // An earlier leg in which states sat still makes the whole no better.
+        let whole = more.clone().after(record);
+        let [alone, together] = [&more, &whole].map(|record| self.quick(record, known));
+        Ok(if alone > together { more } else { whole })
     }
 
     /// Ladders with a reference and proposals of these blocks that are fitted to the states so far.
@@ -241,8 +245,14 @@ impl Explorer<'_> {
         self.ladders(plan, whitened, &known.ends, true)
     }
 
+    /// The least effective sample size of a record.
+    fn quick(&self, record: &Record, known: &Known<'_>) -> f64 {
+        Pool::of(record, &known.whitened, known.fit.as_ref(), &self.settings.names).columns.quick().0
+    }
+
     fn good(&self, record: &Record, known: &Known<'_>) -> bool {
-        if record.frames() < GOOD_FRAMES {
+        // In a neck few states are seen, and those that sit still come last.
+        if record.rounds < if known.necks { NECK_ROUNDS } else { GOOD_FRAMES } {
             return false;
         }
         let (worst, enough) = (GOOD.0, GOOD.1[usize::from(self.settings.evaluations >= MANY)]);

@@ -66,10 +66,10 @@ impl Explorer<'_> {
             }
         }
         let better = |tried: &Chosen| tried.yielded > BETTER * best.yielded;
-        if let Some((tried, r_hat, rounds)) = doubtful.filter(|(tried, ..)| better(tried)) {
-            if let Some(agreed) = self.longer_trial(tried, [r_hat, rounds as f64], known)?.filter(better) {
-                best = agreed;
-            }
+        if let Some((tried, r_hat, rounds)) = doubtful.filter(|(tried, ..)| better(tried))
+            && let Some(agreed) = self.longer_trial(tried, [r_hat, rounds as f64], known)?.filter(better)
+        {
+            best = agreed;
         }
         if left_out > 0 {
             self.left_out.push(format!("{left_out} of {all} other ways to move were not tried"));

@@ -102,12 +102,14 @@ impl<'a> Framed<'a> {
     fn evaluate(&self, u: &[Pack], gradient: &mut [Pack], scratch: &mut Scratch) -> Pack {
         let (zero, dim) = (Pack::constant(0.0), u.len());
         let Scratch { x, by_x, slopes } = scratch;
-        (x.resize(dim, zero), by_x.resize(dim, zero), slopes.resize(dim, [zero; 2]));
+        x.resize(dim, zero);
+        by_x.resize(dim, zero);
+        slopes.resize(dim, [zero; 2]);
         let (bounds, mut volume) = (self.frame.bounds(), zero);
         for row in 0..dim {
             let mapped = Mapped::of(bounds.get(row), self.located(row, u));
             (x[row], slopes[row]) = (mapped.x, [mapped.slope, mapped.log_slope_slope]);
-            volume = volume + mapped.log_slope;
+            volume += mapped.log_slope;
         }
         let energy = self.energy.energy_and_gradient(x, by_x);
         if !bounds.is_none() {
@@ -116,7 +118,7 @@ impl<'a> Framed<'a> {
         gradient.fill(zero);
         for (row, by_y) in by_x.iter().enumerate() {
             let (numbers, first) = self.row(row);
-            gradient[first..].iter_mut().zip(numbers).for_each(|(g, l)| *g = *g + Pack::splat(*l) * *by_y);
+            gradient[first..].iter_mut().zip(numbers).for_each(|(g, l)| *g += Pack::splat(*l) * *by_y);
         }
         energy - volume
     }
@@ -139,7 +141,7 @@ impl Energy<Pack> for Framed<'_> {
             for row in 0..dim {
                 let mapped = Mapped::of(bounds.get(row), self.located(row, u));
                 scratch.x[row] = mapped.x;
-                volume = volume + mapped.log_slope;
+                volume += mapped.log_slope;
             }
             self.energy.energy(&scratch.x) - volume
         })
@@ -252,7 +254,7 @@ mod tests {
             for k in 0..4 {
                 let at = |h: f32| {
                     let mut u = u.clone();
-                    u[k] = u[k] + Pack::splat(h);
+                    u[k] += Pack::splat(h);
                     framed.energy(&u)
                 };
                 let (up, down) = (at(0.01), at(-0.01));
