@@ -12,7 +12,6 @@ use kiln_core::energy::ManyWell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
 fn target() -> Target {
     Target::new("wells", ManyWell::<2>)
