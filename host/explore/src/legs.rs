@@ -265,7 +265,7 @@ impl Explorer<'_> {
 
     /// A reference that is the fit, wider, and heavier where it was lightest.
     pub fn reference(&mut self, fit: Option<&Fit>, states: &States, free: usize) -> Reference {
-        let Some(fit) = fit else { return Reference::Gaussian { width: BROAD, dim: free } };
+        let Some(fit) = fit else { return Reference::Gaussian { width: INFLATION, dim: free } };
         let wide = fit.clone().inflated(INFLATION).with_broad(BROAD_SHARE, BROAD);
         let places = states.places.iter().map(|u| &**u);
         let pairs: Vec<(&[f64], f64)> = places.zip(states.energies.iter().copied()).collect();
