@@ -10,7 +10,8 @@
 //! ```
 //!
 //! ## Versions 1 and 2
-//! A file of version 2 has a frame behind its network; a model without one is a file of version 1. Little-endian. A header of 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
+//! A file of version 2 has a frame behind its network; a model without one is a file of version 1. Little-endian. A header of
+//! 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
 //!
 //! | at | bytes | what |
 //! |---|---|---|
@@ -144,15 +145,15 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
     pub fn check<'a>(bytes: &'a [u8]) -> Result<Model<'a>, ArtifactError> {
-        let mut frame = None;
         let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
-            let network = Network::read(opening.kind, opening.format, header, rest)?;
-            if opening.framed {
-                frame = Some(ModelFrame::read(header.dim, network.format(), rest)?);
-            }
-            Ok(network)
+            Network::read(opening.kind, opening.format, header, rest)
         };
-        let ([target, metadata], network) = Self::read(bytes, read)?;
+        // Apart from the network, which is large: no stack holds it twice for this.
+        let frame = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
+            let format = Format::ALL.get(usize::from(opening.format)).filter(|_| opening.framed);
+            format.map(|format| ModelFrame::read(header.dim, *format, rest)).transpose()
+        };
+        let ([target, metadata], network, frame) = Self::read(bytes, read, frame)?;
         Model::of(target, metadata, network, frame)
     }
 
@@ -176,14 +177,15 @@ impl Artifact {
             }
             N::part(header, rest)
         };
-        Ok(Self::read(bytes, read)?.1)
+        Ok(Self::read(bytes, read, |_, _, _| Ok(()))?.1)
     }
 
-    /// The texts, and what follows them as `read` reads it.
-    fn read<'a, N>(
+    /// The texts, and what follows them as `read` and then `frame` read it.
+    fn read<'a, N, F>(
         bytes: &'a [u8],
         read: impl FnOnce(Opening, &Header, &mut Reader<'a>) -> Result<N, ArtifactError>,
-    ) -> Result<([&'a str; 2], N), ArtifactError> {
+        frame: impl FnOnce(Opening, &Header, &mut Reader<'a>) -> Result<F, ArtifactError>,
+    ) -> Result<([&'a str; 2], N, F), ArtifactError> {
         let header: &[u8; HEADER] = bytes.first_chunk().ok_or(ArtifactError::NotAModel)?;
         let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| header[at + i]));
         if header[..4] != MAGIC {
@@ -214,7 +216,8 @@ impl Artifact {
         let mut rest = Reader(&bytes[HEADER..]);
         let texts = [rest.text(size(word(40))?)?, rest.text(size(word(44))?)?];
         let network = read(opening, &header, &mut rest)?;
-        if rest.0.is_empty() { Ok((texts, network)) } else { Err(ArtifactError::Sizes) }
+        let frame = frame(opening, &header, &mut rest)?;
+        if rest.0.is_empty() { Ok((texts, network, frame)) } else { Err(ArtifactError::Sizes) }
     }
 }
 

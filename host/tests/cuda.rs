@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{judged, refused};
+use common::{done, judged, refused};
 use kiln::target::Target;
 use kiln::{targets, train};
 use kiln_gpu::trainer::{StepReport, Trainer, TrainerSpec};
