@@ -59,6 +59,52 @@ impl<T: Copy> Bound<T> {
     }
 }
 
+/// An x within a bound, as the free y says, and how it changes with y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mapped<S> {
+    /// x = φ(y).
+    pub x: S,
+    /// dx/dy.
+    pub slope: S,
+    /// log |dx/dy|.
+    pub log_slope: S,
+    /// Its derivative by y.
+    pub log_slope_slope: S,
+}
+
+impl<T> Bound<T> {
+    /// The allowed x that a free y stands for, its slope, and the logarithm of that with its derivative.
+    #[inline(always)]
+    pub fn map<S: Scalar<Real = T>>(self, y: S) -> Mapped<S> {
+        let (zero, one) = (S::zero(), S::one());
+        match self {
+            Self::None => Mapped { x: y, slope: one, log_slope: zero, log_slope_slope: zero },
+            Self::Low(low) => {
+                let e = y.exp();
+                Mapped { x: S::splat(low) + e, slope: e, log_slope: y, log_slope_slope: one }
+            }
+            Self::High(high) => {
+                let e = y.exp();
+                Mapped { x: S::splat(high) - e, slope: -e, log_slope: y, log_slope_slope: one }
+            }
+            Self::Both { low, high } => {
+                let (low, high) = (S::splat(low), S::splat(high));
+                // The share of the nearer end, at most a half, and that of the farther; e^−|y| is no subnormal number.
+                let (width, e) = (high - low, (-y.abs()).exp());
+                let (near, far) = (e / (one + e), one / (one + e));
+                let (is_low, inside) = (y.lt(zero), width * near);
+                Mapped {
+                    x: S::select(is_low, low + inside, high - inside),
+                    slope: inside * far,
+                    // Where e is lost, the logarithm is not.
+                    log_slope: width.ln() - y.abs() - S::constant(2.0) * (one + e).ln(),
+                    log_slope_slope: S::select(is_low, far - near, near - far),
+                }
+            }
+        }
+    }
+}
+
 /// The bounds of all coordinates. Without any end all three are empty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -262,32 +308,33 @@ impl<'a> Frame<'a> {
         self.bounds
     }
 
-    /// Turns u into x, in place; coordinates that `u` lacks are left out. A row's products are summed in the order of the
-    /// coordinates, then comes m.
+    /// Coordinate `row` of y = m + L u. Products are summed in the order of the coordinates, then comes m.
+    ///
+    /// # Panics
+    /// If there is no such row, or `u` has fewer coordinates than the row needs.
+    #[inline]
+    pub fn located<S: Scalar<Real = f32>>(&self, row: usize, u: &[S]) -> S {
+        let (numbers, first) = self.factor.row(row);
+        let products = numbers.iter().zip(&u[first..]).map(|(l, u)| S::splat(*l) * *u);
+        S::splat(self.centre[row]) + products.fold(S::zero(), |sum, product| sum + product)
+    }
+
+    /// Turns u into x, in place; coordinates that `u` lacks are left out.
     #[inline]
     pub fn apply<S: Scalar<Real = f32>>(&self, u: &mut [S]) {
         // From the last row to the first: a row needs the coordinates before it as they were.
         for row in (0..self.dim().min(u.len())).rev() {
-            let (numbers, first) = self.factor.row(row);
-            let products = numbers.iter().zip(&u[first..]).map(|(l, u)| S::splat(*l) * *u);
-            let sum = products.fold(S::zero(), |sum, product| sum + product);
-            u[row] = bounded(self.bounds.get(row), S::splat(self.centre[row]) + sum);
+            u[row] = self.bounds.get(row).map(self.located(row, u)).x;
         }
     }
-}
 
-/// φ(y).
-#[inline(always)]
-fn bounded<S: Scalar<Real = f32>>(bound: Bound<f32>, y: S) -> S {
-    match bound {
-        Bound::None => y,
-        Bound::Low(low) => S::splat(low) + y.exp(),
-        Bound::High(high) => S::splat(high) - y.exp(),
-        Bound::Both { low, high } => {
-            // The share of the nearer end, at most a half; its e^−|y| is no subnormal number.
-            let e = (-y.abs()).exp();
-            let inside = S::splat(high - low) * (e / (S::one() + e));
-            S::select(y.lt(S::zero()), S::splat(low) + inside, S::splat(high) - inside)
+    /// A gradient by u from one by y, Lᵀ ∇, of as many coordinates as there are rows.
+    #[inline]
+    pub fn pull_back<S: Scalar<Real = f32>>(&self, by_y: &[S], by_u: &mut [S]) {
+        by_u.fill(S::zero());
+        for (row, slope) in by_y.iter().enumerate().take(self.dim()) {
+            let (numbers, first) = self.factor.row(row);
+            by_u.iter_mut().skip(first).zip(numbers).for_each(|(g, l)| *g += S::splat(*l) * *slope);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Coordinates with ends: a smooth map from the whole line onto the allowed part, with its Jacobian, so that a wall is no
 //! wall for whoever moves. (Stan reference manual, section "Constraint transforms".)
 
+use kiln_core::frame::{Bound as Ends, Mapped};
+
 /// Where a coordinate may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bound {
@@ -24,47 +26,31 @@ impl Bound {
         x > self.low && x < self.high
     }
 
-    /// The allowed x that the free y stands for, dx/dy, and log dx/dy with its derivative by y.
-    pub fn map(self, y: f64) -> Mapped {
+    /// The ends that there are.
+    pub fn ends(self) -> Ends<f64> {
         let Self { low, high } = self;
         match (low.is_finite(), high.is_finite()) {
-            (false, false) => Mapped { x: y, slope: 1.0, log_slope: 0.0, log_slope_slope: 0.0 },
-            (true, false) => Mapped { x: low + y.exp(), slope: y.exp(), log_slope: y, log_slope_slope: 1.0 },
-            (false, true) => Mapped { x: high - y.exp(), slope: -y.exp(), log_slope: y, log_slope_slope: 1.0 },
-            (true, true) => {
-                // σ(y) and σ(-y), each exact where it is small.
-                let [up, down] = [y, -y].map(|y| 1.0 / (1.0 + (-y).exp()));
-                let width = high - low;
-                let x = if y < 0.0 { low + width * up } else { high - width * down };
-                let log_slope = width.ln() - y.abs() - 2.0 * (-y.abs()).exp().ln_1p();
-                Mapped { x, slope: width * up * down, log_slope, log_slope_slope: down - up }
-            }
+            (false, false) => Ends::None,
+            (true, false) => Ends::Low(low),
+            (false, true) => Ends::High(high),
+            (true, true) => Ends::Both { low, high },
         }
+    }
+
+    /// The allowed x that the free y stands for, dx/dy, and log dx/dy with its derivative by y.
+    pub fn map(self, y: f64) -> Mapped<f64> {
+        self.ends().map(y)
     }
 
     /// The free y of an allowed x; not finite for an x outside.
     pub fn free(self, x: f64) -> f64 {
-        let Self { low, high } = self;
-        match (low.is_finite(), high.is_finite()) {
-            (false, false) => x,
-            (true, false) => (x - low).ln(),
-            (false, true) => (high - x).ln(),
-            (true, true) => ((x - low) / (high - x)).ln(),
+        match self.ends() {
+            Ends::None => x,
+            Ends::Low(low) => (x - low).ln(),
+            Ends::High(high) => (high - x).ln(),
+            Ends::Both { low, high } => ((x - low) / (high - x)).ln(),
         }
     }
-}
-
-/// An allowed value and how it changes with the free one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mapped {
-    /// The allowed value.
-    pub x: f64,
-    /// dx/dy.
-    pub slope: f64,
-    /// log |dx/dy|.
-    pub log_slope: f64,
-    /// Its derivative by y.
-    pub log_slope_slope: f64,
 }
 
 #[cfg(test)]

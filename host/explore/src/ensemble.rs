@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn the_constant_is_unknown_where_states_do_not_travel() {
+        let record = |rejection: f64, trips: u64| {
+            let trace = Trace { energies: vec![0.0; 50], values: vec![0.3; 100], ..Trace::default() };
+            let tally = Tally { rejected: vec![[rejection * 50.0, 50.0]], trips, ..Tally::default() };
+            Record { traces: vec![trace; 4], tally, rounds: 50 }
+        };
+        let known = |rejection, trips| record(rejection, trips).log_z(&[0.0, 1.0]).is_some();
+        assert!(known(0.9, 4) && known(0.4, 0), "once a ladder, or there is nothing to travel across");
+        assert!(!known(0.9, 3));
+        assert!(record(0.1, 9).log_z(&[0.1, 1.0]).is_none(), "nothing is known of the hot end");
+    }
+
+    #[test]
     fn interpolation_goes_through_its_points() {
         let (x, y) = ([0.0, 1.0, 3.0], [0.0, 10.0, 20.0]);
         assert_eq!([0.0, 0.5, 1.0, 2.0, 3.0].map(|at| interpolate(&x, &y, at)), [0.0, 5.0, 10.0, 15.0, 20.0]);

@@ -56,6 +56,15 @@ fn two_modes(x: &[f64], gradient: &mut [f64]) -> f64 {
 }
 
 /// N(0, 1) in every coordinate.
+/// v ~ N(0, 3²), the others ~ N(0, exp(v)).
+fn funnel(x: &[f64], gradient: &mut [f64]) -> f64 {
+    let (v, rest) = (x[0], &x[1..]);
+    let square: f64 = rest.iter().map(|x| x * x).sum();
+    gradient[0] = v / 9.0 - 0.5 * (-v).exp() * square + 0.5 * rest.len() as f64;
+    gradient[1..].iter_mut().zip(rest).for_each(|(g, x)| *g = (-v).exp() * x);
+    v * v / 18.0 + 0.5 * (-v).exp() * square + 0.5 * v * rest.len() as f64
+}
+
 fn bowl(x: &[f64], gradient: &mut [f64]) -> f64 {
     gradient.copy_from_slice(x);
     0.5 * x.iter().map(|x| x * x).sum::<f64>()
@@ -79,8 +88,9 @@ fn refusal(function: Function, dim: usize) -> Refusal {
 
 #[test]
 fn every_evaluation_is_counted_and_none_is_beyond_the_budget() {
-    for (dim, budget) in [(3, 300_000), (3, 60_000)] {
-        let energy = Own::new(dim, bowl);
+    // With a neck trajectories are as long as they come.
+    for (dim, budget, function) in [(3, 300_000, bowl as Function), (3, 60_000, bowl), (3, 300_000, funnel)] {
+        let energy = Own::new(dim, function);
         let found = found(&energy, &Settings::new(dim, budget, 1)).unwrap();
         assert_eq!(found.evaluations, energy.calls.load(Ordering::Relaxed));
         assert!(found.evaluations <= budget, "{} of {budget}", found.evaluations);
@@ -116,6 +126,19 @@ fn modes_have_their_masses_and_the_constant_is_right() {
         assert!(found.r_hat() < 1.05 && found.effective() > 1000.0, "{} {}", found.r_hat(), found.effective());
         assert!(found.reasons.is_empty(), "{:?}", found.reasons);
         assert!(!found.cells.is_empty() && found.figures.iter().any(|figure| figure.name.starts_with("cell")));
+    }
+}
+
+#[test]
+fn the_neck_of_a_funnel_is_reached() {
+    let found = found(&Own::new(6, funnel), &Settings::new(6, 4_000_000, 1)).unwrap();
+    assert!(found.reasons.is_empty(), "{:?}", found.reasons);
+    let mut v = column(&found, 0);
+    v.sort_by(f64::total_cmp);
+    // Quantiles of N(0, 3²); the first two are in the neck, whose width is a fiftieth and a tenth there.
+    for (share, truth) in [(0.01, -6.98), (0.05, -4.93), (0.5, 0.0), (0.95, 4.93)] {
+        let at = v[(share * v.len() as f64) as usize];
+        assert!((at - truth).abs() < 0.5, "{share}: {at} for {truth}");
     }
 }
 

@@ -11,7 +11,7 @@ pub use teacher::Teacher;
 
 use crate::config::{About, Config};
 use crate::error::Error;
-use crate::framed;
+use crate::framed::FramedTarget;
 use crate::metric::report::figure;
 use crate::metric::suite;
 use crate::progress::{Part, Progress, Tick};
@@ -136,7 +136,7 @@ pub fn distil(teaching: &Teaching<'_>) -> Result<Outcome, Error> {
     let device = Cpu::default();
     let tick =
         teaching.progress.part(Part::new(teaching.target.name(), teaching.lesson.steps + teaching.lesson.fine_tune));
-    let whitened = framed::Training::new(teaching.target, teaching.teacher.frame.as_ref())?;
+    let whitened = FramedTarget::new(teaching.target, teaching.teacher.frame.as_ref())?;
     let watch = Watch { teaching, whitened: &whitened, tick, start: Instant::now() };
     let spec = DistillSpec {
         seed: teaching.lesson.seed,
@@ -182,7 +182,7 @@ fn diverged(step: u64) -> Error {
 struct Watch<'a> {
     teaching: &'a Teaching<'a>,
     /// The target in the teacher's coordinates, which are the student's too.
-    whitened: &'a framed::Training<'a>,
+    whitened: &'a FramedTarget<'a>,
     tick: Box<dyn Tick + 'a>,
     start: Instant,
 }

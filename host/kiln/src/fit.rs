@@ -11,7 +11,7 @@ use crate::metric::Report;
 use crate::metric::suite::{Effort, evaluate};
 use crate::pool::Pool;
 use crate::progress::{Progress, Silent};
-use crate::run::{EXPLORATION, FRAME, Run, SAMPLES};
+use crate::run::{EXPLORATION, Run, SAMPLES};
 use crate::sample::Sampler;
 use crate::samples::Samples;
 use crate::spec::trainer_spec;
@@ -41,9 +41,6 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 pub struct Options<'a> {
     /// The wall-clock time after which training must have ended, checkpointed and usable.
     pub budget: Option<Duration>,
-    /// What an exploration found: training then starts from it, in its coordinates. The settings that suit them are those of
-    /// [`crate::preset::explored`].
-    pub explored: Option<&'a Pool>,
     /// Who watches.
     pub progress: &'a dyn Progress,
     /// Set by whoever interrupts it: a checkpoint is written, and the training can be resumed.
@@ -53,7 +50,7 @@ pub struct Options<'a> {
 impl Default for Options<'_> {
     /// To the end, unwatched.
     fn default() -> Self {
-        Self { budget: None, explored: None, progress: &Silent, stop: &NEVER }
+        Self { budget: None, progress: &Silent, stop: &NEVER }
     }
 }
 
@@ -77,8 +74,22 @@ pub struct Trained {
 /// If a setting is out of range, the directory is used or cannot be written, the energy is not finite, the training ran away
 /// again and again, or `stop` was set: then [`resume`] goes on.
 pub fn fit(target: &Target, settings: Settings, out: Option<&Path>, options: &Options<'_>) -> Result<Trained, Error> {
-    let prepared = Prepared::new(target, settings.check()?, out, options.explored)?;
-    prepared.trained(target, options)
+    Prepared::new(target, settings.check()?, out, None)?.trained(target, options)
+}
+
+/// The same in the coordinates of an exploration, of which the run keeps a copy. The settings that suit them are
+/// [`Pool::settings`].
+///
+/// # Errors
+/// As [`fit`], and if the pool is of another energy, or its coordinates cannot be trained in.
+pub fn fit_explored(
+    target: &Target,
+    explored: &Pool,
+    settings: Settings,
+    out: Option<&Path>,
+    options: &Options<'_>,
+) -> Result<Trained, Error> {
+    Prepared::new(target, settings.check()?, out, Some(explored))?.trained(target, options)
 }
 
 /// Takes up the run in a directory, with the energy that it was trained on, and ends as [`fit`] does.
@@ -136,12 +147,9 @@ impl Prepared {
             return Err(Error::input(message, "explore first with `kiln explore`, and give it with --explored"));
         }
         start::check(&config, target, frame.as_ref())?;
-        let run = Run::create(out, &config, &About::training(target.convention()).from_file(target.file()))?;
-        if let (Some(frame), Some(pool)) = (&frame, explored) {
-            let mut file = Checkpoint::new();
-            run.identity().texts().into_iter().for_each(|(key, text)| file.insert_text(key, text));
-            frame.insert_into(&mut file);
-            run.write(FRAME, &file.to_bytes())?;
+        let about = About::training(target.convention()).from_file(target.file());
+        let run = Run::create(out, &config, &about.from_exploration(explored.map(Pool::fingerprint)))?;
+        if let Some(pool) = explored {
             pool.clone().write(&run.file(EXPLORATION))?;
         }
         let notes = explored.and_then(|pool| noisy(target, pool)).into_iter().collect();
@@ -159,6 +167,7 @@ impl Prepared {
             let message = format!("{title} is another energy than the one that '{place}' was trained on");
             return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
         }
+        let frame = frame_of(&run, target)?;
         let latest = run.latest_checkpoint()?;
         let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
         let from = latest.map(|latest| latest.checkpoint);
@@ -176,7 +185,6 @@ impl Prepared {
         if config != *old {
             run.change_settings(&config)?;
         }
-        let frame = run.frame(target.dim())?;
         Ok(Self { run, config, frame, from, notes })
     }
 
@@ -186,7 +194,7 @@ impl Prepared {
     /// If the networks leave the finite numbers, the training ran away after it was taken back twice, or the directory cannot
     /// be written.
     pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
-        let &Options { budget, progress, stop, .. } = options;
+        let &Options { budget, progress, stop } = options;
         let (from, frame) = (self.from.as_ref(), self.frame.as_ref());
         train(&Training { config: &self.config, target, frame, run: &self.run, from, budget, progress, stop })
     }
@@ -203,6 +211,18 @@ impl Prepared {
         let report = evaluate(target, &samples, 0, &place.to_string(), Effort::default())?;
         Ok(Trained { run: self.run, outcome, samples, report })
     }
+}
+
+/// The coordinates that a run is trained in: those of the exploration that it began with.
+fn frame_of(run: &Run, target: &Target) -> Result<Option<Frame>, Error> {
+    let Some(fingerprint) = &run.about().explored else { return Ok(None) };
+    let (place, hint) = (run.file(EXPLORATION), "put it back, or train anew with another --out");
+    let pool = Pool::open(&place).map_err(|error| error.with_hint(hint))?;
+    if pool.fingerprint() != *fingerprint {
+        let message = format!("'{}' is not the exploration that this run began with", place.display());
+        return Err(Error::input(message, hint));
+    }
+    frame_for(target, &pool).map(Some)
 }
 
 /// The coordinates that a pool of the target says to train in.
@@ -242,7 +262,7 @@ fn noisy(target: &Target, pool: &Pool) -> Option<String> {
     let noise = Mean::of(&differences).sd;
     // NaN where single precision cannot hold the energy at all.
     (noise.is_nan() || noise > NOISE).then(|| {
-        format!("in single precision, which training uses, the energy is noisy by {noise:.2}; shift or scale it in the formula")
+        format!("in single precision, which training uses, the energy is noisy by {noise:.2}; shift or scale it")
     })
 }
 

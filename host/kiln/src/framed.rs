@@ -5,15 +5,15 @@
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::target::Target;
-use kiln_core::frame::{Bound, Factor, InvalidFrame};
+use kiln_core::frame::{InvalidFrame, Mapped};
 use kiln_core::symmetry::Symmetry;
-use kiln_core::{Energy, Scalar};
+use kiln_core::{Energy, Scalar as _};
 use kiln_gpu::pack::{Pack, PackEnergy};
 use kiln_gpu::posterior;
 use std::cell::RefCell;
 
 /// A target in the coordinates that its generator is trained in: those of a frame where there is one, its own otherwise.
-pub struct Training<'a> {
+pub struct FramedTarget<'a> {
     /// The target.
     pub target: &'a Target,
     /// The frame of its generator.
@@ -21,7 +21,7 @@ pub struct Training<'a> {
     framed: Option<Framed<'a>>,
 }
 
-impl<'a> Training<'a> {
+impl<'a> FramedTarget<'a> {
     /// Of a target and the frame of its generator.
     ///
     /// # Errors
@@ -84,42 +84,29 @@ impl<'a> Framed<'a> {
         Ok(Self { energy, frame: frame.as_core()? })
     }
 
-    /// m + L u of one coordinate, summed as [`kiln_core::frame::Frame::apply`] sums.
-    fn located(&self, row: usize, u: &[Pack]) -> Pack {
-        let (numbers, first) = self.row(row);
-        let products = numbers.iter().zip(&u[first..]).map(|(l, u)| Pack::splat(*l) * *u);
-        Pack::splat(self.frame.centre()[row]) + products.fold(Pack::constant(0.0), |sum, product| sum + product)
-    }
-
-    /// A row of L and the coordinate of its first number.
-    fn row(&self, row: usize) -> (&[f32], usize) {
-        match self.frame.factor() {
-            Factor::Diagonal(widths) => (&widths[row..=row], row),
-            Factor::Triangle(numbers) => (&numbers[row * (row + 1) / 2..][..=row], 0),
+    /// Puts x and what changes with it into the scratch; the log volume.
+    fn place(&self, u: &[Pack], scratch: &mut Scratch) -> Pack {
+        let (bounds, mut volume) = (self.frame.bounds(), Pack::constant(0.0));
+        scratch.x.clear();
+        scratch.slopes.clear();
+        for row in 0..self.frame.dim() {
+            let Mapped { x, slope, log_slope, log_slope_slope } = bounds.get(row).map(self.frame.located(row, u));
+            scratch.x.push(x);
+            scratch.slopes.push([slope, log_slope_slope]);
+            volume += log_slope;
         }
+        volume
     }
 
     fn evaluate(&self, u: &[Pack], gradient: &mut [Pack], scratch: &mut Scratch) -> Pack {
-        let (zero, dim) = (Pack::constant(0.0), u.len());
+        let volume = self.place(u, scratch);
         let Scratch { x, by_x, slopes } = scratch;
-        x.resize(dim, zero);
-        by_x.resize(dim, zero);
-        slopes.resize(dim, [zero; 2]);
-        let (bounds, mut volume) = (self.frame.bounds(), zero);
-        for row in 0..dim {
-            let mapped = Mapped::of(bounds.get(row), self.located(row, u));
-            (x[row], slopes[row]) = (mapped.x, [mapped.slope, mapped.log_slope_slope]);
-            volume += mapped.log_slope;
-        }
+        by_x.resize(x.len(), Pack::constant(0.0));
         let energy = self.energy.energy_and_gradient(x, by_x);
-        if !bounds.is_none() {
+        if !self.frame.bounds().is_none() {
             by_x.iter_mut().zip(&*slopes).for_each(|(g, [slope, bend])| *g = *g * *slope - *bend);
         }
-        gradient.fill(zero);
-        for (row, by_y) in by_x.iter().enumerate() {
-            let (numbers, first) = self.row(row);
-            gradient[first..].iter_mut().zip(numbers).for_each(|(g, l)| *g += Pack::splat(*l) * *by_y);
-        }
+        self.frame.pull_back(by_x, gradient);
         energy - volume
     }
 }
@@ -135,14 +122,7 @@ impl Energy<Pack> for Framed<'_> {
 
     fn energy(&self, u: &[Pack]) -> Pack {
         SCRATCH.with_borrow_mut(|scratch| {
-            let (zero, dim) = (Pack::constant(0.0), u.len());
-            scratch.x.resize(dim, zero);
-            let (bounds, mut volume) = (self.frame.bounds(), zero);
-            for row in 0..dim {
-                let mapped = Mapped::of(bounds.get(row), self.located(row, u));
-                scratch.x[row] = mapped.x;
-                volume += mapped.log_slope;
-            }
+            let volume = self.place(u, scratch);
             self.energy.energy(&scratch.x) - volume
         })
     }
@@ -160,45 +140,10 @@ impl Energy<Pack> for Framed<'_> {
     }
 }
 
-/// φ at y: x, dx/dy, log |dx/dy| and its derivative.
-struct Mapped {
-    x: Pack,
-    slope: Pack,
-    log_slope: Pack,
-    log_slope_slope: Pack,
-}
-
-impl Mapped {
-    fn of(bound: Bound<f32>, y: Pack) -> Self {
-        let [zero, one] = [0.0, 1.0].map(Pack::constant);
-        match bound {
-            Bound::None => Self { x: y, slope: one, log_slope: zero, log_slope_slope: zero },
-            Bound::Low(low) => {
-                let e = y.exp();
-                Self { x: Pack::splat(low) + e, slope: e, log_slope: y, log_slope_slope: one }
-            }
-            Bound::High(high) => {
-                let e = y.exp();
-                Self { x: Pack::splat(high) - e, slope: -e, log_slope: y, log_slope_slope: one }
-            }
-            Bound::Both { low, high } => {
-                let (width, e) = (Pack::splat(high - low), (-y.abs()).exp());
-                // The shares of the nearer end and of the farther one.
-                let (near, far) = (e / (one + e), one / (one + e));
-                let left = y.lt(zero);
-                let inside = width * near;
-                let x = Pack::select(left, Pack::splat(low) + inside, Pack::splat(high) - inside);
-                let log_slope = (width * near).ln() + far.ln();
-                let bend = Pack::select(left, far - near, near - far);
-                Self { x, slope: width * near * far, log_slope, log_slope_slope: bend }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kiln_core::frame::Bound;
     use kiln_core::random::{Purpose, Randomness, Stream};
 
     /// ½ (x - 1)² of every coordinate, and half of the products of neighbours.
@@ -275,7 +220,7 @@ mod tests {
             let mut x = u.clone();
             frame.as_core().unwrap().apply(&mut x);
             let bounds = frame.as_core().unwrap().bounds();
-            let volume = (0..4).map(|k| Mapped::of(bounds.get(k), framed.located(k, &u)).log_slope);
+            let volume = (0..4).map(|k| bounds.get(k).map(framed.frame.located(k, &u)).log_slope);
             let volume = volume.fold(Pack::constant(0.0), |sum, log_slope| sum + log_slope);
             assert_eq!(framed.energy(&u), Bowl.energy(&x) - volume, "to the bit");
         }

@@ -21,7 +21,7 @@ use crate::preset;
 use crate::progress::{Part, Progress};
 use crate::samples::Samples;
 use crate::target::Target;
-use kiln_core::frame::InvalidFrame;
+use kiln_core::frame::{Bound as Ends, InvalidFrame};
 use kiln_core::random::{Purpose, Stream};
 use kiln_explore::frame::Factor;
 use kiln_explore::symmetry::shuffle;
@@ -45,6 +45,9 @@ pub const FACTS: &str = "exploration.json";
 const FORMAT: u32 = 1;
 /// The stream that orders the states that are drawn.
 const ORDER_STREAM: u64 = 5 << 40;
+
+/// Evaluations of an exploration that nobody says more of.
+pub const EVALUATIONS: u64 = 5_000_000;
 
 /// What is asked of an exploration.
 #[derive(Debug, Clone)]
@@ -131,14 +134,11 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
 /// What was found of location and widths, in f32.
 fn frame_of(found: &Exploration, bounds: &[Bound]) -> Result<Frame, InvalidFrame> {
     let narrow = |numbers: &[f64]| numbers.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-    let bound = |bound: &Bound| {
-        let (low, high) = (bound.low as f32, bound.high as f32);
-        match (bound.low.is_finite(), bound.high.is_finite()) {
-            (false, false) => kiln_core::frame::Bound::None,
-            (true, false) => kiln_core::frame::Bound::Low(low),
-            (false, true) => kiln_core::frame::Bound::High(high),
-            (true, true) => kiln_core::frame::Bound::Both { low, high },
-        }
+    let bound = |bound: &Bound| match bound.ends() {
+        Ends::None => Ends::None,
+        Ends::Low(low) => Ends::Low(low as f32),
+        Ends::High(high) => Ends::High(high as f32),
+        Ends::Both { low, high } => Ends::Both { low: low as f32, high: high as f32 },
     };
     let bounds: Vec<_> = bounds.iter().map(bound).collect();
     let centre = narrow(&found.frame.mean);
@@ -200,11 +200,7 @@ impl Pool {
         encode(&self.energies, &mut energies).map_err(encoded)?;
         let facts = serde_json::to_vec_pretty(&self.facts).map_err(|error| encoded(error.into()))?;
         let mut files = vec![(path.join(POOL), pool), (path.join(ENERGIES), energies), (path.join(FACTS), facts)];
-        if let Some(frame) = &self.frame {
-            let mut file = Checkpoint::new();
-            frame.insert_into(&mut file);
-            files.push((path.join(FRAME), file.to_bytes()));
-        }
+        files.extend(self.frame_file().map(|frame| (path.join(FRAME), frame)));
         let all: Vec<(&Path, &[u8])> = files.iter().map(|(place, bytes)| (&**place, bytes.as_slice())).collect();
         write_together(&all)?;
         self.path = path.to_path_buf();
@@ -247,6 +243,18 @@ impl Pool {
             None
         };
         Ok(Self { facts, samples, energies, frame, path: path.to_path_buf() })
+    }
+
+    /// What tells it from any other: states and frame.
+    pub fn fingerprint(&self) -> String {
+        hash(&[self.facts.sha256.as_bytes(), &self.frame_file().unwrap_or_default()].concat())
+    }
+
+    /// Its frame as a file.
+    fn frame_file(&self) -> Option<Vec<u8>> {
+        let mut file = Checkpoint::new();
+        self.frame.as_ref()?.insert_into(&mut file);
+        Some(file.to_bytes())
     }
 
     /// Where it lies.

@@ -9,8 +9,7 @@
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
 //! | `checkpoint.good.safetensors` | the last state without a sign that the training runs away: what it goes back to |
-//! | `frame.safetensors` | the coordinates to train in, where an exploration found them |
-//! | `exploration/` | that exploration, see [`crate::pool`] |
+//! | `exploration/` | the exploration that it began with, see [`crate::pool`] |
 //! | `samples.npy`, `samples.png` | fresh samples and their picture |
 //! | `distillation.json` | sizes and figures of a student and its teacher |
 //! | `quality.json` | the verdict on its samples, see [`crate::verdict`] |
@@ -29,7 +28,6 @@ pub use metrics::{Level, Metrics, Phase, Record};
 use crate::config::{About, Config, read_run_text, run_text};
 use crate::error::Error;
 use crate::files::{write_keeping, write_whole};
-use crate::frame::{Frame, FrameError};
 use kiln_gpu::{Checkpoint, CheckpointError};
 use place::{Lock, claim, claim_first_free, lock};
 use std::fs;
@@ -38,9 +36,7 @@ use std::path::{Path, PathBuf};
 
 /// The resolved configuration.
 pub const CONFIG: &str = "config.toml";
-/// The coordinates to train in.
-pub const FRAME: &str = "frame.safetensors";
-/// The exploration that it starts from.
+/// The exploration that it began with.
 pub const EXPLORATION: &str = "exploration";
 /// Figures over the course of the training.
 pub const METRICS: &str = "metrics.jsonl";
@@ -224,17 +220,6 @@ impl Run {
                 Err(damaged(&path, &error).with_hint(hint))
             }
         }
-    }
-
-    /// The coordinates that it is trained in; none are the target's own.
-    ///
-    /// # Errors
-    /// If their file cannot be read, is damaged, or is of another run.
-    pub fn frame(&self, dim: usize) -> Result<Option<Frame>, Error> {
-        let path = self.file(FRAME);
-        let Some(file) = self.read_tensors(FRAME)? else { return Ok(None) };
-        let frame = file.map_err(FrameError::from).and_then(|file| Frame::of_checkpoint(&file, dim));
-        frame.map_err(|error| Error::input(format!("'{}' is damaged: {error}", path.display()), "train it anew"))
     }
 
     /// The last checkpoint that is whole; none where none was written yet. The one before takes the place of a damaged one.

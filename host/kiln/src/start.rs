@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::frame::Frame;
-use crate::framed::Training;
+use crate::framed::FramedTarget;
 use crate::memory;
 use crate::spec::trainer_spec;
 use crate::target::Target;
@@ -25,7 +25,7 @@ const PROBES: usize = 1024;
 /// If no network has this shape, there is too little memory, or the energy is not finite.
 pub fn check(config: &Config, target: &Target, frame: Option<&Frame>) -> Result<(), Error> {
     let trainer = built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
-    check_energy(target.title(), Training::new(target, frame)?.energy(), &trainer)
+    check_energy(target.title(), FramedTarget::new(target, frame)?.energy(), &trainer)
 }
 
 /// The networks of a training at its start.

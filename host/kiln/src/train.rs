@@ -9,7 +9,7 @@ mod window;
 use crate::config::{Config, Select};
 use crate::error::{Error, ErrorKind};
 use crate::frame::Frame;
-use crate::framed;
+use crate::framed::FramedTarget;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
 use crate::progress::{Part, Progress, Tick};
@@ -89,7 +89,7 @@ pub fn train(training: &Training<'_>) -> Result<Outcome, Error> {
 }
 
 fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, Error> {
-    let whitened = framed::Training::new(training.target, training.frame)?;
+    let whitened = FramedTarget::new(training.target, training.frame)?;
     let parts = (training.config, &whitened, training.run);
     let state = State::new(device, parts, training.from, 0)?;
     let done = state.trainer.steps_done();
@@ -144,7 +144,7 @@ struct Session<'a, D: Backend> {
     /// Set to end the step under way.
     halt: &'a AtomicBool,
     device: &'a D,
-    whitened: &'a framed::Training<'a>,
+    whitened: &'a FramedTarget<'a>,
     state: State<D>,
     best: Best,
     /// Step of the last record of metrics.

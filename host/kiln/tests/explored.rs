@@ -1,14 +1,18 @@
 //! A training that starts from an exploration: in its coordinates, with its widths and noise, to samples of an energy that lies
 //! far away, is narrow, and has a wall; through sampling, resuming, export and the verdict.
 
+mod common;
+
+use common::StopAt;
 use kiln::explore::{Bound, Start};
 use kiln::export;
-use kiln::fit::{Options, Prepared, Trained, fit, take};
+use kiln::fit::{Options, Prepared, Trained, fit, fit_explored, take};
 use kiln::frame::Frame;
 use kiln::metric::Measured;
+use kiln::pool::FRAME;
 use kiln::pool::{Order, Pool, explore};
-use kiln::progress::{Part, Progress, Silent, Tick};
-use kiln::run::{EXPLORATION, FRAME};
+use kiln::progress::Silent;
+use kiln::run::EXPLORATION;
 use kiln::sample::sample;
 use kiln::target::Target;
 use kiln::train::Outcome;
@@ -17,7 +21,7 @@ use kiln::weights::float_model;
 use kiln_core::artifact::Artifact;
 use kiln_core::{Energy, Scalar};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// x0 ~ N(300, 0.05²); x1 > 0 is gamma of shape 4 and rate 2, in a unit a hundred times as large.
 struct Far;
@@ -47,37 +51,23 @@ fn target() -> Target {
     target.from_file(PathBuf::from("far.toml"), names, bounds, None)
 }
 
-fn explored(target: &Target) -> Pool {
-    let order = Order { evaluations: 400_000, seconds: None, seed: 1, start: Start::Scattered };
+fn explored(target: &Target, seed: u64) -> Pool {
+    let order = Order { evaluations: 400_000, seconds: None, seed, start: Start::Scattered };
     explore(target, &order, &Silent, &AtomicBool::new(false)).unwrap()
-}
-
-/// Sets a flag as soon as so many steps are done.
-struct StopAt(u64, AtomicBool);
-
-impl Progress for StopAt {
-    fn part<'a>(&'a self, _: Part<'a>) -> Box<dyn Tick + 'a> {
-        Box::new(Stop(self))
-    }
-}
-
-struct Stop<'a>(&'a StopAt);
-
-impl Tick for Stop<'_> {
-    fn step(&self, done: u64) {
-        self.0.1.fetch_or(done >= self.0.0, Ordering::Relaxed);
-    }
 }
 
 #[test]
 fn a_training_starts_from_what_was_explored() {
     let folder = tempfile::tempdir().unwrap();
     let target = target();
-    let mut pool = explored(&target);
+    let mut pool = explored(&target, 1);
     pool.write(&folder.path().join("pool")).unwrap();
     let pool = Pool::open(&folder.path().join("pool")).unwrap();
     let mut settings = pool.settings(&target);
     assert_eq!((settings.score.data_sd, settings.generator.skip), (1.0, 1.0), "in units of the whole's width");
+    let narrowest = pool.facts.narrowest.unwrap();
+    assert!((0.2..1.0).contains(&narrowest), "one mode, of which a gamma's logarithm makes several parts: {narrowest}");
+    assert_eq!(settings.noise.v_min, (0.09 * narrowest * narrowest).min(0.05), "noise down to what shows it");
     let train = &mut settings.train;
     (train.steps, train.batch, train.pretrain, train.checkpoint_every, train.evaluate_every) = (300, 64, 100, 100, 100);
     (settings.generator.hidden, settings.score.hidden) = (32, 32);
@@ -88,9 +78,10 @@ fn a_training_starts_from_what_was_explored() {
     assert!(error.to_string().contains("bounds of wait"), "{error}");
     assert_eq!(error.exit_code(), 2);
 
-    let options = Options { explored: Some(&pool), ..Options::default() };
     let whole = folder.path().join("whole");
-    let Trained { run, samples, outcome, .. } = fit(&target, settings.clone(), Some(&whole), &options).unwrap();
+    let options = Options::default();
+    let Trained { run, samples, outcome, .. } =
+        fit_explored(&target, &pool, settings.clone(), Some(&whole), &options).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     let column = |k: usize| samples.data.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
     let moments = |x: &[f64]| {
@@ -125,30 +116,40 @@ fn a_training_starts_from_what_was_explored() {
     let parts = folder.path().join("parts");
     let stop = StopAt(170, AtomicBool::new(false));
     let some = Options { progress: &stop, stop: &stop.1, ..options };
-    fit(&target, settings, Some(&parts), &some).unwrap_err();
+    fit_explored(&target, &pool, settings, Some(&parts), &some).unwrap_err();
     let (run, config) = take(&parts).unwrap();
     let prepared = Prepared::resumed(run, &config.clone(), config, &target).unwrap();
     assert_eq!(prepared.frame, pool.frame);
     assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
     assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
 
-    // A frame that is damaged is refused by name.
+    // A run knows the exploration that it began with: without it, or with another, it cannot go on in the right coordinates.
     drop(prepared);
-    std::fs::write(parts.join(FRAME), b"no tensors").unwrap();
-    let (run, config) = take(&parts).unwrap();
-    let Err(error) = Prepared::resumed(run, &config.clone(), config, &target) else { unreachable!() };
-    assert!(error.to_string().contains("frame.safetensors' is damaged"), "{error}");
+    let refused = |why: &str| {
+        let (run, config) = take(&parts).unwrap();
+        let Err(error) = Prepared::resumed(run, &config.clone(), config, &target) else { unreachable!() };
+        assert!(error.to_string().contains(why) && error.exit_code() == 2, "{error}");
+        assert!(error.hint().contains("put it back"), "{}", error.hint());
+    };
+    let place = parts.join(EXPLORATION);
+    std::fs::write(place.join(FRAME), b"no tensors").unwrap();
+    refused("frame.safetensors' is damaged");
+    std::fs::remove_dir_all(&place).unwrap();
+    refused("exploration");
+    let mut other = explored(&target, 2);
+    other.write(&place).unwrap();
+    refused("is not the exploration that this run began with");
 }
 
 #[test]
 fn a_pool_of_another_energy_is_refused() {
     let target = target();
-    let pool = explored(&target);
+    let pool = explored(&target, 1);
     let other = target.clone().described("Other", "another", "E = other");
-    let options = Options { explored: Some(&pool), ..Options::default() };
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let error = fit(&other, pool.settings(&target), Some(&run), &options).unwrap_err();
+    let settings = pool.settings(&target);
+    let error = fit_explored(&other, &pool, settings, Some(&run), &Options::default()).unwrap_err();
     assert!(error.to_string().contains("another energy"), "{error}");
     assert!(!run.exists(), "nothing was written");
 }
@@ -173,7 +174,7 @@ fn an_energy_that_single_precision_makes_noisy_is_told() {
     let target = Target::new("noisy", Noisy);
     let folder = tempfile::tempdir().unwrap();
     let notes = |target: &Target, name: &str| {
-        let pool = explored(target);
+        let pool = explored(target, 1);
         let settings = pool.settings(target).check().unwrap();
         Prepared::new(target, settings, Some(&folder.path().join(name)), Some(&pool)).unwrap().notes
     };

@@ -1,18 +1,21 @@
 //! An energy of one's own, whose dimension comes from a file, through all that the library does: train, be interrupted,
 //! resume, sample, judge, reference, export. No const generic is named.
 
+mod common;
+
+use common::StopAt;
 use kiln::error::Error;
 use kiln::export;
 use kiln::fit::{Options, Trained, fit, resume};
 use kiln::metric::suite::{Effort, evaluate};
-use kiln::progress::{Part, Progress, Silent, Tick};
+use kiln::progress::Silent;
 use kiln::reference::{self, Order};
 use kiln::source;
 use kiln::target::Target;
 use kiln_core::artifact::{Artifact, Format};
 use kiln_core::{Energy, Scalar};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -37,23 +40,6 @@ impl<S: Scalar> Energy<S> for Widths {
 fn target(file: &Path) -> Target {
     let widths = std::fs::read_to_string(file).unwrap().lines().map(|line| line.parse().unwrap()).collect();
     Target::new("widths", Widths(widths)).described("Widths", "Gaussians", "E = sum of x^2/(2 width^2)")
-}
-
-/// Sets a flag as soon as so many steps are done.
-struct StopAt(u64, AtomicBool);
-
-impl Progress for StopAt {
-    fn part<'a>(&'a self, _: Part<'a>) -> Box<dyn Tick + 'a> {
-        Box::new(Stop(self))
-    }
-}
-
-struct Stop<'a>(&'a StopAt);
-
-impl Tick for Stop<'_> {
-    fn step(&self, done: u64) {
-        self.0.1.fetch_or(done >= self.0.0, Ordering::Relaxed);
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::examples::{EXPLORE_EXAMPLES, FORMULA_EXAMPLES};
 use clap::Args;
+use kiln::pool::EVALUATIONS;
 use std::path::PathBuf;
 
 /// `kiln explore`
@@ -13,7 +14,7 @@ pub struct Explore {
     pub target: String,
 
     /// Energy evaluations at most, with or without gradient
-    #[arg(long, value_name = "N", default_value_t = 5e6, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = EVALUATIONS as f64, allow_negative_numbers = true)]
     pub evaluations: f64,
 
     /// About this time at most, where that buys fewer evaluations: 90s, 5m, 1h30m; results then depend on the machine

@@ -14,7 +14,7 @@ use kiln::explore::Start;
 use kiln::fit::{Options, Prepared, drawn, take};
 use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
-use kiln::pool::{self, Order, Pool, explore};
+use kiln::pool::{self, EVALUATIONS, Order, Pool, explore};
 use kiln::preset::PRESETS;
 use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES};
 use kiln::spec::trainer_spec;
@@ -26,10 +26,9 @@ use kiln::verdict::{Against, QUALITY, Verdict, verdict};
 use kiln::{format, threads};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Evaluations of an exploration before a training, and its part of the time.
-const EVALUATIONS: u64 = 5_000_000;
+/// The part of the time that an exploration before a training may take.
 const EXPLORING: f64 = 0.25;
 
 /// Trains. Everything that can be refused is refused before anything is written.
@@ -38,7 +37,7 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
     let begun = Instant::now();
     let (target, prepared) = match &arguments.resume {
         Some(path) => resumed(arguments, path, threads)?,
-        None => fresh(arguments, threads, quiet)?,
+        None => fresh(arguments, threads, budget, quiet)?,
     };
     let Prepared { run, config, notes, .. } = &prepared;
     let stop = stop_on_signals();
@@ -54,7 +53,7 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
     }
     let progress = Bars::new(quiet);
     let budget = budget.map(|budget| budget.saturating_sub(begun.elapsed()));
-    let options = Options { budget, explored: None, progress: &progress, stop: &stop };
+    let options = Options { budget, progress: &progress, stop: &stop };
     if prepared.train(&target, &options)? == Outcome::Interrupted {
         return Err(Error::interrupted(
             format!("interrupted; {place} holds a checkpoint"),
@@ -72,7 +71,12 @@ pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(),
     refuse_failing(&verdict, run.path(), &target)
 }
 
-fn fresh(arguments: &Train, threads: Option<usize>, quiet: bool) -> Result<(Target, Prepared), Error> {
+fn fresh(
+    arguments: &Train,
+    threads: Option<usize>,
+    budget: Option<Duration>,
+    quiet: bool,
+) -> Result<(Target, Prepared), Error> {
     let mut layers = Layers::new();
     if let Some(file) = &arguments.config {
         layers.file(file)?;
@@ -97,12 +101,12 @@ fn fresh(arguments: &Train, threads: Option<usize>, quiet: bool) -> Result<(Targ
     layers.flag("run.target", target.name(), "TARGET")?;
     let preset = layers.get("run.preset").and_then(|(name, _)| target.preset(name));
     // A preset that there is not is refused with its place.
-    let plain = layers.resolve(preset.clone().unwrap_or_else(|| target.settings()))?;
+    let plain = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
     threads::start(plain.run.threads)?;
     let ours = plain.run.preset == PRESETS[0];
     let pool = match &arguments.explored {
         Some(path) => Some(Pool::open(path)?),
-        None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, quiet)?),
+        None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, budget, quiet)?),
         None => None,
     };
     let config = match &pool {
@@ -115,7 +119,13 @@ fn fresh(arguments: &Train, threads: Option<usize>, quiet: bool) -> Result<(Targ
 
 /// What a training from a formula file starts from, where nothing was explored before. What can be refused without it is
 /// refused first.
-fn explored(arguments: &Train, target: &Target, config: &Config, quiet: bool) -> Result<Pool, Error> {
+fn explored(
+    arguments: &Train,
+    target: &Target,
+    config: &Config,
+    budget: Option<Duration>,
+    quiet: bool,
+) -> Result<Pool, Error> {
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         pool::check_destination(out)?;
@@ -124,7 +134,6 @@ fn explored(arguments: &Train, target: &Target, config: &Config, quiet: bool) ->
     if !quiet {
         say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));
     }
-    let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let order = Order {
         evaluations: EVALUATIONS,
         seconds: budget.map(|budget| EXPLORING * budget.as_secs_f64()),

@@ -21,12 +21,14 @@ pub struct About {
     pub student: Option<[String; 2]>,
     /// The file that the energy comes from, where it is none of Kiln's own.
     pub energy: Option<String>,
+    /// The exploration that it began with, see [`crate::pool::Pool::fingerprint`].
+    pub explored: Option<String>,
 }
 
 impl About {
     /// A training on this energy.
     pub fn training(convention: &str) -> Self {
-        Self { convention: convention.into(), student: None, energy: None }
+        Self { convention: convention.into(), student: None, energy: None, explored: None }
     }
 
     /// The same, with the file that the energy comes from.
@@ -35,19 +37,26 @@ impl About {
         Self { energy: file.map(|file| file.display().to_string()), ..self }
     }
 
+    /// The same, with the exploration that it began with.
+    #[must_use]
+    pub fn from_exploration(self, explored: Option<String>) -> Self {
+        Self { explored, ..self }
+    }
+
     /// As TOML, line by line.
     pub fn told(&self) -> String {
         let line = |key: &str, text: &str| format!("{key} = {}\n", Value::from(text));
         let student =
             self.student.iter().flat_map(|[from, by]| [line("distilled_from", from), line("distilled_by", by)]);
         let energy = self.energy.iter().map(|file| line("energy", file));
-        student.chain(energy).fold(line("convention", &self.convention), |text, line| text + &line)
+        let explored = self.explored.iter().map(|pool| line("explored", pool));
+        student.chain(energy).chain(explored).fold(line("convention", &self.convention), |text, line| text + &line)
     }
 
     fn read(table: &toml::Table) -> Option<Self> {
         let text = |key| table.get(key).and_then(Value::as_str).map(String::from);
         let student = text("distilled_from").zip(text("distilled_by")).map(|(from, by)| [from, by]);
-        Some(Self { convention: text("convention")?, student, energy: text("energy") })
+        Some(Self { convention: text("convention")?, student, energy: text("energy"), explored: text("explored") })
     }
 }
 

@@ -6,7 +6,7 @@ use super::runaway::Watch;
 use super::window::Window;
 use crate::config::Config;
 use crate::error::Error;
-use crate::framed;
+use crate::framed::FramedTarget;
 use crate::guard::Guard;
 use crate::run::Run;
 use crate::spec::trainer_spec;
@@ -41,7 +41,7 @@ impl<D: Backend> State<D> {
     /// If the settings make no training, or the checkpoint is of others.
     pub fn new(
         device: &D,
-        (config, whitened, run): (&Config, &framed::Training<'_>, &Run),
+        (config, whitened, run): (&Config, &FramedTarget<'_>, &Run),
         from: Option<&Checkpoint>,
         roll_backs: u32,
     ) -> Result<Self, Error> {
@@ -72,12 +72,12 @@ impl<D: Backend> State<D> {
     }
 
     /// Median energy of the generator's samples, of the same latents each time.
-    pub fn median_energy(&self, whitened: &framed::Training<'_>) -> f64 {
+    pub fn median_energy(&self, whitened: &FramedTarget<'_>) -> f64 {
         median_energy(whitened, &self.trainer)
     }
 
     /// The generator as a file, with its score where it was kept for that.
-    pub fn generator_file(&self, whitened: &framed::Training<'_>, run: &Run, stein: Option<f64>) -> Checkpoint {
+    pub fn generator_file(&self, whitened: &FramedTarget<'_>, run: &Run, stein: Option<f64>) -> Checkpoint {
         let target = whitened.target;
         let texts = [
             ("target", target.name().to_string()),
@@ -105,7 +105,7 @@ impl<D: Backend> State<D> {
     }
 }
 
-fn median_energy<D: Backend>(whitened: &framed::Training<'_>, trainer: &Trainer<D>) -> f64 {
+fn median_energy<D: Backend>(whitened: &FramedTarget<'_>, trainer: &Trainer<D>) -> f64 {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 2, WATCHED, spec.generator.latent);
     median(&energies(whitened.target, &whitened.placed(trainer.generator().sample(&z))))
