@@ -97,16 +97,6 @@ fn bound(frame: &Frame<'_>, coordinate: usize) -> Bound<f64> {
     }
 }
 
-/// φ(y).
-fn bounded(bound: Bound<f64>, y: f64) -> f64 {
-    match bound {
-        Bound::None => y,
-        Bound::Low(low) => low + y.exp(),
-        Bound::High(high) => high - y.exp(),
-        Bound::Both { low, high } => low + (high - low) / (1.0 + (-y).exp()),
-    }
-}
-
 /// The standard deviation of a y beside those before it.
 fn own(row: &[f64]) -> f64 {
     row.last().copied().unwrap_or(0.0)
@@ -116,7 +106,7 @@ fn own(row: &[f64]) -> f64 {
 fn check(coordinate: usize, centre: f64, row: &[f64], bound: Bound<f64>) -> Result<(), Error> {
     let deviation = row.iter().map(|x| x * x).sum::<f64>().sqrt();
     let ends = [-DEVIATIONS, DEVIATIONS].map(|k| centre + k * deviation);
-    let mut far = [ends[0], ends[1], bounded(bound, ends[0]), bounded(bound, ends[1]), 0.0, 0.0];
+    let mut far = [ends[0], ends[1], bound.map(ends[0]).x, bound.map(ends[1]).x, 0.0, 0.0];
     if let Bound::Both { low, high } = bound {
         [far[4], far[5]] = [low, high];
     }
@@ -129,7 +119,7 @@ fn check(coordinate: usize, centre: f64, row: &[f64], bound: Bound<f64>) -> Resu
     }
     // Half of what lies within one deviation to either side: the deviation itself where there is no end.
     let own = own(row);
-    let behind = (bounded(bound, centre + own) - bounded(bound, centre - own)).abs() / 2.0;
+    let behind = (bound.map(centre + own).x - bound.map(centre - own).x).abs() / 2.0;
     let least = own.min(behind);
     if least < STEPS * STEP { Err(narrow(coordinate, least)) } else { Ok(()) }
 }
