@@ -338,7 +338,7 @@ fn frames_that_do_not_fit_have_typed_errors() {
         [("mlp-framed-f32", fixed_frame(true).into()), (integers, float_frame(true, true).into())];
     for (name, other) in pairs {
         let found = common::artifacts::model(name).with_frame(other).expect_err("in other numbers");
-        assert_eq!(found, frame(InvalidFrame::Lengths));
+        assert_eq!(found, frame(InvalidFrame::Numbers));
     }
 }
 
