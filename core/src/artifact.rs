@@ -82,6 +82,8 @@ pub use model::{Model, Network};
 pub const MAGIC: [u8; 4] = *b"KILN";
 /// The newest version that this build reads: that of models with a frame. Without one a model is written as version 1.
 pub const VERSION: u16 = 2;
+/// The first version with a frame.
+const FRAMED: u16 = 2;
 /// Layers that a view of a multilayer perceptron holds.
 pub const MLP_LAYERS: usize = 16;
 /// Layers that a view of an equivariant network holds.
@@ -150,8 +152,10 @@ impl Artifact {
         };
         // Apart from the network, which is large: no stack holds it twice for this.
         let frame = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
-            let format = Format::ALL.get(usize::from(opening.format)).filter(|_| opening.framed);
-            format.map(|format| ModelFrame::read(header.dim, *format, rest)).transpose()
+            if !opening.framed {
+                return Ok(None);
+            }
+            ModelFrame::read(header.dim, opening.format == Format::F32 as u8, rest).map(Some)
         };
         let ([target, metadata], network, frame) = Self::read(bytes, read, frame)?;
         Model::of(target, metadata, network, frame)
@@ -211,7 +215,7 @@ impl Artifact {
         if !bytes.as_ptr().cast::<u64>().is_aligned() {
             return Err(ArtifactError::Misaligned);
         }
-        let opening = Opening { framed: version == VERSION, kind: header[6], format: header[7] };
+        let opening = Opening { framed: version >= FRAMED, kind: header[6], format: header[7] };
         let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
         let mut rest = Reader(&bytes[HEADER..]);
         let texts = [rest.text(size(word(40))?)?, rest.text(size(word(44))?)?];

@@ -129,9 +129,8 @@ impl<'a, T: Copy + Default + PartialOrd> Bounds<'a, T> {
     /// The bound of a coordinate.
     #[inline(always)]
     pub fn get(&self, coordinate: usize) -> Bound<T> {
-        let zero = T::default();
-        let kind = self.kinds.get(coordinate).copied().unwrap_or(0);
-        let end = |ends: &[T]| ends.get(coordinate).copied().unwrap_or(zero);
+        let kind = self.kinds.get(coordinate).copied().unwrap_or_default();
+        let end = |ends: &[T]| ends.get(coordinate).copied().unwrap_or_default();
         Bound::of(kind, end(self.low), end(self.high)).unwrap_or(Bound::None)
     }
 
@@ -206,9 +205,11 @@ impl<'a, T: Copy> Factor<'a, T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum InvalidFrame {
-    /// There is no coordinate, or something else than one number, one row or one bound for each; or the frame is in other
-    /// numbers than the model.
+    /// There is no coordinate, or something else than one number, one row or one bound for each; or the generator has
+    /// other coordinates.
     Lengths,
+    /// In `f32` for a generator in integers, or in integers for one in `f32`.
+    Numbers,
     /// A number is infinite or none.
     NotFinite,
     /// A diagonal number is not positive.
@@ -241,9 +242,8 @@ pub enum InvalidFrame {
 impl core::fmt::Display for InvalidFrame {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Lengths => {
-                f.write_str("the frame is not of as many coordinates as the generator, or not in its numbers")
-            }
+            Self::Lengths => f.write_str("the frame is not of as many coordinates as the generator"),
+            Self::Numbers => f.write_str("the frame is not in the numbers of the generator, floats or integers"),
             Self::NotFinite => f.write_str("the frame holds numbers that are not finite"),
             Self::Diagonal { coordinate } => write!(f, "the frame's factor is not positive at coordinate {coordinate}"),
             Self::Kind { coordinate } => write!(f, "coordinate {coordinate} has no kind of bound that there is"),

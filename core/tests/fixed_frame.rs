@@ -4,7 +4,7 @@
 mod common;
 
 use common::artifacts::{FRAMED, fixed_frame};
-use common::fixed::fnv;
+use common::fixed::{exponential_share, fnv};
 use common::integers::{clamped, shifted};
 use common::tolerance;
 use kiln_core::fixed::functions::{exp, logistic_tail};
@@ -36,7 +36,7 @@ fn exp_has_its_error_and_rises() {
 fn the_logistic_tail_has_its_error_and_falls() {
     let (mut worst, mut before) = (0.0_f64, i64::MAX);
     for y in 0..=25 << 16 {
-        let (found, exact) = (logistic_tail(y), libm::ldexp(1.0, 30) / (1.0 + libm::exp(f64::from(y) / ONE)));
+        let (found, exact) = (logistic_tail(y), libm::ldexp(exponential_share(f64::from(y) / ONE), 30));
         assert!(found <= before && logistic_tail(-y) == found, "{y}");
         before = found;
         worst = worst.max((found as f64 - exact).abs());
@@ -74,7 +74,7 @@ fn frames_compute_what_double_precision_does() {
         frame.apply(&mut x);
         for row in 0..FRAMED {
             let y = f64::from(free(&frame, row, &u)) / ONE;
-            let share = 1.0 / (1.0 + libm::exp(-y));
+            let share = exponential_share(-y);
             let exact = match frame.bounds().get(row) {
                 Bound::None => y * ONE,
                 Bound::Low(low) => f64::from(low) + libm::exp(y) * ONE,

@@ -1,8 +1,10 @@
-//! Frames in floats: against double precision, within their ends, monotone, the same bits everywhere.
+//! Frames in floats: against double precision, within their ends, in order but for roundings, their slopes against finite
+//! differences, the same bits everywhere.
 
 mod common;
 
-use common::fixed::fnv;
+use common::fixed::{exponential_share, fnv};
+use common::tolerance;
 use kiln_core::frame::{Bound, Bounds, Factor, Frame, InvalidFrame, triangle};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::{Lanes, Scalar};
@@ -68,7 +70,7 @@ fn exact(frame: &Frame<'_>, u: &[f32]) -> Vec<(f64, f64)> {
         let centre = f64::from(frame.centre()[row]);
         let products = (0..=row).map(|column| factor(column) * f64::from(u[column]));
         let (y, size) = products.fold((centre, centre.abs()), |(y, size), product| (y + product, size + product.abs()));
-        let [e, share] = [y.exp(), 1.0 / (1.0 + (-y).exp())];
+        let [e, share] = [y.exp(), exponential_share(-y)];
         match frame.bounds().get(row) {
             Bound::None => (y, size),
             Bound::Low(low) => (f64::from(low) + e, f64::from(low).abs() + e * (1.0 + size)),
@@ -181,9 +183,55 @@ fn no_end_is_passed_and_order_is_kept() {
 fn coordinates_between_two_ends_are_exact_beside_both() {
     let near = |y: f32, low: f32, high: f32| f64::from(map(Bound::Both { low, high }, y));
     for k in 1..=80 {
-        let exact = 1.0 / (1.0 + f64::from(k).exp());
+        let exact = exponential_share(f64::from(k));
         let [up, down] = [near(-k as f32, 0.0, 1.0), -near(k as f32, -1.0, 0.0)];
         assert!((up / exact - 1.0).abs() < 3e-7 && (down / exact - 1.0).abs() < 3e-7, "{k}: {up:e} {down:e} {exact:e}");
+    }
+}
+
+/// In double precision, for every kind of bound.
+#[test]
+fn slopes_and_their_logarithms_are_derivatives() {
+    const STEP: f64 = 3e-5;
+    let bounds = [Bound::None, Bound::Low(-1.5), Bound::High(2.0), Bound::Both { low: -1.0, high: 3.0 }];
+    for (bound, y) in bounds.into_iter().flat_map(|bound| (-64..=64).map(move |k| (bound, f64::from(k) / 8.0))) {
+        let here = bound.map(y);
+        let [before, after] = [y - STEP, y + STEP].map(|y| bound.map(y));
+        let slope = (after.x - before.x) / (2.0 * STEP);
+        let close = (slope - here.slope).abs() < tolerance::FINITE_DIFFERENCE * slope.abs();
+        assert!(close, "{bound:?} {y}: {slope:e} {:e}", here.slope);
+        let log_slope = here.slope.abs().ln();
+        assert!((log_slope - here.log_slope).abs() < 1e-13, "{bound:?} {y}: {log_slope} {}", here.log_slope);
+        let log_slope_slope = (after.log_slope - before.log_slope) / (2.0 * STEP);
+        let close = (log_slope_slope - here.log_slope_slope).abs() < tolerance::FINITE_DIFFERENCE;
+        assert!(close, "{bound:?} {y}: {log_slope_slope} {}", here.log_slope_slope);
+    }
+    // Far out the slope is lost, its logarithm is not.
+    for (y, towards_the_middle) in [(-1000.0, 1.0), (1000.0, -1.0)] {
+        let far = bounds[3].map(y);
+        assert_eq!([far.slope, far.log_slope, far.log_slope_slope], [0.0, 4.0_f64.ln() - 1000.0, towards_the_middle]);
+    }
+}
+
+/// ∇ᵀ (L u) is (Lᵀ ∇)ᵀ u: of small multiples of 1/8, so that no sum is rounded.
+#[test]
+fn gradients_are_pulled_back_by_the_transpose() {
+    let eighths = |x: f32| (8.0 * x).round() / 8.0;
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    for index in 0..50 {
+        let Numbers { widths, rows, .. } = numbers(index);
+        let [widths, mut rows] = [widths, rows].map(|numbers| numbers.into_iter().map(eighths).collect::<Vec<f32>>());
+        let widths: Vec<f32> = widths.iter().map(|width| width.max(0.125)).collect();
+        (0..DIM).for_each(|row| rows[row * (row + 3) / 2] = widths[row]);
+        for factor in [Factor::Diagonal(&widths), Factor::Triangle(&rows)] {
+            let frame = Frame::new(&[0.0; DIM], factor, Bounds::NONE).unwrap();
+            let [u, by_y] = [latents(2 * index), latents(2 * index + 1)].map(|numbers| numbers.map(eighths));
+            let y: [f32; DIM] = core::array::from_fn(|row| frame.located(row, &u));
+            // What stood there before is of no account.
+            let mut by_u = [f32::NAN; DIM];
+            frame.pull_back(&by_y, &mut by_u);
+            assert_eq!(dot(&by_y, &y), dot(&by_u, &u), "{factor:?}");
+        }
     }
 }
 

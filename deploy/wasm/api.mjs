@@ -55,9 +55,18 @@ for (const target of kiln.targets) {
 }
 refused("an unknown target", () => kiln.energy("mog41", point(2)));
 
-const whole = ["mlp-f32", "mlp-i16w16a", "mlp-i8w16a", "egnn-f32", "egnn-i16w16a", "egnn-i8w16a"];
-const framed = ["mlp-framed-f32", "mlp-framed-i16w16a", "mlp-widths-i8w16a"];
-for (const name of [...whole, ...framed]) {
+const models = [
+  "mlp-f32",
+  "mlp-i16w16a",
+  "mlp-i8w16a",
+  "egnn-f32",
+  "egnn-i16w16a",
+  "egnn-i8w16a",
+  "mlp-framed-f32",
+  "mlp-framed-i16w16a",
+  "mlp-widths-i8w16a",
+];
+for (const name of models) {
   const bytes = new Uint8Array(await readFile(`${argv[3]}/${name}.kiln`));
   const model = kiln.model(bytes);
   console.log(`${name} ${model.dimension} ${model.latent} ${model.weightBits}`);

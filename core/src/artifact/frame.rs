@@ -60,28 +60,27 @@ impl<'a> ModelFrame<'a> {
 
     /// Refuses a model of other coordinates or in other numbers.
     pub(super) fn check(&self, dim: usize, format: Format) -> Result<(), ArtifactError> {
-        let of_floats = matches!(self, Self::Float(_));
-        let fits = of_floats == (format == Format::F32) && self.dim() == dim;
-        if fits { Ok(()) } else { Err(InvalidFrame::Lengths.into()) }
+        if matches!(self, Self::Float(_)) != (format == Format::F32) {
+            return Err(InvalidFrame::Numbers.into());
+        }
+        if self.dim() == dim { Ok(()) } else { Err(InvalidFrame::Lengths.into()) }
     }
 
-    pub(super) fn read(dim: usize, format: Format, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
+    /// That of a model of `dim` coordinates, in `f32` or in integers.
+    pub(super) fn read(dim: usize, floats: bool, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
         let &[flags, 0] = rest.slice(2)? else { return Err(ArtifactError::Reserved) };
         if flags & !(TRIANGLE | BOUNDS) != 0 {
             return Err(ArtifactError::Reserved);
         }
-        let frame = match format {
-            Format::F32 => {
-                let centre = rest.slice(dim)?;
-                let factor = factor(flags, dim, rest)?;
-                Self::Float(Frame::new(centre, factor, bounds(flags, dim, rest)?)?)
-            }
-            Format::I16W16A | Format::I8W16A => {
-                let centre = rest.slice(dim)?;
-                let factor = factor(flags, dim, rest)?;
-                let points = rest.slice(dim)?;
-                Self::Fixed(fixed::Frame::new(centre, factor, points, bounds(flags, dim, rest)?)?)
-            }
+        let frame = if floats {
+            let centre = rest.slice(dim)?;
+            let factor = factor(flags, dim, rest)?;
+            Self::Float(Frame::new(centre, factor, bounds(flags, dim, rest)?)?)
+        } else {
+            let centre = rest.slice(dim)?;
+            let factor = factor(flags, dim, rest)?;
+            let points = rest.slice(dim)?;
+            Self::Fixed(fixed::Frame::new(centre, factor, points, bounds(flags, dim, rest)?)?)
         };
         // Bounds without an end are not written.
         if frame.flags() == flags { Ok(frame) } else { Err(ArtifactError::Reserved) }

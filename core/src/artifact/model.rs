@@ -3,7 +3,7 @@
 use super::bytes::{Reader, Writer};
 use super::header::{Header, word};
 use super::{
-    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError, VERSION,
+    ArtifactError, FRAMED, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError,
     from_fixed, repair_checksum,
 };
 use crate::fixed::{Portable, Products, Scratch, Weight, fill_normal};
@@ -178,7 +178,7 @@ impl<'a> Model<'a> {
 
     /// The version of its file: 2 with a frame, 1 without.
     pub fn version(&self) -> u16 {
-        if self.frame.is_some() { VERSION } else { 1 }
+        if self.frame.is_some() { FRAMED } else { 1 }
     }
 
     /// Coordinates of a sample.

@@ -152,8 +152,9 @@ int main(int argc, char **argv) {
     printf("version %s\n", kiln_version());
     for (uint32_t status = 0; status < 9; status++) printf("status %" PRIu32 ": %s\n", status, kiln_status_text(status));
     energies();
-    const char *models[] = {"mlp-f32",  "mlp-i16w16a",    "mlp-i8w16a",         "egnn-f32",         "egnn-i16w16a",
-                            "egnn-i8w16a", "mlp-framed-f32", "mlp-framed-i16w16a", "mlp-widths-i8w16a"};
+    const char *models[] = {"mlp-f32",      "mlp-i16w16a", "mlp-i8w16a",     "egnn-f32",
+                            "egnn-i16w16a", "egnn-i8w16a", "mlp-framed-f32", "mlp-framed-i16w16a",
+                            "mlp-widths-i8w16a"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) model(argv[1], models[i]);
     if (failures) printf("%d checks failed\n", failures);
     return failures != 0;

@@ -1,5 +1,5 @@
-//! Model files of every kind and format, with frames and without, checked and sampled by the path that users take: small ones with random weights,
-//! and the trained MoG-40 sampler as `kiln export mog40 --format i8w16a` wrote it.
+//! Model files of every kind and format, with frames and without, checked and sampled by the path that users take: small
+//! ones with random weights, and the trained MoG-40 sampler as `kiln export mog40 --format i8w16a` wrote it.
 //!
 //! Generic over [`Products`]; models in `f32` are sampled in scalars.
 
