@@ -18,8 +18,11 @@ const BASE: f64 = 40e6;
 const POOL: f64 = 256e6;
 /// A network, its average and two moments of its optimiser.
 const COPIES: f64 = 4.0;
-/// A network's numbers as one buffer, which stays until they change: the network's or its average's.
+/// A network's numbers as one buffer, which stays until they change. Between steps that is one copy, of the average
+/// where there is one: the network has just changed. In a step the network's own is made too, and both are held.
 const GATHERED: f64 = 1.0;
+/// Numbers as factors, where there is no way back.
+const FORWARD_FACTORS: f64 = 1.0;
 /// A network's numbers as factors, as factors of the way back, and their gradient.
 const FACTORS: f64 = 3.0;
 /// Features of a batch: as made, as a tensor, as a buffer.
@@ -90,20 +93,23 @@ fn kept(spec: &EgnnSpec, batch: usize) -> f64 {
 }
 
 impl GeneratorSpec {
-    /// Bytes of distilling this student on the CPU at the peak, as an estimate. `probes` samples are drawn of it now and then.
+    /// Bytes of distilling this student, which has an average, on the CPU at the peak, as an estimate. `probes` samples
+    /// are drawn of it now and then.
     pub fn distillation_memory(&self, teacher: &Self, batch: usize, probes: usize) -> u64 {
         let student = Size::generator(self, batch);
-        let step = student.step(batch as f64) + COORDINATES * batch as f64 * self.dim as f64;
+        let values = student.step(batch as f64) + COORDINATES * batch as f64 * self.dim as f64;
+        let step = values + GATHERED * student.numbers;
         let drawing = teacher.drawing(batch).max(self.drawing(probes));
-        let pool = 0.25 * step.min(POOL / NUMBER);
+        let pool = 0.25 * values.min(POOL / NUMBER);
         let networks = (1.0 + GATHERED) * teacher.numbers() as f64 + (COPIES + GATHERED) * student.numbers;
         bytes(networks + step.max(drawing) + pool)
     }
 
-    /// Numbers that drawing so many samples takes.
+    /// Numbers that drawing so many samples takes, of a network whose gathered copy is counted elsewhere.
     fn drawing(&self, rows: usize) -> f64 {
         let size = Size::generator(self, SLAB);
-        2.0 * size.numbers + rows.min(SLAB) as f64 * INPUTS * size.inputs + (rows * (self.latent + 2 * self.dim)) as f64
+        let coordinates = (rows * (self.latent + 2 * self.dim)) as f64;
+        FORWARD_FACTORS * size.numbers + rows.min(SLAB) as f64 * INPUTS * size.inputs + coordinates
     }
 }
 
@@ -118,8 +124,10 @@ impl TrainerSpec {
         let (batch, dim) = (self.batch as f64, self.generator.dim as f64);
         let (generator, score) = (Size::generator(&self.generator, self.batch), Size::score(&self.score, self.batch));
         let networks = generator.numbers + score.numbers;
-        let step = generator.step(batch).max(score.step(batch)) + COORDINATES * batch * dim;
-        let pool = step.min(POOL / NUMBER);
+        let values = generator.step(batch).max(score.step(batch)) + COORDINATES * batch * dim;
+        let pool = values.min(POOL / NUMBER);
+        let averaged = |size: &Size, ema: f32| if ema > 0.0 { size.numbers } else { 0.0 };
+        let step = values + GATHERED * (averaged(&generator, self.ema) + averaged(&score, self.score_ema));
         // Tensors and the bytes of a file; the generator's file before them.
         let checkpoint = 2.0 * COPIES * networks + generator.numbers + pool;
         let most = checkpoint.max(step + 0.25 * pool).max(self.generator.drawing(live));

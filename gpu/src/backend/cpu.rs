@@ -22,39 +22,28 @@ impl Backend for Cpu {
         let plan = mlp::Plan::new(weights.shape());
         let parameters = weights.gathered(|weights| gather(weights, &plan));
         let scratch = weights.scratch().clone();
-        let input_numbers = numbers(&scratch, &x);
-        let feature_numbers = features.map_or_else(|| scratch.take(0), |features| numbers(&scratch, features));
-        let batch = x.shape().0;
         let job = mlp::Job {
-            plan: &plan,
-            parameters: &parameters,
-            batch,
-            x: &input_numbers,
-            features: &feature_numbers,
-            scratch: &scratch,
+            plan,
+            parameters,
+            batch: x.shape().0,
+            x: numbers(&scratch, &x),
+            features: features.map_or_else(|| scratch.take(0), |features| numbers(&scratch, features)),
+            scratch,
         };
         let device = x.device().clone();
-        let output_shape = (batch, weights.shape().outputs());
+        let output_shape = (job.batch, weights.shape().outputs());
         if !T::OWNS_TAPE {
-            return device.tensor_from_vec(mlp::infer(job), output_shape).put_tape(tape);
+            return device.tensor_from_vec(mlp::infer(&job), output_shape).put_tape(tape);
         }
-        let (y, saved) = mlp::forward(job);
+        let (y, saved) = mlp::forward(&job);
         let y: Matrix<Self> = device.tensor_from_vec(y, output_shape);
         let out = y.ghost();
         let matrices = weights.matrices().to_vec();
         tape.add_backward_op(move |gradients| {
             let want_input = input == InputGradient::Needed;
-            let job = mlp::Job {
-                plan: &plan,
-                parameters: &parameters,
-                batch,
-                x: &input_numbers,
-                features: &feature_numbers,
-                scratch: &scratch,
-            };
             let top = gradients.get_or_alloc_mut(&out)?;
-            let (sums, gx) = mlp::backward(job, &saved, top, want_input);
-            for (matrix, place) in matrices.iter().zip(plan.places(false)) {
+            let (sums, gx) = mlp::backward(&job, &saved, top, want_input);
+            for (matrix, place) in matrices.iter().zip(job.plan.places(false)) {
                 let Some(place) = place else { continue };
                 sums.add_to(place, gradients.get_or_alloc_mut(matrix)?);
             }
@@ -75,35 +64,25 @@ impl Backend for Cpu {
         let (h, tape) = h.split_tape();
         let (x, more) = x.split_tape();
         let mut tape = tape.merge(more);
-        let batch = x.shape().0;
         let plan = egnn::Plan::new(weights.shape());
         let parameters = weights.gathered(|weights| gather_padded(weights, &plan));
         let scratch = weights.scratch().clone();
         let (h_numbers, x_numbers) = (numbers(&scratch, &h), numbers(&scratch, &x));
-        let job =
-            egnn::Job { plan: &plan, parameters: &parameters, batch, h: &h_numbers, x: &x_numbers, scratch: &scratch };
+        let job = egnn::Job { plan, parameters, batch: x.shape().0, h: h_numbers, x: x_numbers, scratch };
         let device = x.device().clone();
         let shape = *x.shape();
         if !T::OWNS_TAPE {
-            return device.tensor_from_vec(egnn::infer(job), shape).put_tape(tape);
+            return device.tensor_from_vec(egnn::infer(&job), shape).put_tape(tape);
         }
-        let (y, saved) = egnn::forward(job);
+        let (y, saved) = egnn::forward(&job);
         let y: Matrix<Self> = device.tensor_from_vec(y, shape);
         let out = y.ghost();
         let matrices = weights.matrices().to_vec();
         tape.add_backward_op(move |gradients| {
-            let job = egnn::Job {
-                plan: &plan,
-                parameters: &parameters,
-                batch,
-                h: &h_numbers,
-                x: &x_numbers,
-                scratch: &scratch,
-            };
             let top = gradients.get_or_alloc_mut(&out)?;
-            let (sums, inputs) = egnn::backward(job, &saved, top, input == InputGradient::Needed);
+            let (sums, inputs) = egnn::backward(&job, &saved, top, input == InputGradient::Needed);
             for (at, matrix) in matrices.iter().enumerate() {
-                sums.add_to(&plan, at, gradients.get_or_alloc_mut(matrix)?);
+                sums.add_to(&job.plan, at, gradients.get_or_alloc_mut(matrix)?);
             }
             if let Some(inputs) = inputs {
                 activation::add(&inputs.h, gradients.get_or_alloc_mut(&h)?);

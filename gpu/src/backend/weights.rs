@@ -43,7 +43,7 @@ impl<S, D: Storage<E>, E: Dtype> Weights<S, D, E> {
         &self.scratch
     }
 
-    /// The same, to be replaced. What was taken from the old buffers goes back there.
+    /// The same, to be replaced. The copy for kernels is dropped; what was taken from the old buffers goes back there.
     pub fn scratch_mut(&mut self) -> &mut Scratch {
         self.gathered.take();
         &mut self.scratch

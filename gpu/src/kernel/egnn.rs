@@ -46,20 +46,20 @@ pub(crate) struct Saved {
 }
 
 /// The displacement, without anything kept.
-pub(crate) fn infer(job: Job<'_>) -> Vec<f32> {
+pub(crate) fn infer(job: &Job) -> Vec<f32> {
     run(job, &Factors::all(job, false), false).0
 }
 
 /// The displacement, and what the backward pass will need.
-pub(crate) fn forward(job: Job<'_>) -> (Vec<f32>, Saved) {
+pub(crate) fn forward(job: &Job) -> (Vec<f32>, Saved) {
     let factors = Factors::all(job, false);
     let (y, chunks) = run(job, &factors, true);
     (y, Saved { factors, chunks })
 }
 
-fn run(job: Job<'_>, factors: &[Factors], keep: bool) -> (Vec<f32>, Vec<Vec<Buffer>>) {
+fn run(job: &Job, factors: &[Factors], keep: bool) -> (Vec<f32>, Vec<Vec<Buffer>>) {
     job.check();
-    let plan = job.plan;
+    let plan = &job.plan;
     let embedding = job.embedding(false);
     let mut y = vec![0.0; job.x.len()];
     let saved = y
@@ -71,16 +71,16 @@ fn run(job: Job<'_>, factors: &[Factors], keep: bool) -> (Vec<f32>, Vec<Vec<Buff
 }
 
 fn forward_chunk(
-    job: Job<'_>,
+    job: &Job,
     embedding: &Packed,
     factors: &[Factors],
     samples: Range<usize>,
     y: &mut [f32],
     keep: bool,
 ) -> Vec<Buffer> {
-    let plan = job.plan;
+    let plan = &job.plan;
     let slots = Slots::new(plan, samples.len(), keep && plan.keeps_edges(job.batch));
-    let start = job.input_features(&samples, &mut Geometry::new(plan, samples.len(), job.scratch));
+    let start = job.input_features(&samples, &mut Geometry::new(plan, samples.len(), &job.scratch));
     let x0 = job.coordinates(&samples);
     y.copy_from_slice(x0);
     let mut h = job.scratch.take(samples.len() * plan.spec.particles * plan.width);
@@ -110,14 +110,14 @@ pub(crate) struct InputGradients {
 
 /// From the displacement's gradient to those of all parameters and, where asked for, of node inputs and coordinates.
 pub(crate) fn backward(
-    job: Job<'_>,
+    job: &Job,
     saved: &Saved,
     gradient: &[f32],
     want_input: bool,
 ) -> (Gradients, Option<InputGradients>) {
     job.check();
     assert_eq!(gradient.len(), job.x.len(), "gradient");
-    let plan = job.plan;
+    let plan = &job.plan;
     let transposed = Factors::all(job, true);
     let embedding = want_input.then(|| job.embedding(true));
     let per_group = plan.chunks_a_group(job.batch);
@@ -167,7 +167,7 @@ pub(crate) fn backward(
 
 /// Adds the gradients of the parameters to `sums`; returns those of the embedded nodes and of the coordinates.
 fn backward_chunk(
-    job: Job<'_>,
+    job: &Job,
     (forward, transposed): (&[Factors], &[Factors]),
     samples: &Range<usize>,
     kept: &[Buffer],
@@ -175,11 +175,11 @@ fn backward_chunk(
     want_input: bool,
     sums: &mut [f32],
 ) -> (Buffer, Buffer) {
-    let plan = job.plan;
+    let plan = &job.plan;
     let (n, d) = (plan.spec.particles, plan.spec.dimensions);
     let nodes = samples.len() * n;
     let slots = Slots::new(plan, samples.len(), plan.keeps_edges(job.batch));
-    let mut geometry = Geometry::new(plan, samples.len(), job.scratch);
+    let mut geometry = Geometry::new(plan, samples.len(), &job.scratch);
     let start = job.input_features(samples, &mut geometry);
     let mut output = job.scratch.copy(&gradient[samples.start * n * d..samples.end * n * d]);
     centre(plan, &mut output);
@@ -200,7 +200,7 @@ fn backward_chunk(
         };
         back::backward(&pass, sums, &mut g, &mut work);
     }
-    gram(job.scratch, nodes, job.inputs(samples), &g.h, true, &mut sums[plan.ranges[0].clone()]);
+    gram(&job.scratch, nodes, job.inputs(samples), &g.h, true, &mut sums[plan.ranges[0].clone()]);
     add_column_sums(&g.h, &mut sums[plan.ranges[1].clone()]);
     if want_input {
         geometry.squares_back(plan, &g.start, &mut g.x);
@@ -217,6 +217,7 @@ mod tests {
     use super::super::scratch::Scratch;
     use super::*;
     use crate::shape::egnn::{Activation, Edges, EgnnSpec, Head, Layout, Radial};
+    use std::sync::Arc;
 
     /// What is computed again comes out as what was kept.
     #[test]
@@ -244,7 +245,8 @@ mod tests {
             let values = |n: usize, seed: usize| -> Vec<f32> {
                 (0..n).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
             };
-            let mut parameters = vec![0.0; plan.len];
+            let scratch = Scratch::default();
+            let mut parameters = scratch.zeros(plan.len);
             for (at, (_, form)) in layout.matrices.iter().enumerate() {
                 let (rows, columns) = spec.shape(*form);
                 plan.spread(at, &values(rows * columns, at), &mut parameters);
@@ -252,13 +254,15 @@ mod tests {
             let batch = 37;
             let (h, x) = (values(batch * 5 * 2, 90), values(batch * 5 * 3, 91));
             let gradient = values(batch * 5 * 3, 92);
-            let scratch = Scratch::default();
+            let parameters = Arc::new(parameters);
             let mut both = [usize::MAX, 0].map(|kept| {
                 plan.kept_numbers = kept;
                 assert_eq!(plan.keeps_edges(batch), kept > 0);
-                let job = Job { plan: &plan, parameters: &parameters, batch, h: &h, x: &x, scratch: &scratch };
-                let (y, saved) = forward(job);
-                let (gradients, inputs) = backward(job, &saved, &gradient, true);
+                let (h, x) = (scratch.copy(&h), scratch.copy(&x));
+                let (plan, parameters, scratch) = (plan.clone(), parameters.clone(), scratch.clone());
+                let job = Job { plan, parameters, batch, h, x, scratch };
+                let (y, saved) = forward(&job);
+                let (gradients, inputs) = backward(&job, &saved, &gradient, true);
                 let inputs = inputs.expect("wanted");
                 let sums: Vec<f32> = gradients.0.iter().flat_map(|g| g.to_vec()).collect();
                 [y, inputs.h, inputs.x, sums].map(|v| v.into_iter().map(f32::to_bits).collect::<Vec<_>>())

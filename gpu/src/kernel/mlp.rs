@@ -11,6 +11,7 @@ use crate::shape::Role;
 use crate::shape::mlp::MlpShape;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Most rows of a chunk: its activations fill the second-level cache.
 const LARGEST_CHUNK: usize = 256;
@@ -82,18 +83,18 @@ impl Plan {
     }
 }
 
-/// A network with its numbers and a batch: what both directions read.
-#[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) parameters: &'a [f32],
+/// A network with its numbers and a batch: what both directions read. It owns what it reads, and may wait on a tape for
+/// the way back.
+pub(crate) struct Job {
+    pub(crate) plan: Plan,
+    pub(crate) parameters: Arc<Buffer>,
     pub(crate) batch: usize,
-    pub(crate) x: &'a [f32],
-    pub(crate) features: &'a [f32],
-    pub(crate) scratch: &'a Scratch,
+    pub(crate) x: Buffer,
+    pub(crate) features: Buffer,
+    pub(crate) scratch: Scratch,
 }
 
-impl<'a> Job<'a> {
+impl Job {
     fn check(&self) {
         assert_eq!(self.parameters.len(), self.plan.len, "parameters");
         assert_eq!(self.x.len(), self.batch * self.plan.input(), "input");
@@ -107,12 +108,12 @@ impl<'a> Job<'a> {
         chunk * size..((chunk + 1) * size).min(self.batch)
     }
 
-    fn input_rows(&self, rows: &Range<usize>) -> &'a [f32] {
+    fn input_rows(&self, rows: &Range<usize>) -> &[f32] {
         let width = self.plan.input();
         &self.x[rows.start * width..rows.end * width]
     }
 
-    fn feature_rows(&self, rows: &Range<usize>) -> &'a [f32] {
+    fn feature_rows(&self, rows: &Range<usize>) -> &[f32] {
         let width = self.plan.features;
         &self.features[rows.start * width..rows.end * width]
     }
@@ -120,7 +121,7 @@ impl<'a> Job<'a> {
     /// Weights and tables of each layer as right factors, made once for all chunks.
     fn packed(&self) -> Vec<(Packed, Option<Packed>)> {
         let pack = |range: &Range<usize>, rows, columns| {
-            Packed::new(self.scratch, &self.parameters[range.clone()], rows, columns)
+            Packed::new(&self.scratch, &self.parameters[range.clone()], rows, columns)
         };
         let layer = |l: &LayerPlan| {
             let table = l.table.as_ref().map(|(range, _)| pack(range, self.plan.features, l.output));
@@ -133,7 +134,7 @@ impl<'a> Job<'a> {
     fn packed_transposed(&self, want_input: bool) -> Vec<Option<Packed>> {
         let layer = |(l, layer): (usize, &LayerPlan)| {
             let weight = &self.parameters[layer.weight.clone()];
-            (l > 0 || want_input).then(|| Packed::transposed(self.scratch, weight, layer.input, layer.output))
+            (l > 0 || want_input).then(|| Packed::transposed(&self.scratch, weight, layer.input, layer.output))
         };
         self.plan.layers.par_iter().enumerate().map(layer).collect()
     }
@@ -149,17 +150,17 @@ struct Hidden {
 pub(crate) struct Saved(Vec<Vec<Hidden>>);
 
 /// The network's output, without anything kept.
-pub(crate) fn infer(job: Job<'_>) -> Vec<f32> {
+pub(crate) fn infer(job: &Job) -> Vec<f32> {
     run(job, false).0
 }
 
 /// The network's output, and what the backward pass will need.
-pub(crate) fn forward(job: Job<'_>) -> (Vec<f32>, Saved) {
+pub(crate) fn forward(job: &Job) -> (Vec<f32>, Saved) {
     let (y, saved) = run(job, true);
     (y, Saved(saved))
 }
 
-fn run(job: Job<'_>, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
+fn run(job: &Job, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
     job.check();
     let width = job.plan.output().max(1);
     let mut y = vec![0.0; job.batch * width];
@@ -173,7 +174,7 @@ fn run(job: Job<'_>, keep: bool) -> (Vec<f32>, Vec<Vec<Hidden>>) {
 }
 
 fn forward_chunk(
-    job: Job<'_>,
+    job: &Job,
     factors: &[(Packed, Option<Packed>)],
     rows: Range<usize>,
     y: &mut [f32],
@@ -228,7 +229,7 @@ impl Gradients {
 }
 
 /// From the output's gradient to those of all trained parameters and, where asked for, of the input.
-pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input: bool) -> (Gradients, Vec<f32>) {
+pub(crate) fn backward(job: &Job, saved: &Saved, gradient: &[f32], want_input: bool) -> (Gradients, Vec<f32>) {
     job.check();
     assert_eq!(gradient.len(), job.batch * job.plan.output(), "gradient");
     let per_group = job.batch.div_ceil(chunk_size(job.batch)).div_ceil(GROUPS).max(1);
@@ -262,7 +263,7 @@ pub(crate) fn backward(job: Job<'_>, saved: &Saved, gradient: &[f32], want_input
 
 #[expect(clippy::too_many_arguments, reason = "one call")]
 fn backward_chunk(
-    job: Job<'_>,
+    job: &Job,
     factors: &[Option<Packed>],
     rows: Range<usize>,
     hidden: &[Hidden],
@@ -278,14 +279,14 @@ fn backward_chunk(
     for (l, layer) in job.plan.layers.iter().enumerate().rev() {
         let values: &[f32] = current.as_deref().unwrap_or(top);
         let input = if l == 0 { job.input_rows(&rows) } else { &hidden[l - 1].h };
-        gram(job.scratch, m, input, values, !first, &mut sums[layer.weight.clone()]);
+        gram(&job.scratch, m, input, values, !first, &mut sums[layer.weight.clone()]);
         let bias = &mut sums[layer.bias.clone()];
         if first {
             bias.fill(0.0);
         }
         add_column_sums(values, bias);
         if let Some((table, Role::Trained)) = &layer.table {
-            gram(job.scratch, m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
+            gram(&job.scratch, m, job.feature_rows(&rows), values, !first, &mut sums[table.clone()]);
         }
         let Some(weight) = &factors[l] else { continue };
         if l > 0 {

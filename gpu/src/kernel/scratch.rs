@@ -1,11 +1,11 @@
 //! Buffers that are used again: a fresh allocation of a few hundred kilobytes costs a page fault every 4 KiB,
 //! which is as dear as the arithmetic on it. Whoever calls a kernel owns them, and frees them by going away.
 
-use std::fmt::{Debug, Formatter, Result};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Free buffers are kept up to this many numbers in all (256 MiB); what comes back beyond it is freed.
+/// Each [`Scratch`] keeps free buffers up to this many numbers (256 MiB); what comes back to it beyond that is freed.
 const KEPT_NUMBERS: usize = 64 << 20;
 
 /// Numbers of a cache line. Buffers begin with one: vectors of padded rows straddle none.
@@ -70,8 +70,8 @@ impl Scratch {
     }
 }
 
-impl Debug for Scratch {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scratch").field("free_numbers", &self.free_numbers()).finish()
     }
 }
@@ -84,8 +84,8 @@ pub(crate) struct Buffer {
     home: Scratch,
 }
 
-impl Debug for Buffer {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Buffer").field("len", &self.len).finish_non_exhaustive()
     }
 }

@@ -71,14 +71,10 @@ impl<E: Dtype, D: Device<E>> Layer<D, E> {
     ///
     /// # Panics
     /// If there are too few.
-    pub(crate) fn next_of<'a>(
+    pub(crate) fn from_matrices<'a>(
         shape: &LayerShape,
         matrices: &mut impl Iterator<Item = &'a Matrix<D, NoneTape, E>>,
-    ) -> Self
-    where
-        D: 'a,
-        E: 'a,
-    {
+    ) -> Self {
         let mut next = || matrices.next().expect("a matrix for every place of the shape").clone();
         let (weight, bias) = (next(), next());
         let condition = shape.table.map(|role| Condition { table: next(), trainable: role == Role::Trained });

@@ -31,7 +31,7 @@ impl<E: Dtype, D: Device<E>> Mlp<D, E> {
     /// The layers, in order; they share their matrices with the network.
     pub fn layers(&self) -> Vec<Layer<D, E>> {
         let mut matrices = self.weights.matrices().iter();
-        self.shape().layers.iter().map(|shape| Layer::next_of(shape, &mut matrices)).collect()
+        self.shape().layers.iter().map(|shape| Layer::from_matrices(shape, &mut matrices)).collect()
     }
 
     /// Numbers a row of the input has.

@@ -69,8 +69,9 @@ pub trait Network<D: Backend>: Clone {
     /// The same, to be changed.
     fn parameters_mut(&mut self) -> Vec<ParameterMut<'_, D>>;
 
-    /// The free buffers that it works with. A new network has its own; networks that are used in turns need less memory with
-    /// one network's given to all.
+    /// The free buffers that it works with, to be replaced: a new network has its own; networks that are used in turns
+    /// need less memory with one network's given to all. Merely asking drops the copy of its numbers that kernels read:
+    /// the next use makes it again.
     fn scratch_mut(&mut self) -> &mut Scratch;
 
     /// The number of trained numbers.

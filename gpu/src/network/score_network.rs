@@ -13,7 +13,7 @@ use crate::shape::body::Body;
 use crate::shape::egnn::EgnnSpec;
 use crate::shape::generator::SpecError;
 use crate::shape::score::FREQUENCIES;
-use crate::tensor::{self, Matrix, NoneTape, Tape, matrix};
+use crate::tensor::{Matrix, NoneTape, Tape, matrix};
 use rayon::prelude::*;
 use std::f64::consts::TAU;
 
@@ -72,8 +72,8 @@ impl<D: Backend> ScoreNetwork<D> {
     /// If the network's inputs, outputs or features do not fit.
     pub fn from_mlp(spec: ScoreSpec, mlp: Mlp<D>) -> Self {
         assert_eq!((mlp.inputs(), mlp.outputs()), (spec.dim(), spec.dim()), "inputs and outputs");
-        for c in mlp.layers().iter().filter_map(|l| l.condition()) {
-            assert_eq!(tensor::shape(&c.table).0, spec.features(), "features");
+        if mlp.shape().layers.iter().any(|layer| layer.table.is_some()) {
+            assert_eq!(mlp.shape().features, spec.features(), "features");
         }
         Self { spec, net: Net::Mlp(mlp) }
     }

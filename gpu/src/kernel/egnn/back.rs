@@ -16,7 +16,7 @@ use std::ops::Range;
 
 /// What the way back through a layer reads.
 pub(super) struct Pass<'a> {
-    pub(super) job: Job<'a>,
+    pub(super) job: &'a Job,
     pub(super) layer: &'a LayerAt,
     pub(super) forward: &'a Factors,
     pub(super) transposed: &'a Factors,
@@ -43,7 +43,7 @@ impl<'a> Pass<'a> {
     }
 
     fn plan(&self) -> &'a Plan {
-        self.job.plan
+        &self.job.plan
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Nodes {
 impl Nodes {
     /// # Panics
     /// If `gradient`, that of the coordinates after all layers, is not one of whole samples.
-    pub(super) fn new(Job { plan, scratch, .. }: Job<'_>, gradient: &[f32]) -> Self {
+    pub(super) fn new(Job { plan, scratch, .. }: &Job, gradient: &[f32]) -> Self {
         let nodes = gradient.len() / plan.spec.dimensions;
         let rows = || scratch.take(nodes * plan.width);
         Self {
@@ -97,10 +97,10 @@ pub(super) fn backward(pass: &Pass<'_>, sums: &mut [f32], g: &mut Nodes, work: &
         edges_back(pass, &block, sums, g, work);
     }
     let h = pass.slot(&slots.h);
-    gram(pass.job.scratch, nodes, h, &g.sources, true, &mut sums[pass.range(layer.source)]);
+    gram(&pass.job.scratch, nodes, h, &g.sources, true, &mut sums[pass.range(layer.source)]);
     product(&g.sources, &transposed.source, true, &mut g.h);
     if let (Some(at), Some(factor)) = (layer.target, &transposed.target) {
-        gram(pass.job.scratch, nodes, h, &g.targets, true, &mut sums[pass.range(at)]);
+        gram(&pass.job.scratch, nodes, h, &g.targets, true, &mut sums[pass.range(at)]);
         product(&g.targets, factor, true, &mut g.h);
     }
     if spec.edges == Edges::Symmetric {
@@ -129,10 +129,10 @@ fn nodes_back(pass: &Pass<'_>, sums: &mut [f32], g: &mut Nodes) {
             sums: &mut sums[pass.range(node.1)],
         },
     );
-    gram(pass.job.scratch, nodes, &g.value, &g.h, true, &mut sums[pass.range(update.0)]);
+    gram(&pass.job.scratch, nodes, &g.value, &g.h, true, &mut sums[pass.range(update.0)]);
     let (above, below) = sums[pass.range(node.0)].split_at_mut(pass.plan().width.pow(2));
-    gram(pass.job.scratch, nodes, pass.slot(&slots.h), hidden, true, above);
-    gram(pass.job.scratch, nodes, pass.slot(&slots.sums), hidden, true, below);
+    gram(&pass.job.scratch, nodes, pass.slot(&slots.h), hidden, true, above);
+    gram(&pass.job.scratch, nodes, pass.slot(&slots.sums), hidden, true, below);
     product(hidden, bottom, false, &mut g.sums);
     product(hidden, top, true, &mut g.h);
 }
@@ -190,7 +190,7 @@ fn edges_back(pass: &Pass<'_>, block: &Range<usize>, sums: &mut [f32], g: &mut N
         let [weights, biases] = sums.get_disjoint_mut(places).expect("matrices are apart");
         let bias = job.matrix(head_bias);
         run(act, HeadBack { bias, weight, z: head_z, factors, gradient: a, weights, biases });
-        gram(job.scratch, n, message, a, true, &mut sums[pass.range(head)]);
+        gram(&job.scratch, n, message, a, true, &mut sums[pass.range(head)]);
         product(a, factor, false, b);
     }
     let node_sums = layer.node.is_some().then(|| &g.sums[rows.clone()]);
@@ -214,9 +214,9 @@ fn edges_back(pass: &Pass<'_>, block: &Range<usize>, sums: &mut [f32], g: &mut N
         targets: (!slots.target.is_empty()).then_some(&mut g.targets[rows]),
     };
     run(act, back);
-    gram(job.scratch, n, first, b, true, &mut sums[pass.range(layer.message.0)]);
+    gram(&job.scratch, n, first, b, true, &mut sums[pass.range(layer.message.0)]);
     if pair.is_none() {
-        gram(job.scratch, n, features, a, true, &mut sums[radial_range]);
+        gram(&job.scratch, n, features, a, true, &mut sums[radial_range]);
     }
     if pass.want_coordinates {
         if pair.is_none() {

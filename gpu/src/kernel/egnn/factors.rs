@@ -18,15 +18,15 @@ pub(super) struct Factors {
 
 impl Factors {
     /// The factors of every layer, `transposed` for the way back.
-    pub(super) fn all(job: Job<'_>, transposed: bool) -> Vec<Self> {
+    pub(super) fn all(job: &Job, transposed: bool) -> Vec<Self> {
         job.plan.layout.layers.par_iter().map(|layer| Self::new(job, layer, transposed)).collect()
     }
 
-    fn new(job: Job<'_>, layer: &LayerAt, transposed: bool) -> Self {
+    fn new(job: &Job, layer: &LayerAt, transposed: bool) -> Self {
         let width = job.plan.width;
         let pack = |numbers: &[f32]| {
             let pack = if transposed { Packed::transposed } else { Packed::new };
-            pack(job.scratch, numbers, numbers.len() / width, width)
+            pack(&job.scratch, numbers, numbers.len() / width, width)
         };
         Self {
             source: pack(job.matrix(layer.source)),

@@ -35,7 +35,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(Job { plan, scratch, .. }: Job<'_>, samples: usize) -> Self {
+    pub(super) fn new(Job { plan, scratch, .. }: &Job, samples: usize) -> Self {
         let block = plan.block().min(samples);
         let edges = block * plan.edges();
         let rows = || scratch.take(edges * plan.width);
@@ -83,7 +83,7 @@ pub(super) fn set_geometry(plan: &Plan, x: &[f32], start: &[f32], work: &mut Wor
 }
 
 /// The features of edges as a pair, if they are two.
-pub(super) fn pair<'a>(job: Job<'a>, layer: &LayerAt, features: &'a [f32]) -> Option<Pair<'a>> {
+pub(super) fn pair<'a>(job: &'a Job, layer: &LayerAt, features: &'a [f32]) -> Option<Pair<'a>> {
     (job.plan.spec.radial.count() == 1).then(|| Pair { features, weights: job.matrix(layer.radial) })
 }
 
@@ -104,7 +104,7 @@ pub(super) struct EdgeValues<'a> {
 
 /// Messages (left in `work`) and coordinate factors of a block whose geometry is set.
 pub(super) fn edges(
-    job: Job<'_>,
+    job: &Job,
     layer: &LayerAt,
     factors: &Factors,
     ends: Ends<'_>,
@@ -112,7 +112,7 @@ pub(super) fn edges(
     (first, message): (&mut [f32], &mut [f32]),
     out: EdgeValues<'_>,
 ) {
-    let (plan, act) = (job.plan, job.plan.spec.activation);
+    let (plan, act) = (&job.plan, job.plan.spec.activation);
     let pair = pair(job, layer, features);
     if pair.is_none() {
         product(features, &factors.radial, false, first);
@@ -136,7 +136,7 @@ pub(super) fn edges(
 /// One layer: `h` and `x` are moved on, what the backward pass needs is left in `slab`.
 #[expect(clippy::too_many_arguments, reason = "one call")]
 pub(super) fn forward(
-    job: Job<'_>,
+    job: &Job,
     layer: &LayerAt,
     factors: &Factors,
     start: &[f32],
@@ -146,7 +146,7 @@ pub(super) fn forward(
     x: &mut [f32],
     work: &mut Work,
 ) {
-    let plan = job.plan;
+    let plan = &job.plan;
     let spec = &plan.spec;
     let s = slots.clone();
     let parts = [s.h, s.x, s.source, s.target, s.sums, s.node, s.gate, s.tanh, s.message, s.head];
@@ -155,7 +155,7 @@ pub(super) fn forward(
     old_h.copy_from_slice(h);
     old_x.copy_from_slice(x);
     product(h, &factors.source, false, source);
-    add_bias(job.scratch, spec.edges, job.matrix(layer.edge_bias), source);
+    add_bias(&job.scratch, spec.edges, job.matrix(layer.edge_bias), source);
     if let Some(factor) = &factors.target {
         product(h, factor, false, target);
     }
