@@ -13,7 +13,7 @@ use kiln_gpu::{
 fn generator() -> Generator<Cpu> {
     let thresholds = vec![-1.0, 0.1];
     let body = Body::Mlp { hidden: 7, depth: 2 };
-    let spec = GeneratorSpec { dim: 2, latent: 2, thresholds, skip: 0.1, scale: 1.0 / 3.0, body };
+    let spec = GeneratorSpec { dim: 2, latent: 2, cells: Vec::new(), thresholds, skip: 0.1, scale: 1.0 / 3.0, body };
     Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect("a spec")
 }
 

@@ -12,7 +12,7 @@ use kiln_gpu::{
 
 fn spec() -> GeneratorSpec {
     let body = Body::Mlp { hidden: 12, depth: 2 };
-    GeneratorSpec { dim: 2, latent: 3, thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5, body }
+    GeneratorSpec { dim: 2, latent: 3, cells: Vec::new(), thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5, body }
 }
 
 fn generator(spec: GeneratorSpec) -> Generator<Cpu> {

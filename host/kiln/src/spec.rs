@@ -74,6 +74,7 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
             dim,
             latent: generator.latent,
             thresholds: thresholds.into_iter().map(|c| c as f32).collect(),
+            cells: Vec::new(),
             skip: generator.skip as f32,
             scale: generator.scale as f32,
             body: generator_body,
