@@ -73,6 +73,13 @@ impl<D: Backend> Generator<D> {
         Ok(Self { spec, net })
     }
 
+    /// Makes the network's part 0 until training moves it: x is then skip z[..dim]. Does nothing to an EGNN.
+    pub fn silence(&mut self) {
+        if let Net::Mlp(mlp) = &mut self.net {
+            mlp.silence();
+        }
+    }
+
     /// Its shape.
     pub fn spec(&self) -> &GeneratorSpec {
         &self.spec

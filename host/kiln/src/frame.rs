@@ -160,6 +160,34 @@ impl Frame {
         pairs.into_iter().find(|(_, [centre, width])| *width < COARSEST * centre.abs())
     }
 
+    /// m.
+    pub fn centre(&self) -> &[f32] {
+        &self.centre
+    }
+
+    /// L, whole rows (d, d).
+    pub fn lower(&self) -> Vec<f64> {
+        let dim = self.dim();
+        let mut square = vec![0.0; dim * dim];
+        match &self.factor {
+            OwnedFactor::Widths(widths) => {
+                widths.iter().enumerate().for_each(|(row, width)| square[row * dim + row] = f64::from(*width));
+            }
+            OwnedFactor::Triangle(rows) => {
+                for row in 0..dim {
+                    let held = &rows[row * (row + 1) / 2..][..=row];
+                    square[row * dim..].iter_mut().zip(held).for_each(|(to, l)| *to = f64::from(*l));
+                }
+            }
+        }
+        square
+    }
+
+    /// The bound of a coordinate.
+    pub fn bound(&self, coordinate: usize) -> Bound<f32> {
+        Bounds { kinds: &self.kinds, low: &self.low, high: &self.high }.get(coordinate)
+    }
+
     /// How many coordinates it is of.
     pub fn dim(&self) -> usize {
         self.centre.len()

@@ -50,6 +50,7 @@ pub mod frame;
 pub mod framed;
 mod guard;
 mod known;
+pub mod learned;
 pub mod memory;
 pub mod metric;
 pub mod polish;

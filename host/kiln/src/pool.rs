@@ -262,10 +262,17 @@ impl Pool {
         &self.path
     }
 
-    /// The settings of a training in its coordinates: see [`preset::explored`].
-    pub fn settings(&self, target: &Target) -> Settings {
-        let found = preset::explored(target.dim(), target.symmetry(), self.facts.narrowest.unwrap_or(1.0));
-        target.named(found, 0)
+    /// The settings of a training in its coordinates by a preset: see [`preset::learned`] and [`preset::explored`]; none of a
+    /// preset that knows no explorations.
+    pub fn settings(&self, target: &Target, preset: &str) -> Option<Settings> {
+        let at = preset::PRESETS.iter().position(|known| *known == preset)?;
+        let narrowest = self.facts.narrowest.unwrap_or(1.0);
+        let found = match at {
+            0 => preset::learned(target.dim(), target.symmetry(), narrowest),
+            1 => preset::explored(target.dim(), target.symmetry(), narrowest),
+            _ => return None,
+        };
+        Some(target.named(found, at))
     }
 
     /// The least effective sample size of all that was watched.

@@ -91,6 +91,8 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
         ema: train.ema as f32,
         score_ema: train.score_ema as f32,
         posterior: posterior_params(&config.posterior),
+        mixture: None,
+        learned: None,
     };
     spec.generator
         .check()

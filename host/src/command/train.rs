@@ -103,15 +103,19 @@ fn fresh(
     // A preset that there is not is refused with its place.
     let plain = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
     threads::start(plain.run.threads)?;
-    let ours = plain.run.preset == PRESETS[0];
+    // All but the published one begin with an exploration.
+    let ours = Some(&plain.run.preset.as_str()) != PRESETS.last();
     let pool = match &arguments.explored {
         Some(path) => Some(Pool::open(path)?),
         None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, budget, quiet)?),
         None => None,
     };
     let config = match &pool {
-        Some(pool) if ours => layers.resolve(pool.settings(&target))?,
-        _ => plain,
+        Some(pool) => match pool.settings(&target, &plain.run.preset) {
+            Some(settings) => layers.resolve(settings)?,
+            None => plain,
+        },
+        None => plain,
     };
     let prepared = Prepared::new(&target, config, arguments.out.as_deref(), pool.as_ref())?;
     Ok((target, prepared))

@@ -71,7 +71,7 @@ settings! {
     /// What is run, from which seed, where.
     run: Run {
         target: String, Domain::Name, "what is sampled; see `kiln targets`";
-        preset: String, Domain::Choice(&["kiln", "paper"]), "where the defaults come from; see `kiln presets`";
+        preset: String, Domain::Choice(&["kiln", "direct", "paper"]), "where the defaults come from; see `kiln presets`";
         seed: u64, count(0, i64::MAX), "every random number follows from it";
         threads: usize, count(0, 1024), "worker threads, 0 = all cores; never changes a result";
         device: String, Domain::Device, "where the networks are trained";
@@ -148,6 +148,20 @@ settings! {
             "which generator is kept: the last, or the latest of the second half about as near to Stein's identity as the best";
         checkpoint_every: usize, count(1, 100_000_000), "outer steps between checkpoints", unit: "outer steps";
         evaluate_every: usize, count(1, 100_000_000), "outer steps between quality figures", unit: "outer steps";
+    }
+
+    /// Learning from the states of an exploration, in place of posterior sampling at every sample.
+    learn: Learn {
+        states: bool, Domain::Switch,
+            "learn the target's denoiser from explored states; needs an exploration, costs no evaluations";
+        cells: usize, count(1, 64), "Gaussians that the generator starts from, at most, of each block of coordinates";
+        pretrain: usize, count(0, 1_000_000), "that denoiser's updates before the first outer step";
+        rate: f64, above_zero(10.0), "Adam's learning rate of these; it falls to a tenth";
+        inner: usize, count(0, 10_000), "its updates before every outer step";
+        ema: f64, Domain::Fraction, "decay of its average, which the generator follows";
+        direct_from: f64, real(0.0, 1.0),
+            "part of the training after which small noise is estimated from the energy itself, 1 = never";
+        direct_below: f64, real(0.0, 1e6), "up to which v";
     }
 
     /// Sampling of the denoising posterior.

@@ -1,5 +1,6 @@
 //! The published recipes.
 
+use super::NOT_LEARNED;
 use crate::config::{
     Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
     Train, Transition, Weight,
@@ -63,6 +64,7 @@ pub fn paper_mog40(dim: usize) -> Settings {
             checkpoint_every: 500,
             evaluate_every: 50,
         },
+        learn: NOT_LEARNED,
         posterior: Posterior {
             particles: 10,
             annealing: 15,

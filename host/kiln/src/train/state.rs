@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::framed::FramedTarget;
 use crate::guard::Guard;
+use crate::learned::Explored;
 use crate::run::Run;
 use crate::spec::trainer_spec;
 use kiln_core::random::Purpose;
@@ -42,6 +43,7 @@ impl<D: Backend> State<D> {
     pub fn new(
         device: &D,
         (config, whitened, run): (&Config, &FramedTarget<'_>, &Run),
+        explored: Option<&Explored>,
         from: Option<&Checkpoint>,
         roll_backs: u32,
     ) -> Result<Self, Error> {
@@ -55,6 +57,9 @@ impl<D: Backend> State<D> {
         let roll_backs = known.as_ref().map_or(0, |watch| watch.roll_backs).max(roll_backs);
         let energy = whitened.energy();
         let mut spec = trainer_spec(config, energy.dim(), energy.symmetry())?;
+        if let Some(explored) = explored {
+            explored.teach(&mut spec, config);
+        }
         for rate in [&mut spec.generator_adam.learning_rate, &mut spec.score_adam.learning_rate] {
             *rate *= SLOWER.powi(roll_backs as i32);
         }
@@ -108,5 +113,5 @@ impl<D: Backend> State<D> {
 fn median_energy<D: Backend>(whitened: &FramedTarget<'_>, trainer: &Trainer<D>) -> f64 {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 2, WATCHED, spec.generator.latent);
-    median(&energies(whitened.target, &whitened.placed(trainer.generator().sample(&z))))
+    median(&energies(whitened.target, &whitened.placed(trainer.sample(&z))))
 }
