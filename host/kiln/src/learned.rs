@@ -5,11 +5,12 @@
 //! exploration found to be apart are fitted apart, so that many wells need few cells. A block that is best described by one
 //! Gaussian needs none. Particles have no mixture: their states are learned from alone.
 
+use crate::cells::{Block, Cells};
 use crate::config::Config;
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::pool::Pool;
-use kiln_core::frame::Bound;
+use kiln_core::frame::{Bound, InvalidFrame};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::ScoreSpec;
@@ -61,6 +62,43 @@ impl Explored {
     /// The mixture; none where one Gaussian is all there is.
     pub fn mixture(&self) -> Option<&Mixture> {
         self.mixture.as_deref()
+    }
+
+    /// The cells that the generator's numbers are put into, in the user's coordinates; none where the frame is all there is.
+    ///
+    /// # Errors
+    /// If f32 cannot hold them.
+    pub fn cells(&self, frame: &Frame) -> Result<Option<Cells>, InvalidFrame> {
+        let Some(mixture) = &self.mixture else { return Ok(None) };
+        let (dim, lower) = (frame.dim(), frame.lower());
+        let centre: Vec<f64> = frame.centre().iter().map(|m| f64::from(*m)).collect();
+        // m + L (mean + F v) of the coordinates of a block, which the frame does not connect with others.
+        let block = |coordinates: &[usize], cells: &mut dyn Iterator<Item = (Vec<f64>, Vec<f64>)>| {
+            let d = coordinates.len();
+            let own = |i: usize, j: usize| lower[coordinates[i] * dim + coordinates[j]];
+            let placed = |(mean, factor): (Vec<f64>, Vec<f64>)| {
+                let at = |i: usize| centre[coordinates[i]] + (0..=i).map(|j| own(i, j) * mean[j]).sum::<f64>();
+                let entry = |i: usize, k: usize| (k..=i).map(|j| own(i, j) * factor[j * d + k]).sum::<f64>();
+                let rows = (0..d).flat_map(|i| (0..=i).map(move |k| (i, k))).map(|(i, k)| entry(i, k) as f32);
+                ((0..d).map(|i| at(i) as f32).collect(), rows.collect())
+            };
+            Block { coordinates: coordinates.to_vec(), cells: cells.map(placed).collect() }
+        };
+        let wide = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let of_mixture = mixture.blocks().iter().map(|mixed| {
+            let mut cells = mixed.cells.iter().map(|cell| (wide(&cell.mean), wide(&cell.factor)));
+            block(&mixed.coordinates, &mut cells)
+        });
+        let mut blocks: Vec<Block> = of_mixture.collect();
+        let rest: Vec<usize> = (0..dim).filter(|at| !blocks.iter().any(|b| b.coordinates.contains(at))).collect();
+        if !rest.is_empty() {
+            let d = rest.len();
+            let identity = (0..d * d).map(|at| f64::from(u8::from(at % (d + 1) == 0))).collect();
+            blocks.push(block(&rest, &mut std::iter::once((vec![0.0; d], identity))));
+        }
+        let bounds: Vec<Bound<f32>> = (0..dim).map(|at| frame.bound(at)).collect();
+        let bounds = if bounds.iter().all(|bound| bound.kind() == 0) { &[] } else { &bounds[..] };
+        Cells::new(&blocks, &mixture.thresholds(), bounds).map(Some)
     }
 
     /// Makes a training one that learns from the states.

@@ -22,14 +22,20 @@ const EVALUATIONS: std::ops::RangeInclusive<f64> = 2e4..=1e12;
 /// Rows of the table: of more coordinates, those that mix worst are shown.
 const ROWS: usize = 24;
 
+/// A number of evaluations as it was given with --evaluations.
+pub(super) fn evaluations(given: f64) -> Result<u64, Error> {
+    if EVALUATIONS.contains(&given) {
+        return Ok(given as u64);
+    }
+    let [least, most] = [*EVALUATIONS.start(), *EVALUATIONS.end()];
+    let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
+    Err(Error::input(message, "for example --evaluations 5e6"))
+}
+
 /// Explores, writes the pool and says what is known of it.
 pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let seed = whole(arguments.seed, 0, "--seed")?;
-    if !EVALUATIONS.contains(&arguments.evaluations) {
-        let (given, [least, most]) = (arguments.evaluations, [*EVALUATIONS.start(), *EVALUATIONS.end()]);
-        let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
-        return Err(Error::input(message, "for example --evaluations 5e6"));
-    }
+    let evaluations = evaluations(arguments.evaluations)?;
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let target = find_target(&arguments.target, "")?;
     let default = || PathBuf::from("explored").join(format!("{}-seed{seed}", target.name()));
@@ -40,7 +46,7 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
         None => Start::Scattered,
     };
     let seconds = budget.map(|budget| budget.as_secs_f64());
-    let order = Order { evaluations: arguments.evaluations as u64, seconds, seed, start };
+    let order = Order { evaluations, seconds, seed, start };
     let mut found = explore(&target, &order, &Bars::new(quiet), &stop_on_signals())?;
     found.write(&output)?;
     // The picture is of as many states as are worth looking at.

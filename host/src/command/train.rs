@@ -1,5 +1,6 @@
 //! `kiln train`: settings, run directory, training, and at the end samples, their picture and the verdict on them.
 
+use super::explore::evaluations;
 use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
 use crate::cli::Train;
@@ -107,7 +108,9 @@ fn fresh(
     let ours = Some(&plain.run.preset.as_str()) != PRESETS.last();
     let pool = match &arguments.explored {
         Some(path) => Some(Pool::open(path)?),
-        None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, budget, quiet)?),
+        None if ours && (target.file().is_some() || arguments.evaluations.is_some()) => {
+            Some(explored(arguments, &target, &plain, budget, quiet)?)
+        }
         None => None,
     };
     let config = match &pool {
@@ -130,6 +133,7 @@ fn explored(
     budget: Option<Duration>,
     quiet: bool,
 ) -> Result<Pool, Error> {
+    let evaluations = arguments.evaluations.map(evaluations).transpose()?.unwrap_or(EVALUATIONS);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         pool::check_destination(out)?;
@@ -139,7 +143,7 @@ fn explored(
         say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));
     }
     let order = Order {
-        evaluations: EVALUATIONS,
+        evaluations,
         seconds: budget.map(|budget| EXPLORING * budget.as_secs_f64()),
         seed: config.run.seed,
         start: Start::Scattered,

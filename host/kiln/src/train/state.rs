@@ -4,6 +4,7 @@
 use super::best::STEIN;
 use super::runaway::Watch;
 use super::window::Window;
+use crate::cells::Cells;
 use crate::config::Config;
 use crate::error::Error;
 use crate::framed::FramedTarget;
@@ -32,6 +33,8 @@ pub(super) struct State<D: Backend> {
     pub window: Window,
     pub guard: Guard,
     pub watch: Watch,
+    /// The cells of the generator's samples, in the user's coordinates.
+    cells: Option<Cells>,
 }
 
 impl<D: Backend> State<D> {
@@ -73,7 +76,10 @@ impl<D: Backend> State<D> {
         let mut watch = known.unwrap_or_else(|| Watch::new(energy.dim(), median_energy(whitened, &trainer)));
         watch.roll_backs = roll_backs;
         let guard = Guard::new(config.train.steps as u64, config.train.batch, lost);
-        Ok(Self { trainer, window, guard, watch })
+        let framed = explored.zip(whitened.frame);
+        let cells = framed.map(|(explored, frame)| explored.cells(frame)).transpose();
+        let cells = cells.map_err(|error| Error::input(error.to_string(), "explore anew"))?.flatten();
+        Ok(Self { trainer, window, guard, watch, cells })
     }
 
     /// Median energy of the generator's samples, of the same latents each time.
@@ -93,8 +99,10 @@ impl<D: Backend> State<D> {
         let stein = stein.map(|stein| (STEIN, stein.to_string()));
         let texts = texts.into_iter().chain(stein).chain(run.identity().texts());
         let mut file = self.trainer.generator().to_checkpoint(texts);
-        if let Some(frame) = whitened.frame {
-            frame.insert_into(&mut file);
+        match (&self.cells, whitened.frame) {
+            (Some(cells), _) => cells.insert_into(&mut file),
+            (None, Some(frame)) => frame.insert_into(&mut file),
+            (None, None) => {}
         }
         file
     }
