@@ -82,24 +82,8 @@ pub struct Pool {
 /// If the energy is refused, the budget is too small, or `stop` was set.
 pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Pool, Error> {
     let begun = Instant::now();
-    let settings = Asked {
-        seed: order.seed,
-        evaluations: order.evaluations,
-        seconds: order.seconds,
-        bounds: target.bounds().to_vec(),
-        names: target.names().to_vec(),
-        start: order.start.clone(),
-    };
-    let tick = progress.part(Part::new(target.name(), order.evaluations));
-    let watch = |news: News<'_>| match news {
-        News::Probed(probe, evaluations) => progress.note(&forecast(probe, evaluations)),
-        News::Doing(what, evaluations) => {
-            tick.quality(what);
-            tick.step(evaluations);
-        }
-    };
-    let found = explored(target, &settings, &watch, stop).map_err(refused)?;
-    drop(tick);
+    let settings = asked(target, order);
+    let found = find(target, &settings, progress, stop)?;
     let frame = frame_of(&found, &settings.bounds).ok();
     let samples = Samples { dim: found.dim, data: found.rows.iter().map(|x| *x as f32).collect() };
     let name = |block: &[usize]| block.iter().map(|at| settings.names[*at].clone()).collect();
@@ -129,6 +113,40 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         names: settings.names,
     };
     Ok(Pool { facts, samples, energies: found.energies, frame, path: PathBuf::new() })
+}
+
+/// What is asked of an exploration of a target.
+pub(crate) fn asked(target: &Target, order: &Order) -> Asked {
+    Asked {
+        seed: order.seed,
+        evaluations: order.evaluations,
+        seconds: order.seconds,
+        bounds: target.bounds().to_vec(),
+        names: target.names().to_vec(),
+        start: order.start.clone(),
+        enough: None,
+    }
+}
+
+/// Explores a target as one part of `progress`, in evaluations.
+///
+/// # Errors
+/// As [`explore`].
+pub(crate) fn find(
+    target: &Target,
+    settings: &Asked,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Exploration, Error> {
+    let tick = progress.part(Part::new(target.name(), settings.evaluations));
+    let watch = |news: News<'_>| match news {
+        News::Probed(probe, evaluations) => progress.note(&forecast(probe, evaluations)),
+        News::Doing(what, evaluations) => {
+            tick.quality(what);
+            tick.step(evaluations);
+        }
+    };
+    explored(target, settings, &watch, stop).map_err(refused)
 }
 
 /// What was found of location and widths, in f32.
