@@ -3,12 +3,12 @@
 use super::manifest::Explored;
 use super::{Drawn, Method, OVER, Order};
 use crate::error::Error;
-use crate::pool::{self, asked};
+use crate::exploration;
 use crate::progress::Progress;
 use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
 use kiln_explore::symmetry::{apply_random, shuffle};
-use kiln_explore::{Bound, Enough, Exploration, Settings, Start};
+use kiln_explore::{Bound, Enough, Exploration, Settings};
 use rayon::prelude::*;
 use std::sync::atomic::AtomicBool;
 
@@ -25,9 +25,7 @@ const ORDER_STREAM: u64 = 3 << 40;
 
 /// What is asked of the exploration behind a reference.
 pub fn settings(target: &Target, order: &Order) -> Settings {
-    let seed = order.seed | APART;
-    let asked =
-        asked(target, &pool::Order { evaluations: order.evaluations(), seconds: None, seed, start: Start::Scattered });
+    let asked = exploration::settings(target, order.evaluations(), order.seed | APART);
     let effective = OVER * order.effort * order.n as f64;
     Settings { enough: Some(Enough { effective, r_hat: AGREED, states: order.n }), ..asked }
 }
@@ -38,7 +36,7 @@ pub fn settings(target: &Target, order: &Order) -> Settings {
 /// If it is refused or interrupted, or leaves too few states.
 pub fn explored(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Drawn, Error> {
     let settings = settings(target, order);
-    let found = pool::find(target, &settings, progress, stop)?;
+    let found = exploration::find(target, &settings, progress, stop)?;
     let Exploration { dim, ladders, frames, .. } = found;
     if ladders * frames < order.n {
         let (title, all, n) = (target.title(), ladders * frames, order.n);
