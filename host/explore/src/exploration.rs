@@ -46,8 +46,9 @@ pub struct Enough {
 const FRAMES: usize = 1000;
 /// Coordinates of coldest states that a leg keeps where nothing more is wanted: 128 MiB.
 const MOST_NUMBERS: usize = 1 << 24;
-/// States that are kept at least, in units of those and of the effective sample size that are wanted.
-const KEPT: f64 = 2.0;
+/// States that may be kept at least, in units of those and of the effective sample size that are wanted: thinned by a whole
+/// number, up to a half of them are left.
+const KEPT: f64 = 2.5;
 /// Evaluations that a state costs at least, and the least share of them that is spent before the last leg.
 const CHEAPEST: u64 = 7;
 const BEFORE: u64 = 2;
