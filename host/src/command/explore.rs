@@ -25,11 +25,7 @@ const ROWS: usize = 24;
 /// Explores, writes the pool and says what is known of it.
 pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let seed = whole(arguments.seed, 0, "--seed")?;
-    if !EVALUATIONS.contains(&arguments.evaluations) {
-        let (given, [least, most]) = (arguments.evaluations, [*EVALUATIONS.start(), *EVALUATIONS.end()]);
-        let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
-        return Err(Error::input(message, "for example --evaluations 5e6"));
-    }
+    let evaluations = whole_evaluations(arguments.evaluations)?;
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let target = find_target(&arguments.target, "")?;
     let default = || PathBuf::from("explored").join(format!("{}-seed{seed}", target.name()));
@@ -40,7 +36,7 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
         None => Start::Scattered,
     };
     let seconds = budget.map(|budget| budget.as_secs_f64());
-    let order = Order { evaluations: arguments.evaluations as u64, seconds, seed, start };
+    let order = Order { evaluations, seconds, seed, start };
     let mut found = explore(&target, &order, &Bars::new(quiet), &stop_on_signals())?;
     found.write(&output)?;
     // The picture is of as many states as are worth looking at.
@@ -60,6 +56,16 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let json = || serde_json::to_string_pretty(&found.facts).unwrap_or_default() + "\n";
     print(&if arguments.json { json() } else { table(&found.facts) })?;
     verdict(&found, &output)
+}
+
+/// --evaluations as a number of them.
+pub(super) fn whole_evaluations(given: f64) -> Result<u64, Error> {
+    if !EVALUATIONS.contains(&given) {
+        let [least, most] = [*EVALUATIONS.start(), *EVALUATIONS.end()];
+        let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
+        return Err(Error::input(message, "for example --evaluations 5e6"));
+    }
+    Ok(given as u64)
 }
 
 /// Exit code 1, with the reasons, where the pool is not converged.
