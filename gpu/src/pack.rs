@@ -50,7 +50,7 @@ pub fn store(pack: &[Pack], rows: &mut [f32]) {
     }
 }
 
-/// An energy that threads share: what training, polishing and replica exchange move on.
+/// An energy that threads share: what training and polishing move on.
 pub type PackEnergy<'a> = dyn Energy<Pack> + Send + Sync + 'a;
 
 /// An energy that can be told to stop: once `stop` is set it is infinite everywhere without being evaluated, so that

@@ -151,7 +151,8 @@ pub struct Sample {
 #[derive(Debug, Args)]
 #[command(after_help = REFERENCE_EXAMPLES)]
 pub struct Reference {
-    /// Which target; see `kiln targets`
+    /// What to sample: one of `kiln targets`, or a formula file
+    #[arg(value_name = "TARGET|FILE.toml")]
     pub target: String,
 
     /// How many frames
@@ -166,19 +167,19 @@ pub struct Reference {
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub seed: i64,
 
-    /// Multiplies burn-in and the distance between frames
+    /// Multiplies the effective sample size that is looked for, twice -n, and the default of --evaluations
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub effort: f64,
 
-    /// Independent ladders of tempered chains, a multiple of 16
-    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
-    pub ladders: i64,
+    /// Energy evaluations at most [default: 4000 a frame, 2e7 at least]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub evaluations: Option<f64>,
 
     /// Use chains even where the target has an exact sampler
     #[arg(long)]
     pub chains: bool,
 
-    /// Keep frames whose R-hat or virial is out of bounds; the manifest says so
+    /// Keep frames that are not converged; the manifest says so
     #[arg(long)]
     pub accept_unconverged: bool,
 

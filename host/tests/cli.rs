@@ -165,8 +165,8 @@ fn references_are_refused_before_anything_is_computed() {
     for effort in ["0", "-1", "nan", "inf", "1e9"] {
         refused(&place, &reference(&["--effort", effort]), "--effort is", "four times");
     }
-    for ladders in ["0", "-16", "20", "5000"] {
-        refused(&place, &reference(&["--ladders", ladders]), "--ladders is", "--ladders 64");
+    for evaluations in ["0", "-16", "nan", "1e13"] {
+        refused(&place, &reference(&["--evaluations", evaluations]), "--evaluations is", "--evaluations 5e6");
     }
     refused(&place, &["reference", "mog40", "-o", "x.extxyz"], "an .extxyz holds particles", ".npy");
     refused(&place, &["reference", "dw4", "-o", "x.json"], "no extension that names a format", ".npy");
@@ -179,7 +179,7 @@ fn references_are_refused_before_anything_is_computed() {
 #[test]
 fn a_reference_that_has_not_converged_is_kept_only_when_asked_for() {
     let place = place();
-    let hasty = ["-q", "reference", "lj13", "-n", "100", "--effort", "0.01", "--ladders", "16", "-o", "x.npy"];
+    let hasty = ["-q", "reference", "lj13", "-n", "100", "--effort", "0.01", "-o", "x.npy"];
     ended(&place, 1, &hasty, "not a reference of LJ-13: ", "nothing was written; try --effort 0.04");
     let output = kiln(place.path(), &[&hasty[..], &["--accept-unconverged"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -56,7 +56,7 @@ fn a_full_or_closed_stderr_ends_neither_a_training_nor_a_refusal() {
 #[test]
 fn a_reference_that_does_not_converge_ends_with_one() {
     let place = tempfile::tempdir().unwrap();
-    let order = ["reference", "lj13", "-n", "16", "--effort", "0.01", "--ladders", "16"];
+    let order = ["reference", "lj13", "-n", "16", "--effort", "0.01"];
     let output = kiln(place.path(), &order);
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("error: not a reference of LJ-13") && told.contains("hint: nothing was written"), "{told}");

@@ -72,6 +72,35 @@ fn a_formula_is_explored_drawn_from_and_judged() {
 }
 
 #[test]
+fn a_reference_of_a_formula_says_what_its_frames_are_worth_and_judges_samples() {
+    let place = place();
+    let place = place.path();
+    let order = ["reference", "mine.toml", "-n", "1000", "--evaluations", "1e6", "-o", "r.csv"];
+    let [told, said] = done(place, &order);
+    assert_eq!(told, "r.csv\n");
+    for word in ["rate", "cell 1", "1000 frames, worth", "virial E[x·∇E]", "expected 2"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(fs::read_to_string(place.join("r.csv")).unwrap().starts_with("a,rate\n"));
+    let manifest = fs::read_to_string(place.join("r.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(
+        (manifest["converged"].as_bool(), manifest["method"]["name"].as_str()),
+        (Some(true), Some("exploration"))
+    );
+    let command = "kiln reference mine.toml -n 1000 --seed 0 --evaluations 1000000 -o r.csv";
+    assert_eq!(manifest["command"].as_str(), Some(command));
+    let right = column(place, "r.csv", 0).iter().filter(|a| **a > 0.0).count() as f64 / 1000.0;
+    assert!((right - 0.7).abs() < 0.06, "{right}");
+    // One file of it judges another seed's.
+    let other = ["-q", "reference", "mine.toml", "-n", "1000", "--evaluations", "1e6", "--seed", "1", "-o", "s.csv"];
+    done(place, &other);
+    let judged = ["evaluate", "s.csv", "--target", "mine.toml", "--reference", "r.csv"];
+    let output = kiln(place, &judged);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn what_cannot_be_explored_is_refused() {
     let place = place();
     let place = place.path();

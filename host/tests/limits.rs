@@ -44,7 +44,7 @@ fn sizes_beyond_the_memory_are_refused_with_the_estimate_before_anything_is_made
         &["train", "mw32", "--set", "generator.latent=4096", "--set", "generator.hidden=4096"],
         &["distill", "mw32", "--hidden", "128", "--batch", "1048576"],
         &["reference", "lj55", "-n", "10000000"],
-        &["reference", "mw32", "-n", "10000000", "--ladders", "4096"],
+        &["reference", "mw32", "-n", "10000000"],
         &["evaluate", "large.npy", "--target", "mog40"],
     ];
     for order in orders {
@@ -57,12 +57,12 @@ fn sizes_beyond_the_memory_are_refused_with_the_estimate_before_anything_is_made
 }
 
 #[test]
-fn a_pilot_that_outgrows_the_memory_is_refused() {
+fn a_reference_whose_effort_outgrows_the_memory_is_refused() {
     let place = tempfile::tempdir().unwrap();
-    let order = ["reference", "lj55", "-n", "10", "--ladders", "4096", "--effort", "1000"];
+    let order = ["reference", "lj55", "-n", "1000", "--effort", "1000"];
     let [error, hint] = ended(&within(place.path(), 2_000_000, &order), 2, &order);
-    assert!(error.contains("a pilot of 500000 rounds on 4096 ladders needs about "), "{error}");
-    assert!(hint.contains("--ladders"), "{hint}");
+    assert!(error.contains("a reference of 1000 frames needs about "), "{error}");
+    assert!(hint.contains("--effort"), "{hint}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn no_number_on_the_command_line_ends_in_a_panic_or_never() {
         (&sample, &[], &["-n"]),
         (&sample, &["-n", "5"], &["--polish", "--gate", "--seed"]),
         (&reference, &[], &["-n"]),
-        (&reference, &["-n", "20"], &["--seed", "--effort", "--ladders"]),
+        (&reference, &["-n", "20"], &["--seed", "--effort", "--evaluations"]),
         (&evaluate, &[], &["--polish", "--gate", "--seed"]),
         (&["-q", "export", "mog40", "--no-quality", "-o", "m.kiln", "--force"], &[], &["--seed"]),
         (&distill, &small, &["--hidden"]),

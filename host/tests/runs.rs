@@ -307,7 +307,7 @@ mod signals {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
         for (begun, arguments) in [
-            ("reference of", &["reference", "lj55", "--effort", "100", "-o", "x.npy"][..]),
+            ("reference of", &["reference", "lj55", "-n", "1000", "--effort", "100", "-o", "x.npy"][..]),
             ("distilling", &["distill", "mog40", "--hidden", "16", "--steps", "10000000", "--out", "small"]),
         ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));

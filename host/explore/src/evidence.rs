@@ -38,6 +38,8 @@ pub struct Figure {
 pub struct Columns {
     /// Name and values, ladder by ladder.
     pub columns: Vec<(String, Vec<f64>)>,
+    /// Which of them is the energy.
+    pub energy: usize,
     /// Values of a ladder.
     pub length: usize,
 }
@@ -64,6 +66,7 @@ impl Columns {
                 (1..all.count()).map(|at| (all.name(at), all.values(at))).collect()
             }
         };
+        let energy = columns.len();
         columns.push(("energy".into(), energies.to_vec()));
         let most = cells.iter().copied().max().map_or(0, |most| most + 1);
         for cell in 0..most {
@@ -73,7 +76,7 @@ impl Columns {
                 columns.push((format!("cell {}", cell + 1), inside));
             }
         }
-        Self { columns, length }
+        Self { columns, energy, length }
     }
 
     /// The table.

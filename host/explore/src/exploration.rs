@@ -27,13 +27,62 @@ pub struct Settings {
     pub names: Vec<String>,
     /// Where chains begin.
     pub start: Start,
+    /// When there is enough and the exploration ends, however many evaluations are left; what suits a pool where nothing is said.
+    pub enough: Option<Enough>,
 }
+
+/// What the states must be good for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Enough {
+    /// The least effective sample size of all that is watched.
+    pub effective: f64,
+    /// The worst R-hat.
+    pub r_hat: f64,
+    /// States.
+    pub states: usize,
+}
+
+/// States of a ladder that are kept at most where nothing more is wanted.
+const FRAMES: usize = 1000;
+/// Coordinates of coldest states that a leg keeps where nothing more is wanted: 128 MiB.
+const MOST_NUMBERS: usize = 1 << 24;
+/// States that may be kept at least, in units of those and of the effective sample size that are wanted: thinned by a whole
+/// number, up to a half of them are left.
+const KEPT: f64 = 2.5;
+/// Evaluations that a state costs at least, and the least share of them that is spent before the last leg.
+const CHEAPEST: u64 = 7;
+const BEFORE: u64 = 2;
 
 impl Settings {
     /// No bounds, names x0, x1, …, scattered starts.
     pub fn new(dim: usize, evaluations: u64, seed: u64) -> Self {
         let names = (0..dim).map(|k| format!("x{k}")).collect();
-        Self { seed, evaluations, seconds: None, bounds: vec![Bound::NONE; dim], names, start: Start::Scattered }
+        let bounds = vec![Bound::NONE; dim];
+        Self { seed, evaluations, seconds: None, bounds, names, start: Start::Scattered, enough: None }
+    }
+
+    /// States that are wanted at least.
+    fn wanted(&self) -> usize {
+        self.enough.map_or(0, |enough| (KEPT * enough.effective.max(enough.states as f64)).ceil() as usize)
+    }
+
+    /// States of each of so many ladders that are kept at most.
+    pub(crate) fn frames(&self, ladders: usize) -> usize {
+        self.wanted().div_ceil(ladders).max(FRAMES)
+    }
+
+    /// Free coordinates of coldest states that a leg keeps at most.
+    pub(crate) fn numbers(&self, free: usize) -> usize {
+        self.wanted().saturating_mul(free).max(MOST_NUMBERS)
+    }
+
+    /// About the bytes that an exploration of so many free coordinates takes at most: the states of its last legs, twice while
+    /// they are looked at, and what is kept of them in the end.
+    pub fn bytes(&self, free: usize) -> u64 {
+        let affordable = self.evaluations / (CHEAPEST * BEFORE);
+        let states = affordable.min((self.numbers(free) / free.max(1)) as u64);
+        let kept = affordable.min(self.wanted() as u64);
+        8 * (states * (3 * free as u64 + 4) + kept * (3 * self.bounds.len() as u64 + 4))
     }
 
     /// Evaluations that time allows too, where one takes so many seconds on one core.

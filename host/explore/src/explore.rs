@@ -2,7 +2,7 @@
 
 use crate::counted::{Counted, PointEnergy};
 use crate::ensemble::{Ensemble, Record};
-use crate::exploration::{Exploration, Kind, News, Settings};
+use crate::exploration::{Enough, Exploration, Kind, News, Settings};
 use crate::frame::Frame;
 use crate::known::{Chosen, Known};
 use crate::legs::{BROAD, Explorer, States};
@@ -36,10 +36,12 @@ const HOTTEST: [(f64, u32); 2] = [(0.01, 9), (0.02, 7)];
 const TUNING: [&[usize]; 2] = [&[4, 8, 16, 32, 48], &[4, 8, 16]];
 /// Draws of a fitted reference that are proposed in every round.
 const JUMPS: u32 = 4;
-/// R-hat and effective sample size at which there is enough, of less and of more evaluations than `MANY`, and the frames that
-/// it takes to say so.
+/// R-hat and effective sample size at which there is enough where nothing is said, of less and of more evaluations than `MANY`,
+/// and the frames that it takes to say so.
 const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
 const MANY: u64 = 10_000_000;
+/// What must be more before the first tenth of the states is left out.
+const LEFT_OUT: f64 = 1.15;
 const GOOD_FRAMES: usize = 200;
 const NECK_ROUNDS: usize = 800;
 /// A mode with a smaller share does not set how fine a training has to be.
@@ -249,7 +251,7 @@ impl Explorer<'_> {
 
     /// The least effective sample size of a record.
     fn quick(&self, record: &Record, known: &Known<'_>) -> f64 {
-        Pool::of(record, &known.whitened, known.fit.as_ref(), &self.settings.names).columns.quick().0
+        self.pool(record, &known.whitened, known.fit.as_ref()).columns.quick().0
     }
 
     fn good(&self, record: &Record, known: &Known<'_>) -> bool {
@@ -257,8 +259,18 @@ impl Explorer<'_> {
         if record.rounds < if known.necks { NECK_ROUNDS } else { GOOD_FRAMES } {
             return false;
         }
-        let (worst, enough) = (GOOD.0, GOOD.1[usize::from(self.settings.evaluations >= MANY)]);
-        let columns = Pool::of(record, &known.whitened, known.fit.as_ref(), &self.settings.names).columns;
+        let columns = self.pool(record, &known.whitened, known.fit.as_ref()).columns;
+        let (worst, enough) = match self.settings.enough {
+            None => (GOOD.0, GOOD.1[usize::from(self.settings.evaluations >= MANY)]),
+            Some(Enough { effective, r_hat, states }) => {
+                // Chains that are better than independent draws have more effective samples than states.
+                let all = (columns.length * self.chains) as f64;
+                if all < LEFT_OUT * effective.max(states as f64) {
+                    return false;
+                }
+                (r_hat, LEFT_OUT * effective)
+            }
+        };
         let (effective, r_hat) = columns.quick();
         let good = effective >= enough && r_hat <= worst;
         good && columns.figures().iter().all(|figure| figure.effective >= enough)
@@ -281,7 +293,10 @@ impl Explorer<'_> {
             if rounds == 0 {
                 return Ok(record);
             }
-            record.append(self.advance(ensemble, &known.whitened, rounds, "last leg")?);
+            let mut more = self.advance(ensemble, &known.whitened, rounds, "last leg")?;
+            // No scouts come after it.
+            more.traces.iter_mut().for_each(|trace| trace.warm = Vec::new());
+            record.append(more);
             if self.good(&record.clone().after(earlier.clone()), known) {
                 return Ok(record);
             }
@@ -294,7 +309,7 @@ impl Explorer<'_> {
         let Known { whitened, fit, log_z, .. } = known;
         let trips = record.tally.trips;
         let record = record.clone().without_first(record.frames() / 10, whitened.frame.free(), plan.betas.len());
-        let Pool { rows, energies, cells, columns } = Pool::of(&record, &whitened, fit.as_ref(), &self.settings.names);
+        let Pool { rows, energies, cells, columns } = self.pool(&record, &whitened, fit.as_ref());
         let refreshed = plan.blocks.iter().zip(&record.tally.refreshed);
         let blocks: Vec<_> = refreshed.map(|(block, tally)| (block.coordinates.clone(), rate(*tally))).collect();
         let apart: Vec<Vec<usize>> = blocks.iter().map(|(block, _)| block.clone()).collect();

@@ -26,8 +26,6 @@ const INFLATION: f64 = 1.2;
 const BROAD_SHARE: f64 = 0.05;
 /// What tuning may take of the budget.
 const TUNING: f64 = 0.1;
-/// Coordinates of coldest states that a leg keeps: 128 MiB, and as much again of warm ones.
-const MOST_NUMBERS: usize = 1 << 24;
 /// Six standard deviations of a trajectory's length in units of its mean, without necks and with them.
 const SPREAD: [f64; 2] = [2.0, 8.0];
 /// Rounds between two looks at `stop`.
@@ -207,7 +205,7 @@ impl Explorer<'_> {
 
     /// Keeps fewer rounds where all of them would take too much memory.
     pub fn thin(&self, ensemble: &mut Ensemble, rounds: usize, free: usize) {
-        ensemble.every = (rounds * self.chains * free).div_ceil(MOST_NUMBERS).max(1) as u64;
+        ensemble.every = (rounds * self.chains * free).div_ceil(self.settings.numbers(free)).max(1) as u64;
     }
 
     /// Moves on for so many rounds and keeps them.
@@ -310,11 +308,16 @@ impl Explorer<'_> {
         }
     }
 
+    /// The states of a record in the user's coordinates, as many as are kept.
+    pub fn pool(&self, record: &Record, whitened: &Whitened<'_>, fit: Option<&Fit>) -> Pool {
+        Pool::of(record, whitened, fit, &self.settings.names, self.settings.frames(self.chains))
+    }
+
     /// The effective sample size that moving on yields an evaluation, and the worst R-hat.
     pub fn yielded(&self, record: &Record, plan: &Plan, whitened: &Whitened<'_>, fit: Option<&Fit>) -> (f64, f64) {
         let frames = record.frames();
         let settled = record.clone().without_first(frames / 4, whitened.frame.free(), plan.betas.len());
-        let (effective, r_hat) = Pool::of(&settled, whitened, fit, &self.settings.names).columns.quick();
+        let (effective, r_hat) = self.pool(&settled, whitened, fit).columns.quick();
         // Chains that begin apart count as one sample each, however little they move.
         let gained = effective - self.chains as f64;
         (if gained > 0.0 { gained / (plan.cost() * record.rounds as f64) } else { 0.0 }, r_hat)

@@ -33,7 +33,7 @@ pub mod whitened;
 
 pub use bounds::Bound;
 pub use ensemble::FLAT;
-pub use exploration::{Exploration, Kind, News, Settings};
+pub use exploration::{Enough, Exploration, Kind, News, Settings};
 pub use explore::explore;
 pub use probe::Probe;
 pub use refusal::Refusal;

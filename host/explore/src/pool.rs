@@ -5,9 +5,6 @@ use crate::evidence::{Columns, cells};
 use crate::whitened::{Scratch, Whitened};
 use kiln_metrics::gaussians::Fit;
 
-/// States of a ladder that are kept at most.
-const FRAMES: usize = 1000;
-
 /// States (ladders, length, dim) and more.
 pub struct Pool {
     /// The user's coordinates.
@@ -21,10 +18,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Of a record; the fit says which cells there are.
-    pub fn of(record: &Record, whitened: &Whitened<'_>, fit: Option<&Fit>, names: &[String]) -> Self {
+    /// Of a record, at most so many states a ladder; the fit says which cells there are.
+    pub fn of(record: &Record, whitened: &Whitened<'_>, fit: Option<&Fit>, names: &[String], most: usize) -> Self {
         let (free, frames) = (whitened.frame.free(), record.frames());
-        let stride = frames.div_ceil(FRAMES).max(1);
+        let stride = frames.div_ceil(most).max(1);
         let length = frames / stride;
         let mut scratch = Scratch::new(whitened.frame.dim());
         let (mut states, mut rows, mut energies) = (Vec::new(), Vec::new(), Vec::new());

@@ -5,7 +5,7 @@
 
 use kiln_core::Energy;
 use kiln_core::symmetry::Symmetry;
-use kiln_explore::{Bound, Exploration, Refusal, Settings, Start, explore};
+use kiln_explore::{Bound, Enough, Exploration, Refusal, Settings, Start, explore};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// E and its gradient.
@@ -84,6 +84,20 @@ fn mean(values: &[f64]) -> f64 {
 
 fn refusal(function: Function, dim: usize) -> Refusal {
     found(&Own::new(dim, function), &Settings::new(dim, 300_000, 1)).map(|found| found.reasons).unwrap_err()
+}
+
+#[test]
+fn an_exploration_ends_when_there_is_what_was_wanted_and_not_before() {
+    let with = |effective: f64, states: usize| {
+        let enough = Some(Enough { effective, r_hat: 1.01, states });
+        found(&Own::new(3, bowl), &Settings { enough, ..Settings::new(3, 4_000_000, 7) }).unwrap()
+    };
+    let (more, states) = (with(20_000.0, 0), with(3000.0, 30_000));
+    assert!(more.effective() >= 20_000.0 && more.r_hat() <= 1.01, "{}", more.effective());
+    assert!(states.ladders * states.frames >= 30_000, "{} of {}", states.frames, states.ladders);
+    let few = with(3000.0, 0);
+    assert!(few.effective() >= 3000.0 && few.evaluations < states.evaluations.min(more.evaluations));
+    assert!(more.evaluations < 4_000_000);
 }
 
 #[test]

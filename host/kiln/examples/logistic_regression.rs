@@ -148,7 +148,7 @@ fn main() -> Result<(), Error> {
     let order = Order { n: 2000, effort: 0.2, ..Order::default() };
     let truth = reference::generate(&target, &order, &kiln::progress::Silent, &AtomicBool::new(false))?;
     println!("{summary}; reference: {}", if truth.manifest.converged { "converged" } else { "not converged" });
-    println!("coefficient   one step: mean  sd      replica exchange: mean  sd");
+    println!("coefficient   one step: mean  sd      reference: mean  sd");
     for (k, ((mean, sd), (true_mean, true_sd))) in
         moments(&samples).into_iter().zip(moments(&truth.samples)).enumerate()
     {

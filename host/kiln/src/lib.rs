@@ -41,6 +41,7 @@ mod bounded;
 pub mod config;
 pub mod distill;
 pub mod error;
+mod exploration;
 pub mod export;
 pub mod files;
 pub mod fit;

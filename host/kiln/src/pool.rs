@@ -13,19 +13,20 @@ pub use facts::Facts;
 
 use crate::config::Settings;
 use crate::error::Error;
+use crate::exploration;
 use crate::files::{hash, write_together};
 use crate::format::npy;
 use crate::frame::{Frame, FrameError};
 use crate::metric::Mixing;
 use crate::preset;
-use crate::progress::{Part, Progress};
+use crate::progress::Progress;
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::frame::{Bound as Ends, InvalidFrame};
 use kiln_core::random::{Purpose, Stream};
 use kiln_explore::frame::Factor;
 use kiln_explore::symmetry::shuffle;
-use kiln_explore::{Bound, Exploration, News, Probe, Refusal, Settings as Asked, Start, explore as explored};
+use kiln_explore::{Bound, Exploration, Settings as Asked, Start};
 use kiln_gpu::Checkpoint;
 use npyz::WriterBuilder as _;
 use std::io;
@@ -82,24 +83,9 @@ pub struct Pool {
 /// If the energy is refused, the budget is too small, or `stop` was set.
 pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Pool, Error> {
     let begun = Instant::now();
-    let settings = Asked {
-        seed: order.seed,
-        evaluations: order.evaluations,
-        seconds: order.seconds,
-        bounds: target.bounds().to_vec(),
-        names: target.names().to_vec(),
-        start: order.start.clone(),
-    };
-    let tick = progress.part(Part::new(target.name(), order.evaluations));
-    let watch = |news: News<'_>| match news {
-        News::Probed(probe, evaluations) => progress.note(&forecast(probe, evaluations)),
-        News::Doing(what, evaluations) => {
-            tick.quality(what);
-            tick.step(evaluations);
-        }
-    };
-    let found = explored(target, &settings, &watch, stop).map_err(refused)?;
-    drop(tick);
+    let asked = exploration::settings(target, order.evaluations, order.seed);
+    let settings = Asked { seconds: order.seconds, start: order.start.clone(), ..asked };
+    let found = exploration::find(target, &settings, progress, stop)?;
     let frame = frame_of(&found, &settings.bounds).ok();
     let samples = Samples { dim: found.dim, data: found.rows.iter().map(|x| *x as f32).collect() };
     let name = |block: &[usize]| block.iter().map(|at| settings.names[*at].clone()).collect();
@@ -146,23 +132,6 @@ fn frame_of(found: &Exploration, bounds: &[Bound]) -> Result<Frame, InvalidFrame
         Factor::Widths(widths) => Frame::of_widths(centre, narrow(&widths), &bounds),
         Factor::Triangle(rows) => Frame::of_triangle(centre, narrow(&rows), &bounds),
     }
-}
-
-/// What one evaluation costs, and hence all of them.
-fn forecast(probe: &Probe, evaluations: u64) -> String {
-    let threads = rayon::current_num_threads();
-    let whole = probe.seconds * evaluations as f64 / threads as f64;
-    let each = 1e6 * probe.seconds;
-    format!(
-        "an evaluation takes {each:.2} µs: at most {evaluations} of them, {whole:.1} s on {threads} threads beside other work"
-    )
-}
-
-fn refused(refusal: Refusal) -> Error {
-    if refusal.interrupted {
-        return Error::interrupted(refusal.message, refusal.hint);
-    }
-    Error::input(refusal.message, refusal.hint)
 }
 
 /// Whether this is the directory of a pool.

@@ -230,7 +230,7 @@ impl Target {
         self.energy.energy_and_gradient(x, gradient)
     }
 
-    /// The energy at sixteen points at a time, in f32: what polishing and replica exchange move on.
+    /// The energy at sixteen points at a time, in f32: what polishing moves on.
     pub fn packs(&self) -> &PackEnergy<'_> {
         &*self.packs
     }

@@ -80,7 +80,7 @@ fn an_energy_whose_dimension_comes_from_a_file_goes_through_everything() {
     let effort = Effort { n: 2000, distance_n: 200, repeats: 2, geometric: false };
     assert!(evaluate(&target, &more, 0, "more", effort).is_ok());
 
-    let order = Order { n: 400, ladders: 16, effort: 0.05, ..Order::default() };
+    let order = Order { n: 400, effort: 0.05, ..Order::default() };
     let truth = reference::generate(&target, &order, &Silent, &NEVER).unwrap();
     let variance =
         |k: usize| truth.samples.data.iter().skip(k).step_by(3).map(|x| f64::from(x * x)).sum::<f64>() / 400.0;

@@ -15,8 +15,8 @@ use kiln_core::symmetry::Symmetry;
 use rayon::prelude::*;
 
 /// Whether a row can have an energy at all.
-pub fn finite(row: &[f32]) -> bool {
-    row.iter().all(|x| x.is_finite())
+pub fn finite<T: Copy + Into<f64>>(row: &[T]) -> bool {
+    row.iter().all(|x| (*x).into().is_finite())
 }
 
 /// E of every row; NaN where a coordinate is not finite.
@@ -30,13 +30,17 @@ pub fn energies<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> 
 }
 
 /// E and ∇E (rows, dim) of every row, with one evaluation each; E is NaN where a coordinate is not finite.
-pub fn energies_and_gradients<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> (Vec<f64>, Vec<f64>) {
+pub fn energies_and_gradients<E, T>(target: &E, samples: &[T]) -> (Vec<f64>, Vec<f64>)
+where
+    E: Energy<f64> + Sync + ?Sized,
+    T: Copy + Into<f64> + Sync,
+{
     let dim = target.dim().max(1);
     let mut gradients = vec![0.0; samples.len() / dim * dim];
     let rows = gradients.par_chunks_exact_mut(dim).zip(samples.par_chunks_exact(dim));
-    let measured = |x: &mut Vec<f64>, (gradient, row): (&mut [f64], &[f32])| {
+    let measured = |x: &mut Vec<f64>, (gradient, row): (&mut [f64], &[T])| {
         x.clear();
-        x.extend(row.iter().map(|v| f64::from(*v)));
+        x.extend(row.iter().map(|v| (*v).into()));
         let energy = target.energy_and_gradient(x, gradient);
         if finite(row) { energy } else { f64::NAN }
     };
@@ -62,25 +66,28 @@ pub fn energies_and_virials<E: Energy<f64> + Sync + ?Sized>(target: &E, samples:
 }
 
 /// (x - c)·∇E of every row, from gradients that are known; NaN where a coordinate is not finite.
-pub fn virials(symmetry: Symmetry, samples: &[f32], gradients: &[f64], dim: usize) -> Vec<f64> {
+pub fn virials<T>(symmetry: Symmetry, samples: &[T], gradients: &[f64], dim: usize) -> Vec<f64>
+where
+    T: Copy + Into<f64> + Sync,
+{
     let (centre, others) = centre(symmetry, samples, dim);
-    let virial = |(row, gradient): (&[f32], &[f64])| {
+    let virial = |(row, gradient): (&[T], &[f64])| {
         if !finite(row) {
             return f64::NAN;
         }
         let parts = row.iter().zip(&centre).zip(gradient);
-        others * parts.map(|((x, c), g)| (f64::from(*x) - c) * *g).sum::<f64>()
+        others * parts.map(|((x, c), g)| ((*x).into() - c) * *g).sum::<f64>()
     };
     samples.par_chunks_exact(dim).zip(gradients.par_chunks_exact(dim)).map(virial).collect()
 }
 
 /// The mean of all finite rows, and how many times as far from the mean of all others a row is: n/(n - 1), unknown for a
 /// single row. The origin, and 1, for particles.
-fn centre(symmetry: Symmetry, samples: &[f32], dim: usize) -> (Vec<f64>, f64) {
+fn centre<T: Copy + Into<f64>>(symmetry: Symmetry, samples: &[T], dim: usize) -> (Vec<f64>, f64) {
     let (mut sum, mut rows) = (vec![0.0; dim], 0_usize);
     if symmetry == Symmetry::None {
         for row in samples.chunks_exact(dim).filter(|row| finite(row)) {
-            sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+            sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += (*x).into());
             rows += 1;
         }
     }

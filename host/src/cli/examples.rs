@@ -60,10 +60,13 @@ Examples:
   kiln reference lj13            10,000 frames, lj13-reference.npy and .json
   kiln reference dw4 -n 50000 -o dw4.npy --seed 1
   kiln reference lj55 -n 2000 --effort 0.5
+  kiln reference mine.toml       your own energy
 
-mog40 and mw32 have exact samplers. Elsewhere replica exchange runs on the true energy, many independent ladders of chains on \
-all cores. It ends with exit code 1 where R-hat exceeds 1.01 or the virial E[x·∇E] misses the number of free coordinates by \
-more than four standard errors.";
+mog40 and mw32 have exact samplers. Elsewhere the target is explored as by `kiln explore`, until the effective sample size of \
+all that is watched is twice -n or --evaluations are spent; frames are states of its independent ladders, as far apart as they can be. \
+The manifest says how many independent frames they are worth. Nothing is written, and the exit code is 1, where R-hat exceeds \
+1.01, the exploration doubts its states, or the virial E[x·∇E] misses the number of free coordinates by more than four standard \
+errors; a coordinate with bounds is looked at without them, by its logarithm or logit.";
 
 pub const EVALUATE_EXAMPLES: &str = "\
 Examples:

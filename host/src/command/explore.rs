@@ -22,20 +22,10 @@ const EVALUATIONS: std::ops::RangeInclusive<f64> = 2e4..=1e12;
 /// Rows of the table: of more coordinates, those that mix worst are shown.
 const ROWS: usize = 24;
 
-/// A number of evaluations as it was given with --evaluations.
-pub(super) fn evaluations(given: f64) -> Result<u64, Error> {
-    if EVALUATIONS.contains(&given) {
-        return Ok(given as u64);
-    }
-    let [least, most] = [*EVALUATIONS.start(), *EVALUATIONS.end()];
-    let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
-    Err(Error::input(message, "for example --evaluations 5e6"))
-}
-
 /// Explores, writes the pool and says what is known of it.
 pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let seed = whole(arguments.seed, 0, "--seed")?;
-    let evaluations = evaluations(arguments.evaluations)?;
+    let evaluations = whole_evaluations(arguments.evaluations)?;
     let budget = arguments.budget.as_deref().map(parse_budget).transpose()?;
     let target = find_target(&arguments.target, "")?;
     let default = || PathBuf::from("explored").join(format!("{}-seed{seed}", target.name()));
@@ -66,6 +56,16 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let json = || serde_json::to_string_pretty(&found.facts).unwrap_or_default() + "\n";
     print(&if arguments.json { json() } else { table(&found.facts) })?;
     verdict(&found, &output)
+}
+
+/// --evaluations as a number of them.
+pub(super) fn whole_evaluations(given: f64) -> Result<u64, Error> {
+    if !EVALUATIONS.contains(&given) {
+        let [least, most] = [*EVALUATIONS.start(), *EVALUATIONS.end()];
+        let message = format!("--evaluations is {given}, but must be a number from {least} to {most:e}");
+        return Err(Error::input(message, "for example --evaluations 5e6"));
+    }
+    Ok(given as u64)
 }
 
 /// Exit code 1, with the reasons, where the pool is not converged.

@@ -1,5 +1,6 @@
 //! `kiln reference`: samples of a target that one may believe, with the evidence beside them.
 
+use super::explore::whole_evaluations;
 use super::{find_target, whole};
 use crate::bars::Bars;
 use crate::cli::Reference;
@@ -9,15 +10,11 @@ use kiln::error::Error;
 use kiln::files::write_whole;
 use kiln::format;
 use kiln::reference::{self, Order};
-use kiln::target::Target;
-use kiln_gpu::pack::LANES;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Most frames of one reference: they are held in memory.
 const MOST_FRAMES: usize = 10_000_000;
-/// Most ladders: beyond, burn-in is all the work there is.
-const MOST_LADDERS: i64 = 4096;
 
 /// Makes, judges and writes. Everything that can be refused is refused before anything is drawn.
 pub fn run(arguments: &Reference, quiet: bool) -> Result<(), Error> {
@@ -36,15 +33,19 @@ pub fn run(arguments: &Reference, quiet: bool) -> Result<(), Error> {
         say(format_args!("reference of {}, {}", target.title(), target.convention().replace('\n', " ")));
     }
     let mut made = reference::generate(&target, &order, &Bars::new(quiet), &stop_on_signals())?;
-    made.manifest.command = command(&target, &order, arguments, &output);
+    made.manifest.command = command(&order, arguments, &output);
     if !quiet {
         say(made.manifest.table().trim_end());
     }
     if let (Err(why), false) = (made.manifest.verdict(), arguments.accept_unconverged) {
-        let (title, more) = (target.title(), 4.0 * order.effort);
+        let (title, effort) = (target.title(), 4.0 * order.effort);
+        let more = match order.evaluations {
+            Some(evaluations) => format!("--evaluations {:.0e}", 4.0 * evaluations as f64),
+            None => format!("--effort {effort}"),
+        };
         return Err(Error::verdict(
             format!("not a reference of {title}: {why}"),
-            format!("nothing was written; try --effort {more}, or keep it with --accept-unconverged"),
+            format!("nothing was written; try {more}, or keep it with --accept-unconverged"),
         ));
     }
     format::write(&output, &made.samples, &target, arguments.force)?;
@@ -64,24 +65,18 @@ fn order(arguments: &Reference) -> Result<Order, Error> {
         let message = format!("--effort is {effort}, but must be a number from 0.01 to 1000");
         return Err(Error::input(message, "1 gives nearly independent frames; 4 takes four times as long"));
     }
-    let ladders = arguments.ladders;
-    if !(1..=MOST_LADDERS).contains(&ladders) || ladders % LANES as i64 != 0 {
-        let message =
-            format!("--ladders is {ladders}, but must be a multiple of {LANES} from {LANES} to {MOST_LADDERS}");
-        return Err(Error::input(message, "for example --ladders 64"));
-    }
-    Ok(Order { n, seed, effort, ladders: ladders as usize, exact: !arguments.chains })
+    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?;
+    Ok(Order { n, seed, effort, evaluations, exact: !arguments.chains })
 }
 
 /// The command that makes the same file; of the path, the file's name alone.
-fn command(target: &Target, order: &Order, arguments: &Reference, output: &Path) -> String {
-    let mut text = format!("kiln reference {} -n {} --seed {}", target.name(), order.n, order.seed);
-    let default = Order::default();
-    if order.effort != default.effort {
+fn command(order: &Order, arguments: &Reference, output: &Path) -> String {
+    let mut text = format!("kiln reference {} -n {} --seed {}", arguments.target, order.n, order.seed);
+    if order.effort != Order::default().effort {
         text += &format!(" --effort {}", order.effort);
     }
-    if order.ladders != default.ladders {
-        text += &format!(" --ladders {}", order.ladders);
+    if let Some(evaluations) = order.evaluations {
+        text += &format!(" --evaluations {evaluations}");
     }
     if !order.exact {
         text += " --chains";

@@ -1,7 +1,6 @@
 //! `kiln train`: settings, run directory, training, and at the end samples, their picture and the verdict on them.
 
-use super::explore::evaluations;
-use super::{find_target, refuse_failing, target_of};
+use super::{find_target, refuse_failing, target_of, whole_evaluations};
 use crate::bars::Bars;
 use crate::cli::Train;
 use crate::console::{print, say};
@@ -133,7 +132,7 @@ fn explored(
     budget: Option<Duration>,
     quiet: bool,
 ) -> Result<Pool, Error> {
-    let evaluations = arguments.evaluations.map(evaluations).transpose()?.unwrap_or(EVALUATIONS);
+    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(EVALUATIONS);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         pool::check_destination(out)?;

@@ -137,13 +137,21 @@ impl Comparison {
 
 /// The least favourable figures of a manifest; one that is unknown makes the whole unknown.
 pub fn manifest_mixing(manifest: &Manifest) -> Mixing {
-    let Method::ReplicaExchange { acceptance, .. } = &manifest.method else { return Mixing::independent() };
+    let acceptance = match &manifest.method {
+        Method::Exact => return Mixing::independent(),
+        Method::Exploration(_) => None,
+        Method::ReplicaExchange { acceptance, .. } => acceptance.first().copied(),
+    };
     let all = &manifest.observables;
     let least = least_effective(all.iter().map(|o| o.effective_sample_size));
+    let fraction = match manifest.independent {
+        Some(independent) => independent / manifest.n as f64,
+        None => least / manifest.frames_judged as f64,
+    };
     Mixing {
-        effective_fraction: (least / manifest.frames_judged as f64).clamp(0.0, 1.0),
+        effective_fraction: fraction.clamp(0.0, 1.0),
         r_hat: Some(worst_r_hat(all.iter().map(|o| o.r_hat))),
-        acceptance: acceptance.first().copied(),
+        acceptance,
         how: "of the chains, by their manifest".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for references: the shipped ones, and what replica exchange makes.
+//! What holds for references: the shipped ones, and what explorations make.
 
 use super::*;
 use crate::progress::Silent;
@@ -22,10 +22,12 @@ fn shipped_references_are_what_their_manifests_say() {
         assert_eq!((samples.len(), samples.dim), (10_000, target.dim()), "{name}");
         assert!(manifest.converged && manifest.verdict().is_ok(), "{name}");
         // The frames of the file, not only those behind the diagnostics.
-        let traces = judge::observe(&target, &samples.data);
-        for (ours, theirs) in traces.observables(samples.len() / 4).iter().zip(&manifest.observables) {
+        let rows: Vec<f64> = samples.data.iter().map(|x| f64::from(*x)).collect();
+        let traces = judge::observe(&target, &rows, &[], samples.len() / 4);
+        for (ours, theirs) in traces.observables().iter().zip(&manifest.observables) {
             let error = ours.sd / 100.0;
             assert!((ours.mean - theirs.mean).abs() < error, "{name}, {}: {}", ours.name, ours.mean);
+            assert_eq!(ours.name, theirs.name);
             assert!(ours.r_hat < 1.01, "{name}, {}: a quarter differs from the others", ours.name);
         }
     }
@@ -74,10 +76,10 @@ fn wells() -> Target {
 }
 
 static NEVER: AtomicBool = AtomicBool::new(false);
-const SMALL: Order = Order { n: 3000, seed: 5, effort: 0.5, ladders: 32, exact: true };
+const SMALL: Order = Order { n: 3000, seed: 5, effort: 0.5, evaluations: Some(4_000_000), exact: true };
 
 #[test]
-fn replica_exchange_crosses_barriers_and_meets_known_weights() {
+fn an_exploration_crosses_barriers_and_meets_known_weights() {
     let made = generate(&wells(), &SMALL, &Silent, &NEVER).unwrap();
     assert!(made.manifest.verdict().is_ok(), "{}", made.manifest.table());
     let right = made.samples.data.chunks_exact(4).filter(|x| x[0] > 0.0).count() as f64 / 3000.0;
@@ -85,13 +87,76 @@ fn replica_exchange_crosses_barriers_and_meets_known_weights() {
     let energy = &made.manifest.observables[0];
     // 2/16 of Many-Well-32's mean energy.
     assert!((energy.mean + 137.1985 / 8.0).abs() < 4.0 * energy.standard_error, "{energy:?}");
+    let Method::Exploration(explored) = &made.manifest.method else { panic!() };
+    assert!(explored.effective_sample_size >= 3000.0 && explored.r_hat < 1.01, "{explored:?}");
+    assert!(explored.reasons.is_empty() && made.manifest.energy_evaluations < 4_100_000);
+    assert!(made.manifest.observables.iter().any(|o| o.name == "cell 1"), "shares of modes are watched");
+    let back: Manifest = serde_json::from_str(&made.manifest.json()).unwrap();
+    assert_eq!(back, made.manifest);
+}
+
+/// A target from the text of a formula file.
+fn formula(text: &str) -> Target {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("mine.toml");
+    std::fs::write(&path, text).unwrap();
+    crate::formula::target(&path).unwrap()
+}
+
+#[test]
+fn a_formula_with_bounds_is_checked_without_them_and_no_frame_lies_on_one() {
+    let text = "name = \"mine\"\nenergy = \"a^2/2 + rate - log(share)\"\n[parts]\na = 1\nrate = 1\nshare = 1\n\
+                [bounds]\nrate = [0, inf]\nshare = [0, 1]\n";
+    let target = formula(text);
+    let made = generate(&target, &Order { n: 1000, ..SMALL }, &Silent, &NEVER).unwrap();
+    let Manifest { observables, virial, virial_not_checked, .. } = &made.manifest;
+    assert!(made.manifest.verdict().is_ok(), "{}", made.manifest.table());
+    let names: Vec<&str> = observables.iter().map(|observable| observable.name.as_str()).take(4).collect();
+    assert_eq!(names, ["energy", "a", "rate", "share"]);
+    assert_eq!((virial.expected, virial_not_checked), (3.0, &None));
+    // Exp(1), and the density 2 x.
+    for (at, mean) in [(2, 1.0), (3, 2.0 / 3.0)] {
+        let Observable { mean: found, standard_error, .. } = observables[at];
+        assert!((found - mean).abs() < 4.0 * standard_error, "{}", made.manifest.table());
+    }
+    let inside = |x: &[f32]| x[1] > 0.0 && x[2] > 0.0 && x[2] < 1.0;
+    assert!(made.samples.data.chunks_exact(3).all(inside));
+}
+
+#[test]
+fn frames_that_are_alike_are_told_to_be_worth_less_and_too_few_states_are_no_reference() {
+    let target = named("lj13");
+    let order = Order { n: 2500, seed: 1, evaluations: Some(1_000_000), ..Order::default() };
+    let made = generate(&target, &order, &Silent, &NEVER).unwrap();
+    let (worth, table) = (made.manifest.independent.unwrap(), made.manifest.table());
+    assert!(worth < 2000.0, "{table}");
+    assert!(table.contains(&format!("2500 frames, worth {worth:.0} independent ones: more --effort")), "{table}");
+    let error = generate(&target, &Order { n: 200_000, ..order }, &Silent, &NEVER).unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("and a reference of 200000 frames is wanted"), "{error}");
+    assert!(error.hint().contains("or --evaluations 4e6"), "{}", error.hint());
+}
+
+#[test]
+fn frames_are_worth_what_the_judged_ones_and_the_draw_leave_of_them() {
+    let Manifest { observables, method, .. } = shipped("lj13").unwrap().manifest;
+    let with = |effective: f64, n: usize, judged: usize| {
+        let mut observables = observables.clone();
+        observables[1].effective_sample_size = effective;
+        Manifest::worth(&method, n, judged, &observables)
+    };
+    assert_eq!(with(500.0, 1000, 1000), Some(500.0));
+    assert!((with(1000.0, 1000, 1_000_000).unwrap() - 500.0).abs() < 1.0);
+    assert!((with(9000.0, 10, 10_000).unwrap() - 10.0).abs() < 0.01);
+    assert_eq!(with(f64::NAN, 10, 10_000), None);
+    assert_eq!(Manifest::worth(&Method::Exact, 7, 1000, &[]), Some(7.0));
 }
 
 #[test]
 fn one_seed_gives_one_reference_whatever_the_threads_and_another_seed_another() {
     let with = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let order = Order { n: 200, seed, effort: 0.1, ..SMALL };
+        let order = Order { n: 200, seed, evaluations: Some(1_000_000), ..SMALL };
         pool.install(|| generate(&named("dw4"), &order, &Silent, &NEVER).unwrap())
     };
     let (one, three, other) = (with(1, 5), with(3, 5), with(1, 6));
@@ -99,13 +164,13 @@ fn one_seed_gives_one_reference_whatever_the_threads_and_another_seed_another() 
     assert_eq!(one.manifest.observables, three.manifest.observables);
     assert_ne!(one.samples, other.samples);
     assert_eq!(one.samples.len(), 200);
-    // The outcome of this seed, pinned: a change of it makes the shipped references stale.
-    assert_eq!(one.manifest.sha256, "7c03e8cee4b6c77aeefe1055c387f6268553e87aafe18b398844f81061d3389c");
+    // The outcome of this seed, pinned.
+    assert_eq!(one.manifest.sha256, "835634157460463432ceea0c39ec95f045be06269949aa919345ae7e45b9e17f");
 }
 
 #[test]
 fn an_interrupted_reference_ends_at_once_with_nothing() {
-    let order = Order { n: 1_000_000, effort: 1000.0, ..SMALL };
+    let order = Order { n: 1000, evaluations: Some(1_000_000_000), ..SMALL };
     let error = generate(&named("lj55"), &order, &Silent, &AtomicBool::new(true)).unwrap_err();
     assert_eq!((error.exit_code(), error.to_string().as_str()), (130, "interrupted"));
 }
