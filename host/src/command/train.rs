@@ -1,6 +1,7 @@
 //! `kiln train`: settings, run directory, training, and at the end samples, their picture and the verdict on them.
 
-use super::{find_target, refuse_failing, target_of, whole_evaluations};
+use super::explore::whole_evaluations;
+use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
 use crate::cli::Train;
 use crate::console::{print, say};
