@@ -3,8 +3,8 @@
 use super::bytes::{Reader, Writer};
 use super::header::{Header, word};
 use super::{
-    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError,
-    from_fixed, repair_checksum,
+    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError, from_fixed,
+    repair_checksum,
 };
 use crate::cells::Choices;
 use crate::fixed::{Portable, Products, Scratch, Weight, fill_normal};
