@@ -38,6 +38,7 @@
 pub use kiln_explore as explore;
 
 mod bounded;
+pub mod cells;
 pub mod config;
 pub mod distill;
 pub mod error;
