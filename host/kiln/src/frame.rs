@@ -218,7 +218,7 @@ impl Frame {
 
     /// The bound of a coordinate.
     pub fn bound(&self, coordinate: usize) -> Bound<f32> {
-        Bounds { kinds: &self.kinds, low: &self.low, high: &self.high }.get(coordinate)
+        self.bounds.view().get(coordinate)
     }
 
     /// How many coordinates it is of.

@@ -241,7 +241,7 @@ impl<D: Backend> Session<'_, D> {
     fn look(&mut self, report: &StepReport) -> Result<Option<String>, Error> {
         let target = self.training.target;
         let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
-        let State { trainer, window, guard, watch } = &mut self.state;
+        let State { trainer, window, guard, watch, .. } = &mut self.state;
         window.add(report);
         watch.add(report, trainer.spec());
         let done = trainer.steps_done();
