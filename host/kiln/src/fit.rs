@@ -218,7 +218,7 @@ impl Prepared {
         if outcome == Outcome::Interrupted {
             return Err(Error::interrupted(format!("interrupted; {place} holds a checkpoint"), "resume it"));
         }
-        let samples = drawn(&self.run, options.stop)?;
+        let samples = drawn(&self.run, SAMPLE_COUNT, options.stop)?;
         format::write(&self.run.file(SAMPLES), &samples, target, true)?;
         let report = evaluate(target, &samples, 0, &place.to_string(), Effort::default())?;
         Ok(Trained { run: self.run, outcome, samples, report })
@@ -287,20 +287,20 @@ fn noisy(target: &Target, pool: &Pool) -> Option<String> {
 ///
 /// # Errors
 /// If one is not, the generator is damaged, or `stop` was set.
-pub fn drawn(run: &Run, stop: &AtomicBool) -> Result<Samples, Error> {
+pub fn drawn(run: &Run, count: usize, stop: &AtomicBool) -> Result<Samples, Error> {
     let sampler = Sampler::open(run)?;
     let mut all = Samples { dim: sampler.dim(), data: Vec::new() };
-    while all.len() < SAMPLE_COUNT {
+    while all.len() < count {
         if stop.load(Ordering::Relaxed) {
             let place = run.path().display();
             return Err(Error::interrupted(
                 format!("interrupted while the samples of {place} were drawn; its generator is done"),
-                format!("`kiln sample {place} -n {SAMPLE_COUNT} -o samples.npy` draws them"),
+                format!("`kiln sample {place} -n {count} -o samples.npy` draws them"),
             ));
         }
-        let (first, n) = (all.len() as u64, SAMPLE_PART.min(SAMPLE_COUNT - all.len()));
+        let (first, n) = (all.len() as u64, SAMPLE_PART.min(count - all.len()));
         let rows = sampler.rows(0, first, n)?;
-        rows.check_finite(first, SAMPLE_COUNT as u64)
+        rows.check_finite(first, count as u64)
             .map_err(|error| error.with_hint("train anew with lower rates; the run keeps its checkpoints"))?;
         all.data.extend(rows.data);
     }

@@ -1,4 +1,4 @@
-//! What a training takes from the states of an exploration: the states themselves, in the coordinates of training, and the
+//! What a training takes from the states of an exploration, of the half of the ladders that does not judge it: the states themselves, in the coordinates of training, and the
 //! mixture that the generator begins as and that guides both denoisers (see [`kiln_gpu::mixture`]).
 //!
 //! The mixture is fitted in the user's free coordinates, each in units of its width, block by block: coordinates that the
@@ -17,8 +17,8 @@ use kiln_gpu::ScoreSpec;
 use kiln_gpu::body::Body;
 use kiln_gpu::mixture::{Cell, Mixture, MixtureBlock};
 use kiln_gpu::trainer::{Learned, TrainerSpec};
-use kiln_metrics::eigen::eigen_of;
 use kiln_metrics::gaussians::{Fit, FitOptions};
+use kiln_metrics::principal::eigen;
 use kiln_metrics::quantile::normal_quantile;
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Explored {
     pub fn of(pool: &Pool, frame: &Frame, symmetry: Symmetry, config: &Config) -> Result<Self, Error> {
         let dim = frame.dim();
         let lower = frame.lower();
-        let free: Vec<f64> = pool.samples.data.chunks_exact(dim).flat_map(|x| freed(frame, x)).collect();
+        let free: Vec<f64> = pool.fitting().0.chunks_exact(dim).flat_map(|x| freed(frame, x)).collect();
         let rows: Vec<&[f64]> = free.chunks_exact(dim).filter(|y| y.iter().all(|y| y.is_finite())).collect();
         if rows.is_empty() {
             let place = pool.path().display();
@@ -213,8 +213,8 @@ fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: 
             }
             let rows = || factor.chunks_exact(d);
             let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let covariance = rows().flat_map(|a| rows().map(move |b| product(a, b))).collect();
-            let (variances, axes) = eigen_of(covariance, d);
+            let covariance: Vec<f64> = rows().flat_map(|a| rows().map(move |b| product(a, b))).collect();
+            let (variances, axes) = eigen(&covariance, d);
             Cell {
                 weight: (weight / total) as f32,
                 mean: narrow(to_u(mean)),

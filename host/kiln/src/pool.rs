@@ -244,6 +244,22 @@ impl Pool {
         Some(target.named(found, at))
     }
 
+    /// The states of the first half of the ladders, which what is fitted or trained may see, with their energies.
+    pub fn fitting(&self) -> (&[f32], &[f64]) {
+        let half = self.half();
+        (&self.samples.data[..half * self.samples.dim], &self.energies[..half])
+    }
+
+    /// The states of the other ladders, which judge alone.
+    pub fn judging(&self) -> (&[f32], &[f64]) {
+        let half = self.half();
+        (&self.samples.data[half * self.samples.dim..], &self.energies[half..])
+    }
+
+    fn half(&self) -> usize {
+        self.facts.ladders / 2 * self.facts.frames
+    }
+
     /// The least effective sample size of all that was watched.
     pub fn effective(&self) -> f64 {
         kiln_metrics::chain::least_effective(self.facts.figures.iter().map(|figure| figure.effective))

@@ -5,54 +5,43 @@
 const MOST_SWEEPS: usize = 30;
 
 /// Eigenvalues, greatest first, and their eigenvectors as rows. `a` is symmetric.
-pub fn eigen<const N: usize>(a: [[f64; N]; N]) -> ([f64; N], [[f64; N]; N]) {
-    let (values, vectors) = eigen_of(a.into_iter().flatten().collect(), N);
-    (std::array::from_fn(|k| values[k]), std::array::from_fn(|k| std::array::from_fn(|i| vectors[k * N + i])))
-}
-
-/// The same for a matrix (n, n) of any size, whole rows.
-///
-/// # Panics
-/// If `a` has not n² numbers.
-pub fn eigen_of(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>) {
-    assert_eq!(a.len(), n * n, "a square matrix");
-    let mut vectors = vec![0.0; n * n];
-    (0..n).for_each(|k| vectors[k * n + k] = 1.0);
-    let total: f64 = a.iter().map(|v| v * v).sum();
+pub fn eigen<const N: usize>(mut a: [[f64; N]; N]) -> ([f64; N], [[f64; N]; N]) {
+    let mut vectors = [[0.0; N]; N];
+    (0..N).for_each(|k| vectors[k][k] = 1.0);
+    let total: f64 = a.iter().flatten().map(|v| v * v).sum();
     for _ in 0..MOST_SWEEPS {
-        let off: f64 = (0..n).map(|p| (p + 1..n).map(|q| a[p * n + q] * a[p * n + q]).sum::<f64>()).sum();
+        let off: f64 = (0..N).map(|p| (p + 1..N).map(|q| a[p][q] * a[p][q]).sum::<f64>()).sum();
         if off <= 1e-30 * total || !total.is_finite() {
             break;
         }
-        for p in 0..n {
-            for q in p + 1..n {
-                if a[p * n + q] != 0.0 {
-                    rotate(&mut a, &mut vectors, n, (p, q));
+        for p in 0..N {
+            for q in p + 1..N {
+                if a[p][q] != 0.0 {
+                    rotate(&mut a, &mut vectors, p, q);
                 }
             }
         }
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|i, j| a[*j * n + *j].total_cmp(&a[*i * n + *i]));
-    let rows = order.iter().flat_map(|k| &vectors[k * n..(k + 1) * n]).copied().collect();
-    (order.iter().map(|k| a[k * n + k]).collect(), rows)
+    let mut order: [usize; N] = std::array::from_fn(|k| k);
+    order.sort_by(|i, j| a[*j][*j].total_cmp(&a[*i][*i]));
+    (order.map(|k| a[k][k]), order.map(|k| vectors[k]))
 }
 
 /// The rotation of the plane (p, q) that makes a[p][q] zero.
-fn rotate(a: &mut [f64], vectors: &mut [f64], n: usize, (p, q): (usize, usize)) {
-    let theta = 0.5 * (a[q * n + q] - a[p * n + p]) / a[p * n + q];
+fn rotate<const N: usize>(a: &mut [[f64; N]; N], vectors: &mut [[f64; N]; N], p: usize, q: usize) {
+    let theta = 0.5 * (a[q][q] - a[p][p]) / a[p][q];
     let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
     let c = 1.0 / (t * t + 1.0).sqrt();
     let s = t * c;
-    for k in 0..n {
-        let (x, y) = (a[k * n + p], a[k * n + q]);
-        (a[k * n + p], a[k * n + q]) = (c * x - s * y, s * x + c * y);
+    for k in 0..N {
+        let (x, y) = (a[k][p], a[k][q]);
+        (a[k][p], a[k][q]) = (c * x - s * y, s * x + c * y);
     }
-    for k in 0..n {
-        let (x, y) = (a[p * n + k], a[q * n + k]);
-        (a[p * n + k], a[q * n + k]) = (c * x - s * y, s * x + c * y);
-        let (x, y) = (vectors[p * n + k], vectors[q * n + k]);
-        (vectors[p * n + k], vectors[q * n + k]) = (c * x - s * y, s * x + c * y);
+    for k in 0..N {
+        let (x, y) = (a[p][k], a[q][k]);
+        (a[p][k], a[q][k]) = (c * x - s * y, s * x + c * y);
+        let (x, y) = (vectors[p][k], vectors[q][k]);
+        (vectors[p][k], vectors[q][k]) = (c * x - s * y, s * x + c * y);
     }
 }
 
