@@ -58,7 +58,7 @@ impl Size {
 
     fn generator(spec: &GeneratorSpec, batch: usize) -> Self {
         let inputs = match &spec.body {
-            Body::Mlp { .. } => spec.latent * (1 + spec.thresholds.len()),
+            Body::Mlp { .. } => spec.inputs(),
             Body::Egnn(egnn) => egnn.particles * egnn.node_inputs,
         };
         Self::new(&spec.body, spec.numbers(), inputs, batch)
