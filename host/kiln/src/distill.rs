@@ -5,6 +5,8 @@
 mod fine_tune;
 pub mod judge;
 mod teacher;
+#[cfg(test)]
+mod with_cells;
 
 pub use fine_tune::fine_tuning;
 pub use teacher::Teacher;

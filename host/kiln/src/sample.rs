@@ -116,6 +116,7 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::export::bytes::Bytes;
+    use crate::frame::Frame;
     use crate::pretrained;
     use crate::weights::float_model;
     use kiln_core::artifact::Artifact;

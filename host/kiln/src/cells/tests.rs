@@ -69,11 +69,14 @@ fn cells_are_read_as_they_were_written() {
     let single = Cells::new(&single, &[], &[Bound::None; 4]).unwrap();
     let mut file = Generator::new(&Cpu::default(), spec(Vec::new()), &mut || 0.5).unwrap().to_checkpoint([]);
     single.insert_into(&mut file);
-    assert!(file.tensor(BOUNDS_NAME, &[4, 3]).is_err(), "nothing to keep");
+    assert!(file.tensor(super::BOUNDS, &[4, 3]).is_err(), "nothing to keep");
     assert_eq!(Cells::of_checkpoint(&file, 4).unwrap(), Some(single));
 }
 
-const BOUNDS_NAME: &str = super::BOUNDS;
+/// The same of the first coordinates.
+fn in_order(block: &Block) -> Block {
+    Block { coordinates: (0..block.coordinates.len()).collect(), ..block.clone() }
+}
 
 #[test]
 fn parts_that_make_no_cells_are_refused() {
@@ -103,7 +106,7 @@ fn parts_that_make_no_cells_are_refused() {
     refused(&tensor("cells.0.thresholds", &[2], 1, -0.5), "the thresholds among the cells of block 0 do not rise");
     refused(&tensor("blocks.bounds", &[4, 3], 3, 4.0), "coordinate 1 has no kind of bound");
     refused(&|file| file.insert_text("blocks", "3"), "`blocks.2.coordinates` is missing");
-    refused(&|file| file.insert_text("blocks", "1"), "not of as many coordinates");
+    refused(&|file| file.insert_text("blocks", "1"), "a coordinate is in two");
     refused(&|file| file.insert_text("blocks", "x"), "blocks");
     refused(&|file| file.insert_tensor("blocks.1.centres", vec![2, 1], vec![0.0; 2]), "`blocks.1.factors` has shape");
     refused(&|file| file.insert_tensor("blocks.1.centres", vec![1], vec![0.0]), "`blocks.1.centres` has shape");
@@ -111,6 +114,11 @@ fn parts_that_make_no_cells_are_refused() {
         &|file| Frame::of_widths(vec![0.0; 4], vec![1.0; 4], &[]).unwrap().insert_into(file),
         "it holds both a frame and cells",
     );
+    let three = Cells::new(&blocks()[..1].iter().map(in_order).collect::<Vec<_>>(), &[vec![-0.5, 0.75]], &[]).unwrap();
+    let mut file = generator().to_checkpoint([]);
+    three.insert_into(&mut file);
+    let error = Placement::of_checkpoint(&file, 4).unwrap_err().to_string();
+    assert!(error.contains("not of as many coordinates"), "three of four: {error}");
     let bare = generator().to_checkpoint([]);
     assert_eq!(Placement::of_checkpoint(&bare, 4).unwrap_err().to_string(), "`blocks` is missing");
     let error = Sampler::of(bare.clone(), "bare").err().unwrap().to_string();

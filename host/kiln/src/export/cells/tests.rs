@@ -61,14 +61,14 @@ fn exported_models_draw_what_floats_do() {
     let bytes = float_model(&file(), "cells", "mog40").unwrap();
     let float = Artifact::check(bytes.as_slice()).unwrap();
     assert_eq!(convert(&float, Format::F32).unwrap(), bytes);
-    for (format, bound) in [(Format::I16W16A, 1e-2), (Format::I8W16A, 0.2)] {
+    for (format, bound) in [(Format::I16W16A, 2e-4), (Format::I8W16A, 1.8e-3)] {
         let bytes = convert(&float, format).unwrap();
         let model = Artifact::check(bytes.as_slice()).unwrap();
         let held = cells();
         let expected = QuantisedCells::of(&held.as_core().unwrap()).unwrap();
         assert_eq!((model.version(), model.frame()), (3, Some(&expected.view().unwrap().into())));
         let [ours, theirs] = [rows(&model, 0, 0, 2000).unwrap(), images(&float, 0, 2000).unwrap()];
-        // One location is 100 with a width of 30: in widths, about.
+        // Measured, and half as much again.
         let difference = difference(&ours, &theirs);
         println!("{}: {difference:?}", format.name());
         assert!(difference.rms < bound, "{}: {difference:?}", format.name());
