@@ -130,7 +130,7 @@ mod tests {
         let largest = ["generator.hidden=8192", "score.hidden=8192", "generator.depth=64", "train.batch=1048576"];
         largest.iter().for_each(|setting| layers.set(setting).unwrap());
         let config = layers.resolve(builtin()[0].settings()).unwrap();
-        let error = check(&config, &builtin()[0], None).unwrap_err();
+        let error = check(&config, &builtin()[0], None, None).unwrap_err();
         assert!(error.to_string().contains("this training needs about ") && error.exit_code() == 2, "{error}");
         assert!(error.hint().contains("train.batch"));
     }
