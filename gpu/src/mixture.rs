@@ -60,6 +60,9 @@ pub struct Guess {
     pub mean: Vec<f32>,
     /// Posterior standard deviations (rows, dim).
     pub spread: Vec<f32>,
+    /// The part of the posterior's variance that lies within cells, over v² (rows, dim), from 0 to 1: the weight that makes the
+    /// mix of both score identities exact for a Gaussian, where it is s²/(s² + v²).
+    pub within: Vec<f32>,
     /// What a network is told of where a row lies (rows, [`Mixture::told`]): of each block, the row in units of its cells'
     /// widths, and the cells' shares of the posterior.
     pub told: Vec<f32>,
@@ -165,26 +168,31 @@ impl Mixture {
     pub fn first_guess(&self, y: &[f32], v: &[f32]) -> Guess {
         let (dim, told) = (self.dim, self.told());
         assert_eq!(y.len(), v.len() * dim, "rows");
-        let mut guess = Guess { mean: vec![0.0; y.len()], spread: vec![0.0; y.len()], told: vec![0.0; v.len() * told] };
+        let zeros = || vec![0.0; y.len()];
+        let mut guess = Guess { mean: zeros(), spread: zeros(), within: zeros(), told: vec![0.0; v.len() * told] };
         let rows = guess.mean.par_chunks_exact_mut(dim).zip(guess.spread.par_chunks_exact_mut(dim));
+        let rows = rows.zip(guess.within.par_chunks_exact_mut(dim));
         let rows = rows.zip(y.par_chunks_exact(dim).zip(v)).with_min_len(ROWS);
         let start = || Work::of(self);
         if told == 0 {
-            rows.for_each_init(start, |work, ((mean, spread), (y, v))| self.row(y, *v, mean, spread, &mut [], work));
+            rows.for_each_init(start, |work, (((mean, spread), within), (y, v))| {
+                self.row(y, *v, [mean, spread, within], &mut [], work);
+            });
         } else {
             let rows = rows.zip(guess.told.par_chunks_exact_mut(told));
-            rows.for_each_init(start, |work, (((mean, spread), (y, v)), told)| {
-                self.row(y, *v, mean, spread, told, work);
+            rows.for_each_init(start, |work, ((((mean, spread), within), (y, v)), told)| {
+                self.row(y, *v, [mean, spread, within], told, work);
             });
         }
         guess
     }
 
-    fn row(&self, y: &[f32], v: f32, mean: &mut [f32], spread: &mut [f32], told: &mut [f32], work: &mut Work) {
+    fn row(&self, y: &[f32], v: f32, [mean, spread, within]: [&mut [f32]; 3], told: &mut [f32], work: &mut Work) {
         let square = v * v;
         for at in &self.rest {
             mean[*at] = y[*at] / (1.0 + square);
             spread[*at] = v / (1.0 + square).sqrt();
+            within[*at] = 1.0 / (1.0 + square);
         }
         let mut rest = told;
         for block in &self.blocks {
@@ -195,6 +203,7 @@ impl Mixture {
             for (i, at) in block.coordinates.iter().enumerate() {
                 mean[*at] = work.mean[i];
                 spread[*at] = work.variance[i].max(LEAST_VARIANCE).sqrt().min(v);
+                within[*at] = (work.within[i] / square).min(1.0);
             }
         }
     }
@@ -206,6 +215,7 @@ struct Work {
     means: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
+    within: Vec<f32>,
 }
 
 impl Work {
@@ -213,7 +223,7 @@ impl Work {
         let most = |of: fn(&MixtureBlock) -> usize| vec![0.0; mixture.blocks.iter().map(of).max().unwrap_or(0)];
         let all = |block: &MixtureBlock| block.coordinates.len() * block.cells.len();
         let each = |block: &MixtureBlock| block.coordinates.len();
-        Self { along: most(all), means: most(all), mean: most(each), variance: most(each) }
+        Self { along: most(all), means: most(all), mean: most(each), variance: most(each), within: most(each) }
     }
 }
 
@@ -222,7 +232,7 @@ impl MixtureBlock {
     /// cells' shares into `shares`.
     fn guess(&self, y: &[f32], square: f32, local: &mut [f32], shares: &mut [f32], work: &mut Work) {
         let d = self.coordinates.len();
-        let Work { along, means, mean, variance } = work;
+        let Work { along, means, mean, variance, within } = work;
         let (along, means) = (&mut along[..d * shares.len()], &mut means[..d * shares.len()]);
         let (mean, variance) = (&mut mean[..d], &mut variance[..d]);
         for ((cell, along), share) in self.cells.iter().zip(along.chunks_exact_mut(d)).zip(&mut *shares) {
@@ -258,6 +268,7 @@ impl MixtureBlock {
             }
             mean.iter_mut().zip(&*own).for_each(|(mean, own)| *mean += share * own);
         }
+        within[..d].copy_from_slice(variance);
         for (own, share) in means.chunks_exact(d).zip(&*shares).filter(|(_, share)| **share > NOTHING) {
             let between = variance.iter_mut().zip(own).zip(&*mean);
             between.for_each(|((variance, own), mean)| *variance += share * (own - mean) * (own - mean));

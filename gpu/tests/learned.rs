@@ -120,6 +120,7 @@ fn spec() -> TrainerSpec {
         mixture: Some(mixture),
         learned: Some(Learned {
             states: Arc::new(states()),
+            slopes: None,
             pretrain: 1000,
             inner: 1,
             pretrain_rate: 4e-3,

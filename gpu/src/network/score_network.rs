@@ -173,7 +173,7 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// As [`ScoreNetwork::raw`].
     pub fn denoise(&self, y: &[f32], noise: &NoiseBatch) -> Vec<f32> {
-        if let Some(Guess { mean, spread, told }) = self.first_guess(y, noise) {
+        if let Some(Guess { mean, spread, told, .. }) = self.first_guess(y, noise) {
             let mut out = self.raw_told::<NoneTape>(y, noise, Some(&told)).as_vec();
             out.iter_mut().zip(mean.iter().zip(&spread)).for_each(|(out, (mean, spread))| *out = mean + spread * *out);
             return out;

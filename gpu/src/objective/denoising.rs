@@ -21,16 +21,32 @@ const FARTHEST: f32 = 6.0;
 /// # Panics
 /// If the slices do not fit `noise` and the network, or the published network gets noise without levels.
 pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise: &NoiseBatch) -> Scalar<D, Taped<D>> {
+    loss_with_slopes(net, clean, None, eps, noise)
+}
+
+/// The same where gradients of the energy at the clean samples are known, (batch, dim): a guided network then regresses on the mix
+/// of denoising and target score identity (De Bortoli et al. 2024, "Target score matching") whose variance is least about the
+/// guess, (1 - l) x + l (y - v^2 grad E(x)) with l = [`Guess::within`]: none at all where the target is the mixture's cell. Its mean
+/// given y is that of x for any l that is a function of y. Other networks do without.
+///
+/// # Panics
+/// As [`loss`].
+pub fn loss_with_slopes<D: Backend>(
+    net: &ScoreNetwork<D>,
+    clean: &[f32],
+    slopes: Option<&[f32]>,
+    eps: &[f32],
+    noise: &NoiseBatch,
+) -> Scalar<D, Taped<D>> {
     let dim = net.spec().dim();
     let shape = (noise.len(), dim);
     let y = noise.noised(clean, eps, dim);
     let guess = net.first_guess(&y, noise);
     let output: Matrix<D, Taped<D>> = net.raw_told(&y, noise, guess.as_ref().map(|guess| &*guess.told));
     let constant = |values: Vec<f32>| matrix(net.device(), values, shape);
-    if let Some(Guess { mean: guessed, spread, .. }) = guess {
-        let rows = clean.iter().zip(&guessed).zip(&spread);
-        let target = rows.map(|((x, mean), spread)| ((x - mean) / spread).clamp(-FARTHEST, FARTHEST));
-        return mean((output - constant(target.collect())).square());
+    if let Some(guess) = guess {
+        let target = guided_target((clean, slopes), &y, noise, &guess);
+        return mean((output - constant(target)).square());
     }
     match *net.spec() {
         ScoreSpec::Preconditioned { data_sd: s, .. } => {
@@ -47,4 +63,21 @@ pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise
             sum(residual.square()) / noise.len().max(1) as f32
         }
     }
+}
+
+/// What F of a guided network regresses on, from samples and the gradients at them.
+fn guided_target(
+    (clean, slopes): (&[f32], Option<&[f32]>),
+    y: &[f32],
+    noise: &NoiseBatch,
+    Guess { mean, spread, within, .. }: &Guess,
+) -> Vec<f32> {
+    let dim = clean.len() / noise.len().max(1);
+    let squares = noise.ratios().flat_map(|v| std::iter::repeat_n(v * v, dim));
+    let one = |(at, square): (usize, f32)| {
+        let other = slopes.map(|slopes| y[at] - square * slopes[at]).filter(|other| other.is_finite());
+        let denoised = other.map_or(clean[at], |other| clean[at] + within[at] * (other - clean[at]));
+        ((denoised - mean[at]) / spread[at]).clamp(-FARTHEST, FARTHEST)
+    };
+    squares.enumerate().map(one).collect()
 }

@@ -70,10 +70,12 @@ impl<D: Backend> Trainer<D> {
         let dim = self.spec.generator.dim;
         let mut stream = Stream::new(self.spec.seed, Purpose::Exploration, STATE_STREAMS + self.batches);
         let count = (learned.states.len() / dim) as f64;
-        let chosen = (0..self.spec.batch).map(|_| (Randomness::<f64>::uniform(&mut stream) * count) as usize);
-        let x: Vec<f32> = chosen.flat_map(|at| &learned.states[at * dim..][..dim]).copied().collect();
+        let rows: Vec<usize> =
+            (0..self.spec.batch).map(|_| (Randomness::<f64>::uniform(&mut stream) * count) as usize).collect();
+        let of = |all: &[f32]| rows.iter().flat_map(|at| &all[at * dim..][..dim]).copied().collect::<Vec<f32>>();
+        let (x, slopes) = (of(&learned.states), learned.slopes.as_ref().map(|slopes| of(slopes)));
         self.batches += 1;
-        let loss = denoising::loss(&target.net, &x, &eps, &noise);
+        let loss = denoising::loss_with_slopes(&target.net, &x, slopes.as_deref(), &eps, &noise);
         let mut options = self.spec.score_adam;
         options.learning_rate = match part {
             Some(part) => learned.pretrain_rate * (0.55 + 0.45 * (PI * part).cos()) as f32,

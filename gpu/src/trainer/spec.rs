@@ -65,6 +65,8 @@ pub enum Objective {
 pub struct Learned {
     /// States (n, dim).
     pub states: Arc<Vec<f32>>,
+    /// The energy's gradients at them (n, dim), which say more than states alone; none where they are unknown.
+    pub slopes: Option<Arc<Vec<f32>>>,
     /// Updates before the first outer step; the model's score network begins as what they lead to.
     pub pretrain: usize,
     /// Updates before each outer step.

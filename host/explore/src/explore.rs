@@ -48,8 +48,9 @@ const NECK_ROUNDS: usize = 800;
 const MATTERS: f64 = 0.02;
 /// From this share of blocked trajectories on there are necks. Without any, it is 0.
 const NECKS: f64 = 1e-3;
-/// Correlations of the final frame are shrunk by the coordinates over the effective states, and by this at most.
+/// Correlations of the final frame are shrunk by this where there are fewer effective states a coordinate.
 const MOST_SHRINKAGE: f64 = 0.05;
+const ENOUGH: f64 = 20.0;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
 
@@ -316,7 +317,7 @@ impl Explorer<'_> {
         let (dim, bounds) = (self.energy.dim(), whitened.bounds);
         let mut free = vec![0.0; rows.len()];
         free.chunks_exact_mut(dim).zip(rows.chunks_exact(dim)).for_each(|(y, x)| freed(bounds, x, y));
-        let shrinkage = (dim as f64 / columns.quick().0.max(1.0)).min(MOST_SHRINKAGE);
+        let shrinkage = if columns.quick().0 < ENOUGH * dim as f64 { MOST_SHRINKAGE } else { 0.0 };
         let frame = Frame::of_blocks(self.energy.symmetry(), dim, &free, shrinkage, &apart);
         let mut found = Exploration {
             dim: self.energy.dim(),

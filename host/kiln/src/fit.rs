@@ -227,7 +227,7 @@ impl Prepared {
 
 /// What a training learns from states, where its settings say so.
 fn learned(target: &Target, pool: &Pool, frame: &Frame, config: &Config) -> Result<Option<Explored>, Error> {
-    config.learn.states.then(|| Explored::of(pool, frame, target.symmetry(), config)).transpose()
+    config.learn.states.then(|| Explored::of(pool, frame, target, config)).transpose()
 }
 
 /// The exploration that a run began with.

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::pool::Pool;
+use crate::target::Target;
 use kiln_core::frame::{Bound, InvalidFrame};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
@@ -18,6 +19,7 @@ use kiln_gpu::body::Body;
 use kiln_gpu::mixture::{Cell, Mixture, MixtureBlock};
 use kiln_gpu::trainer::{Learned, TrainerSpec};
 use kiln_metrics::gaussians::{Fit, FitOptions};
+use kiln_metrics::measure::energies_and_gradients;
 use kiln_metrics::principal::eigen;
 use kiln_metrics::quantile::normal_quantile;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ const LEAST_SHARE: f64 = 1e-4;
 #[derive(Debug, Clone)]
 pub struct Explored {
     states: Arc<Vec<f32>>,
+    slopes: Option<Arc<Vec<f32>>>,
     mixture: Option<Arc<Mixture>>,
 }
 
@@ -41,25 +44,31 @@ impl Explored {
     ///
     /// # Errors
     /// If no state of it is finite in these coordinates.
-    pub fn of(pool: &Pool, frame: &Frame, symmetry: Symmetry, config: &Config) -> Result<Self, Error> {
+    pub fn of(pool: &Pool, frame: &Frame, target: &Target, config: &Config) -> Result<Self, Error> {
         let dim = frame.dim();
         let lower = frame.lower();
-        let free: Vec<f64> = pool.fitting().0.chunks_exact(dim).flat_map(|x| freed(frame, x)).collect();
-        let rows: Vec<&[f64]> = free.chunks_exact(dim).filter(|y| y.iter().all(|y| y.is_finite())).collect();
+        let all = pool.fitting().0.chunks_exact(dim).map(|x| (x, freed(frame, x)));
+        let (places, free): (Vec<&[f32]>, Vec<Vec<f64>>) = all.filter(|(_, y)| y.iter().all(|y| y.is_finite())).unzip();
+        let rows: Vec<&[f64]> = free.iter().map(|y| &y[..]).collect();
         if rows.is_empty() {
             let place = pool.path().display();
             return Err(Error::input(format!("'{place}' has no state within its bounds"), "explore anew"));
         }
         let centre: Vec<f64> = frame.centre().iter().map(|m| f64::from(*m)).collect();
-        let states = rows.iter().flat_map(|y| solved(&lower, &minus(y, &centre))).map(|u| u as f32).collect();
-        let mixture = match symmetry {
-            Symmetry::None => mixture(pool, &rows, &centre, &lower, config),
-            Symmetry::Particles { .. } => None,
-        };
-        Ok(Self { states: Arc::new(states), mixture: mixture.map(Arc::new) })
+        let states = rows.iter().flat_map(|y| solved(&lower, &minus(y, &centre))).map(|u| u as f32);
+        let states: Vec<f32> = states.collect();
+        if target.symmetry() != Symmetry::None {
+            return Ok(Self { states: Arc::new(states), slopes: None, mixture: None });
+        }
+        // In f64: where f32 sees a noisy energy, its gradients are noisier.
+        let (_, gradients) = energies_and_gradients(target, &places.concat());
+        let pairs = rows.iter().zip(gradients.chunks_exact(dim));
+        let slopes = pairs.flat_map(|(y, by_x)| pulled_back(frame, &lower, y, by_x)).map(|g| g as f32).collect();
+        let mixture = mixture(pool, &rows, &centre, &lower, config)?;
+        Ok(Self { states: Arc::new(states), slopes: Some(Arc::new(slopes)), mixture: Some(Arc::new(mixture)) })
     }
 
-    /// The mixture; none where one Gaussian is all there is.
+    /// The mixture; none of particles.
     pub fn mixture(&self) -> Option<&Mixture> {
         self.mixture.as_deref()
     }
@@ -69,7 +78,9 @@ impl Explored {
     /// # Errors
     /// If f32 cannot hold them.
     pub fn cells(&self, frame: &Frame) -> Result<Option<Cells>, InvalidFrame> {
-        let Some(mixture) = &self.mixture else { return Ok(None) };
+        let Some(mixture) = self.mixture.as_ref().filter(|mixture| !mixture.blocks().is_empty()) else {
+            return Ok(None);
+        };
         let (dim, lower) = (frame.dim(), frame.lower());
         let centre: Vec<f64> = frame.centre().iter().map(|m| f64::from(*m)).collect();
         // m + L (mean + F v) of the coordinates of a block, which the frame does not connect with others.
@@ -84,9 +95,9 @@ impl Explored {
             };
             Block { coordinates: coordinates.to_vec(), cells: cells.map(placed).collect() }
         };
-        let wide = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let doubles = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
         let of_mixture = mixture.blocks().iter().map(|mixed| {
-            let mut cells = mixed.cells.iter().map(|cell| (wide(&cell.mean), wide(&cell.factor)));
+            let mut cells = mixed.cells.iter().map(|cell| (doubles(&cell.mean), doubles(&cell.factor)));
             block(&mixed.coordinates, &mut cells)
         });
         let mut blocks: Vec<Block> = of_mixture.collect();
@@ -106,6 +117,7 @@ impl Explored {
         let learn = &config.learn;
         spec.learned = Some(Learned {
             states: Arc::clone(&self.states),
+            slopes: self.slopes.clone(),
             pretrain: learn.pretrain,
             inner: learn.inner,
             pretrain_rate: learn.rate as f32,
@@ -125,15 +137,39 @@ impl Explored {
 /// The free y of a state, f32 as it is.
 fn freed(frame: &Frame, x: &[f32]) -> Vec<f64> {
     let one = |(at, x): (usize, &f32)| {
-        let (x, bound) = (f64::from(*x), frame.bound(at));
-        match bound {
+        let x = f64::from(*x);
+        match wide(frame.bound(at)) {
             Bound::None => x,
-            Bound::Low(low) => (x - f64::from(low)).ln(),
-            Bound::High(high) => (f64::from(high) - x).ln(),
-            Bound::Both { low, high } => ((x - f64::from(low)) / (f64::from(high) - x)).ln(),
+            Bound::Low(low) => (x - low).ln(),
+            Bound::High(high) => (high - x).ln(),
+            Bound::Both { low, high } => ((x - low) / (high - x)).ln(),
         }
     };
     x.iter().enumerate().map(one).collect()
+}
+
+/// The gradient by u, Jacobian included, of one by x at the free y.
+fn pulled_back(frame: &Frame, lower: &[f64], y: &[f64], by_x: &[f64]) -> Vec<f64> {
+    let dim = y.len();
+    let by_y = |at: usize| match frame.bound(at) {
+        Bound::None => by_x[at],
+        bound => {
+            let mapped = wide(bound).map(y[at]);
+            by_x[at] * mapped.slope - mapped.log_slope_slope
+        }
+    };
+    let by_y: Vec<f64> = (0..dim).map(by_y).collect();
+    (0..dim).map(|k| (k..dim).map(|i| lower[i * dim + k] * by_y[i]).sum()).collect()
+}
+
+/// The same bound in f64.
+fn wide(bound: Bound<f32>) -> Bound<f64> {
+    match bound {
+        Bound::None => Bound::None,
+        Bound::Low(low) => Bound::Low(low.into()),
+        Bound::High(high) => Bound::High(high.into()),
+        Bound::Both { low, high } => Bound::Both { low: low.into(), high: high.into() },
+    }
 }
 
 fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -168,8 +204,8 @@ fn blocks(pool: &Pool, lower: &[f64]) -> Vec<Vec<usize>> {
     if connected { vec![(0..dim).collect()] } else { blocks }
 }
 
-/// The mixture over u of free states y; none where each block is one Gaussian.
-fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: &Config) -> Option<Mixture> {
+/// The mixture over u of free states y; of no blocks where each is one Gaussian.
+fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: &Config) -> Result<Mixture, Error> {
     let dim = centre.len();
     let n = rows.len() as f64;
     let width = |at: usize| (rows.iter().map(|y| (y[at] - centre[at]).powi(2)).sum::<f64>() / n).sqrt();
@@ -232,5 +268,6 @@ fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: 
         Some(MixtureBlock { cells: order.iter().map(cell).collect(), coordinates, thresholds })
     };
     let found: Vec<MixtureBlock> = blocks(pool, lower).into_iter().enumerate().filter_map(fitted).collect();
-    if found.is_empty() { None } else { Mixture::new(dim, found).ok() }
+    let wrong = |error| Error::numerics(format!("no mixture fits the explored states: {error}"), "set learn.cells=1");
+    Mixture::new(dim, found).map_err(wrong)
 }
