@@ -23,7 +23,7 @@
 //! | 12 | 4 | CRC-32 (ISO-HDLC, that of zip and PNG) of all other bytes |
 //! | 16 | 4 | coordinates of a sample |
 //! | 20 | 4 | numbers of a latent |
-//! | 24 | 4 | thresholds of each latent number |
+//! | 24 | 4 | thresholds of each latent number that does not choose among cells |
 //! | 28 | 4 | layers |
 //! | 32 | 4 | factor on the latent: `f32`, or Q16 |
 //! | 36 | 4 | factor on the network: `f32`, or Q16; 0 where it is folded into the last layer (units in integers) |

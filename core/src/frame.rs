@@ -13,7 +13,7 @@
 //! With both ends the share of the nearer end is computed, so that x is exact near either. No x is outside its ends; where e^y
 //! or that share is lost beside an end, x is that end.
 //!
-//! [`fixed::Frame`](crate::fixed::Frame) is the same in integers.
+//! [`fixed::Frame`](crate::fixed::Frame) is the same in integers; [`cells`](crate::cells) have several locations and whitenings.
 
 use crate::Scalar;
 
