@@ -15,7 +15,7 @@ const FARTHEST: f32 = 6.0;
 ///   (Karras et al. 2022, eq. 8 with lambda = 1 / c_out^2), y = x + v eps. It equals the squared error of F
 ///   against (v x / s - s eps) / sqrt(s^2 + v^2), which is how it is computed: nothing cancels at small v.
 /// - guided: the mean over batch and dim of (F - (x - mean) / spread)^2, where a draw that lies further off than
-///   [`FARTHEST`] counts as one that does not: the guess is wrong there, and one draw must not outweigh all others.
+///   six spreads counts as one that does not: the guess is wrong there, and one draw must not outweigh all others.
 /// - published: mean over the batch of |sigma s(x_t, t) + eps|^2.
 ///
 /// # Panics
