@@ -15,18 +15,6 @@ use paper::{Published, paper_mog40, paper_mw32, paper_particles, paper_user};
 /// The names of the presets, the default first.
 pub const PRESETS: [&str; 3] = ["kiln", "direct", "paper"];
 
-/// Nothing is learned from states.
-pub const NOT_LEARNED: Learn = Learn {
-    states: false,
-    cells: 64,
-    pretrain: 2000,
-    rate: 2e-3,
-    inner: 1,
-    ema: 0.999,
-    direct_from: 1.0,
-    direct_below: 0.3,
-};
-
 /// The general recipes, `direct` and `paper`, for a target of `dim` dimensions that brings none of its own.
 pub fn general(dim: usize) -> [Settings; 2] {
     [kiln_user(dim), paper_user(dim)]
@@ -44,7 +32,7 @@ pub fn learned(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
         generator: Generator { thresholds: 0, scale: 0.3, ..base.generator },
         noise: Noise { v_min, v_max: 2.5, ..base.noise },
         train: Train { steps: 1500, inner: 4, generator_lr: 1e-4, score_lr: 5e-4, score_ema: 0.99, ..base.train },
-        learn: Learn { states: true, ..NOT_LEARNED },
+        learn: Learn { states: true, ..Learn::OFF },
         ..base
     }
 }

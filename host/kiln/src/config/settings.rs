@@ -187,6 +187,20 @@ settings! {
     }
 }
 
+impl Learn {
+    /// Nothing is learned from states; how it would be, were it switched on.
+    pub const OFF: Self = Self {
+        states: false,
+        cells: 64,
+        pretrain: 2000,
+        rate: 2e-3,
+        inner: 1,
+        ema: 0.999,
+        direct_from: 1.0,
+        direct_below: 0.3,
+    };
+}
+
 /// The key of that full name.
 pub fn find_key(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)

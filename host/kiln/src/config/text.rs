@@ -3,9 +3,8 @@
 use super::checked::Config;
 use super::entries::{ABOUT, FORMAT};
 use super::layer::Layers;
-use super::settings::{KEYS, Settings};
+use super::settings::{KEYS, Learn, Settings};
 use crate::error::Error;
-use crate::preset::NOT_LEARNED;
 use std::fmt::Write as _;
 use std::path::Path;
 use toml::Value;
@@ -156,7 +155,7 @@ pub fn from_run_text(text: &str, name: &str) -> Result<Config, Error> {
     let settings = text.parse::<toml::Table>().map_err(|_| whole()).and_then(|mut table| {
         table.remove(ABOUT);
         // Runs of earlier versions did not learn from states.
-        table.entry("learn").or_insert_with(|| Value::try_from(NOT_LEARNED).unwrap_or(Value::Boolean(false)));
+        table.entry("learn").or_insert_with(|| Value::try_from(Learn::OFF).unwrap_or(Value::Boolean(false)));
         table.try_into::<Settings>().map_err(|_| whole())
     })?;
     layers.resolve(settings)
