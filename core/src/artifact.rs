@@ -9,29 +9,29 @@
 //! # }
 //! ```
 //!
-//! ## Versions 1 and 2
-//! A file of version 2 has a frame behind its network; a model without one is a file of version 1. Little-endian. A header of
-//! 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
+//! ## Versions 1 to 3
+//! A file of version 2 has a frame behind its network, one of version 3 cells before it; a model without either is a file of
+//! version 1. Little-endian. A header of 48 bytes, then sections that begin at multiples of 8 and are filled up with zeros.
 //!
 //! | at | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | `KILN` |
-//! | 4 | 2 | version: 2 with a frame, 1 without |
+//! | 4 | 2 | version: 3 with cells, 2 with a frame, 1 without |
 //! | 6 | 1 | network: 0 layers of units, 1 messages between particles |
 //! | 7 | 1 | numbers: 0 `f32`, 1 `i16w16a`, 2 `i8w16a` |
 //! | 8 | 4 | length of the file in bytes |
 //! | 12 | 4 | CRC-32 (ISO-HDLC, that of zip and PNG) of all other bytes |
 //! | 16 | 4 | coordinates of a sample |
 //! | 20 | 4 | numbers of a latent |
-//! | 24 | 4 | thresholds of each latent number |
+//! | 24 | 4 | thresholds of each latent number that does not choose among cells |
 //! | 28 | 4 | layers |
 //! | 32 | 4 | factor on the latent: `f32`, or Q16 |
 //! | 36 | 4 | factor on the network: `f32`, or Q16; 0 where it is folded into the last layer (units in integers) |
 //! | 40 | 4 | bytes of the target's name |
 //! | 44 | 4 | bytes of the metadata |
 //!
-//! Sections: the target's name; the metadata, a text for people (JSON, never parsed here); the thresholds (`f32`, or `i32` in
-//! Q16); then for
+//! Sections: the target's name; the metadata, a text for people (JSON, never parsed here); in version 3 the cells; the thresholds
+//! (`f32`, or `i32` in Q16); then for
 //!
 //! - layers of units: for each layer the width of its outputs (u32), in integers followed by its binary point (u32); then the
 //!   layers;
@@ -48,6 +48,14 @@
 //! 3 both), the lower ends and the upper ends, 0 where there is none. The numbers are `f32`, or `i32`: m and the ends in Q16, L
 //! with the binary points of its rows.
 //!
+//! In version 3, of layers of units alone, the cells stand before the thresholds (see [`crate::cells`]): two words, the number of
+//! blocks and flags (2 a coordinate has an end); the coordinates of each block, their number (u32); the cells of each block, their
+//! number (u32); which coordinates (u32), block by block; the thresholds among the cells, one less than cells of each block; the
+//! centres and the lower triangles of the cells of each block, row by row; in integers a byte for each number of the centres, the
+//! binary point of its row; then, where a coordinate has an end, kinds and ends as of a frame. The numbers are those of a frame. A
+//! latent has one number more than coordinates for each block of more than one cell, and the first layer an input for each threshold
+//! among cells, behind the others.
+//!
 //! An affine map is, in `f32`, its weight, row-major (inputs, outputs), and its bias; in integers its weight, row-major
 //! (outputs, inputs), the packed scales of the outputs (u32) and the bias (`i32` in Q16).
 //!
@@ -56,9 +64,10 @@
 //! ## Samples
 //! Sample `index` of a seed is the image of the latent that fills the stream (seed, [`Purpose::Sample`](crate::random::Purpose), index):
 //! with [`fill_normal`](crate::random::Randomness) in `f32`, with [`fixed::fill_normal`](crate::fixed::fill_normal) in
-//! integers. A frame is applied to it. A file gives the same samples on every machine.
+//! integers. A frame or cells are applied to it. A file gives the same samples on every machine.
 
 mod bytes;
+mod cells;
 mod error;
 mod fixed;
 mod float;
@@ -80,10 +89,13 @@ pub use model::{Model, Network};
 
 /// What files begin with.
 pub const MAGIC: [u8; 4] = *b"KILN";
-/// The newest version that this build reads: that of models with a frame. Without one a model is written as version 1.
-pub const VERSION: u16 = 2;
-/// The first version with a frame.
+/// The newest version that this build reads: that of models with cells. A model with a frame is written as version 2, one without
+/// either as version 1.
+pub const VERSION: u16 = 3;
+/// The version with a frame.
 const FRAMED: u16 = 2;
+/// The version with cells.
+const CELLS: u16 = 3;
 /// Layers that a view of a multilayer perceptron holds.
 pub const MLP_LAYERS: usize = 16;
 /// Layers that a view of an equivariant network holds.
@@ -130,8 +142,7 @@ impl Format {
 /// What the first bytes of a file say of the others.
 #[derive(Clone, Copy)]
 struct Opening {
-    /// A frame follows the network.
-    framed: bool,
+    version: u16,
     kind: u8,
     format: u8,
 }
@@ -147,18 +158,29 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] says what is wrong.
     pub fn check<'a>(bytes: &'a [u8]) -> Result<Model<'a>, ArtifactError> {
+        let mut cells = None;
         let read = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
-            Network::read(opening.kind, opening.format, header, rest)
+            if opening.version == CELLS {
+                // Messages between particles have none.
+                if opening.kind != 0 {
+                    return Err(ArtifactError::Reserved);
+                }
+                cells = Some(ModelFrame::read_cells(header.dim, opening.format == Format::F32 as u8, rest)?);
+            }
+            Network::read(opening.kind, opening.format, header, cells.as_ref(), rest)
         };
         // Apart from the network, which is large: no stack holds it twice for this.
         let frame = |opening: Opening, header: &Header, rest: &mut Reader<'a>| {
-            if !opening.framed {
+            if opening.version != FRAMED {
                 return Ok(None);
             }
             ModelFrame::read(header.dim, opening.format == Format::F32 as u8, rest).map(Some)
         };
         let ([target, metadata], network, frame) = Self::read(bytes, read, frame)?;
-        Model::of(target, metadata, network, frame)
+        if let Some(cells) = &cells {
+            cells.check(&network)?;
+        }
+        Model::of(target, metadata, network, cells.or(frame))
     }
 
     /// The network of a file that holds this kind and format, checked as in [`Artifact::check`]. A program that reads no
@@ -176,7 +198,7 @@ impl Artifact {
             if opening.format != format as u8 {
                 return Err(ArtifactError::Format { found: opening.format });
             }
-            if opening.framed {
+            if opening.version != 1 {
                 return Err(ArtifactError::Framed);
             }
             N::part(header, rest)
@@ -215,7 +237,7 @@ impl Artifact {
         if !bytes.as_ptr().cast::<u64>().is_aligned() {
             return Err(ArtifactError::Misaligned);
         }
-        let opening = Opening { framed: version >= FRAMED, kind: header[6], format: header[7] };
+        let opening = Opening { version, kind: header[6], format: header[7] };
         let header = Header::new([16, 20, 24, 28, 32, 36].map(word))?;
         let mut rest = Reader(&bytes[HEADER..]);
         let texts = [rest.text(size(word(40))?)?, rest.text(size(word(44))?)?];

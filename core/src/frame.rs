@@ -13,7 +13,7 @@
 //! With both ends the share of the nearer end is computed, so that x is exact near either. No x is outside its ends; where e^y
 //! or that share is lost beside an end, x is that end.
 //!
-//! [`fixed::Frame`](crate::fixed::Frame) is the same in integers.
+//! [`fixed::Frame`](crate::fixed::Frame) is the same in integers; [`cells`](crate::cells) have several locations and whitenings.
 
 use crate::Scalar;
 
@@ -201,7 +201,14 @@ impl<'a, T: Copy> Factor<'a, T> {
     }
 }
 
-/// Why numbers do not make a frame. Coordinates are counted from 0.
+/// A number of a centre and Σ l u of a row, whose products are summed in their order before that number comes.
+#[inline(always)]
+pub(crate) fn located<S: Scalar<Real = f32>>(centre: f32, row: &[f32], u: impl Iterator<Item = S>) -> S {
+    let products = row.iter().zip(u).map(|(l, u)| S::splat(*l) * u);
+    S::splat(centre) + products.fold(S::zero(), |sum, product| sum + product)
+}
+
+/// Why numbers do not make a frame, or cells. Coordinates and blocks are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum InvalidFrame {
@@ -227,6 +234,20 @@ pub enum InvalidFrame {
         /// The coordinate.
         coordinate: usize,
     },
+    /// Of cells: a coordinate is in two blocks, or in none.
+    Coordinates,
+    /// Of cells: a block has no coordinate, or no cell.
+    Block {
+        /// The block.
+        block: usize,
+    },
+    /// Of cells: the thresholds of a block do not rise.
+    Thresholds {
+        /// The block.
+        block: usize,
+    },
+    /// The network's latent numbers choose among cells, and these are others or none.
+    Choices,
     /// In integers: a row's sum of products can overflow.
     Overflow {
         /// The coordinate.
@@ -248,6 +269,10 @@ impl core::fmt::Display for InvalidFrame {
             Self::Diagonal { coordinate } => write!(f, "the frame's factor is not positive at coordinate {coordinate}"),
             Self::Kind { coordinate } => write!(f, "coordinate {coordinate} has no kind of bound that there is"),
             Self::Ends { coordinate } => write!(f, "coordinate {coordinate} has no room between its two ends"),
+            Self::Coordinates => f.write_str("a coordinate is in two of the cells' blocks, or in none"),
+            Self::Block { block } => write!(f, "block {block} of the cells has no coordinate, or no cell"),
+            Self::Thresholds { block } => write!(f, "the thresholds among the cells of block {block} do not rise"),
+            Self::Choices => f.write_str("the network's latent does not choose among the cells that there are"),
             Self::Overflow { coordinate } => write!(f, "the frame's row {coordinate} has sums that can overflow"),
             Self::Point { coordinate } => write!(f, "the frame's row {coordinate} has a binary point out of its range"),
         }
@@ -315,8 +340,7 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn located<S: Scalar<Real = f32>>(&self, row: usize, u: &[S]) -> S {
         let (numbers, first) = self.factor.row(row);
-        let products = numbers.iter().zip(&u[first..]).map(|(l, u)| S::splat(*l) * *u);
-        S::splat(self.centre[row]) + products.fold(S::zero(), |sum, product| sum + product)
+        located(self.centre[row], numbers, u[first..].iter().copied())
     }
 
     /// Turns u into x, in place; coordinates that `u` lacks are left out.

@@ -31,6 +31,7 @@
 extern crate std;
 
 pub mod artifact;
+pub mod cells;
 pub mod diffusion;
 pub mod dual;
 pub mod dynamics;

@@ -9,8 +9,8 @@
 mod common;
 
 use common::artifacts::{
-    Bytes, DIM, FIXED_STEPS, FRAMED, LATENT, STEPS, encoded, fixed_egnn, fixed_frame, fixed_mlp, float_egnn,
-    float_frame, float_mlp, model, model_of, models,
+    Bytes, CHOOSING, DIM, FIXED_STEPS, FRAMED, LATENT, STEPS, encoded, fixed_cells, fixed_egnn, fixed_frame, fixed_mlp,
+    float_cells, float_egnn, float_frame, float_mlp, model, model_of, models,
 };
 use common::fixed::fnv;
 use common::layout::{Section, sections};
@@ -87,7 +87,7 @@ fn programs_of_one_kind_read_that_kind_alone() {
     }
 }
 
-/// Files of both versions stay readable and give the same samples; `KILN_WRITE_CORPUS=1` writes what is missing.
+/// Files of all versions stay readable and give the same samples; `KILN_WRITE_CORPUS=1` writes what is missing.
 #[test]
 fn the_corpus_is_read_sampled_and_written_to_the_byte() {
     let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/artifacts");
@@ -111,7 +111,7 @@ fn the_corpus_is_read_sampled_and_written_to_the_byte() {
 
 /// The corpus: FNV-1a-64 over the little-endian bytes of the first twenty samples of seed 5. Weights of 8 bits that stand in
 /// 16 give the same samples.
-const CORPUS: [(&str, u64); 16] = [
+const CORPUS: [(&str, u64); 19] = [
     ("mlp-f32", 0x6a65868a22899326),
     ("mlp-i16w16a", 0xf1fb4c97baf2bd6f),
     ("mlp-i8w16a", 0xf1fb4c97baf2bd6f),
@@ -128,6 +128,9 @@ const CORPUS: [(&str, u64); 16] = [
     ("mlp-framed-i16w16a", 0x8a1d0495219c215d),
     ("mlp-framed-i8w16a", 0x8a1d0495219c215d),
     ("mlp-widths-i8w16a", 0x8e4c4fde4a974ff8),
+    ("mlp-cells-f32", 0xa41b99af8f22a715),
+    ("mlp-cells-i16w16a", 0x8eeb115025a4891b),
+    ("mlp-cells-i8w16a", 0x8eeb115025a4891b),
 ];
 
 #[test]
@@ -175,6 +178,38 @@ fn samples_of_integer_models_with_a_frame_are_the_frames_images() {
             framed.sample_fixed(&Portable, 5, index, &mut scratch, &mut same).expect("buffers");
             assert_eq!(same, x, "{name}");
             assert_eq!(sample(&framed, index), x.map(from_fixed), "{name}");
+        }
+    }
+}
+
+#[test]
+fn samples_of_models_with_cells_are_the_cells_images() {
+    let (float, cells) = (model("mlp-cells-f32"), float_cells());
+    assert_eq!((float.frame(), float.version()), (Some(&cells.into()), 3));
+    assert_eq!(encoded(&float).get()[4], 3);
+    let bare = model_of(float.network().clone());
+    let mut seen = [0; 3];
+    for index in 0..40 {
+        let (mut z, mut x) = ([0.0_f32; CHOOSING], sample(&bare, index));
+        Stream::new(5, Purpose::Sample, index).fill_normal(&mut z);
+        cells.apply(&z, &mut x);
+        assert_eq!(sample(&float, index), x);
+        seen[cells.packed().thresholds.iter().filter(|c| z[FRAMED] > **c).count()] += 1;
+    }
+    assert!(seen.iter().all(|times| *times > 5), "{seen:?}");
+    for name in ["mlp-cells-i16w16a", "mlp-cells-i8w16a"] {
+        let (whole, cells) = (model(name), fixed_cells());
+        assert_eq!((whole.frame(), whole.version()), (Some(&cells.into()), 3), "{name}");
+        let bare = model_of(whole.network().clone());
+        let (mut scratch, mut x, mut same) = (vec![0; whole.scratch()], [0; FRAMED], [0; FRAMED]);
+        for index in 0..20 {
+            let mut z = [0; CHOOSING];
+            fill_normal(&mut Stream::new(5, Purpose::Sample, index), &mut z);
+            bare.sample_fixed(&Portable, 5, index, &mut scratch, &mut x).expect("buffers");
+            cells.apply(&z, &mut x);
+            whole.sample_fixed(&Portable, 5, index, &mut scratch, &mut same).expect("buffers");
+            assert_eq!(same, x, "{name}");
+            assert_eq!(sample(&whole, index), x.map(from_fixed), "{name}");
         }
     }
 }

@@ -65,6 +65,8 @@ const models = [
   "mlp-framed-f32",
   "mlp-framed-i16w16a",
   "mlp-widths-i8w16a",
+  "mlp-cells-f32",
+  "mlp-cells-i8w16a",
 ];
 for (const name of models) {
   const bytes = new Uint8Array(await readFile(`${argv[3]}/${name}.kiln`));

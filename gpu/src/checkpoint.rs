@@ -159,6 +159,15 @@ impl Checkpoint {
         self.tensor(name, &[length])
     }
 
+    /// How many rows a matrix of so many columns has.
+    ///
+    /// # Errors
+    /// If the tensor is missing or no such matrix.
+    pub fn rows(&self, name: &str, columns: usize) -> Result<usize, CheckpointError> {
+        let rows = self.stored(name)?.shape.first().copied().unwrap_or(0);
+        self.tensor(name, &[rows, columns]).map(|_| rows)
+    }
+
     /// A text.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ impl Size {
 
     fn generator(spec: &GeneratorSpec, batch: usize) -> Self {
         let inputs = match &spec.body {
-            Body::Mlp { .. } => spec.latent * (1 + spec.thresholds.len()),
+            Body::Mlp { .. } => spec.inputs(),
             Body::Egnn(egnn) => egnn.particles * egnn.node_inputs,
         };
         Self::new(&spec.body, spec.numbers(), inputs, batch)
@@ -68,8 +68,8 @@ impl Size {
         let (dim, features) = (spec.dim(), spec.features());
         match spec.body() {
             body @ &Body::Mlp { hidden, depth } => {
-                let numbers = (dim + 1) * hidden + (depth - 1) * (hidden + 1) * hidden + (hidden + 1) * dim;
-                Self::new(body, numbers + features * hidden * depth, dim + features, batch)
+                let numbers = (spec.inputs() + 1) * hidden + (depth - 1) * (hidden + 1) * hidden + (hidden + 1) * dim;
+                Self::new(body, numbers + features * hidden * depth, spec.inputs() + features, batch)
             }
             body @ Body::Egnn(egnn) => Self::new(body, egnn.numbers(), egnn.particles * egnn.node_inputs, batch),
         }

@@ -5,6 +5,8 @@
 //! generator. The state is networks, optimisers, the average and two counters: what is saved is all there is, and
 //! a run that is stopped and resumed gives the same bits as one that is not.
 
+mod learned;
+mod levels;
 mod spec;
 
 use crate::backend::Backend;
@@ -14,7 +16,7 @@ use crate::network::parameters::Network;
 use crate::network::score_network::ScoreNetwork;
 use crate::noise::NoiseBatch;
 use crate::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
-use crate::optimiser::adam::{Adam, NonFiniteGradient};
+use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
 use crate::optimiser::ema::Ema;
 use crate::pack::PackEnergy;
 use crate::posterior::{RowReport, denoise_batch, energies, mean_free, normal_batch};
@@ -24,7 +26,8 @@ use kiln_core::symmetry::Symmetry;
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use spec::{Noising, Objective, TrainerSpec, Weight};
+use learned::Target;
+pub use spec::{Learned, Noising, Objective, TrainerSpec, Weight};
 
 /// How far below the generator's lowest noise the score network learns, as a part of the range of log v: it is ready
 /// for the levels that come next, and spends nothing on those far off.
@@ -75,9 +78,10 @@ pub struct Trainer<D: Backend> {
     score_average: Ema<D, ScoreNetwork<D>>,
     generator_adam: Adam<D>,
     score_adam: Adam<D>,
+    target: Option<Target<D>>,
     /// Outer steps done.
     step: u64,
-    /// Updates of the score network done of the step under way: more than none only where it was interrupted.
+    /// Updates of score networks done of the step under way: more than none only where it was interrupted.
     updates: u64,
     /// Batches drawn, the key of their streams.
     batches: u64,
@@ -101,10 +105,26 @@ impl<D: Backend> Trainer<D> {
         spec.generator = generator.spec().clone();
         let mut score = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 1))?;
         *score.scratch_mut() = generator.scratch_mut().clone();
+        let target = spec.learned.is_some().then(|| Target::new(device, &spec, generator.scratch_mut())).transpose()?;
+        if target.is_some() {
+            generator.silence();
+        }
         let (average, score_average) = (Ema::new(&generator), Ema::new(&score));
         let (generator_adam, score_adam) = (Adam::new(&generator), Adam::new(&score));
         let (step, updates, batches) = (0, 0, 0);
-        Ok(Self { spec, generator, average, score, score_average, generator_adam, score_adam, step, updates, batches })
+        Ok(Self {
+            spec,
+            generator,
+            average,
+            score,
+            score_average,
+            generator_adam,
+            score_adam,
+            target,
+            step,
+            updates,
+            batches,
+        })
     }
 
     /// Outer steps done.
@@ -122,6 +142,22 @@ impl<D: Backend> Trainer<D> {
         if self.spec.ema > 0.0 { self.average.network() } else { &self.generator }
     }
 
+    /// Its samples (rows, dim) of latents (rows, latent), put into the mixture's cells where there is one.
+    ///
+    /// # Panics
+    /// As [`Generator::forward`].
+    pub fn sample(&self, z: &[f32]) -> Vec<f32> {
+        let x = self.generator().sample(z);
+        self.placed(z, x)
+    }
+
+    fn placed(&self, z: &[f32], mut x: Vec<f32>) -> Vec<f32> {
+        if let Some(mixture) = &self.spec.mixture {
+            mixture.place(z, &mut x);
+        }
+        x
+    }
+
     /// One outer step. `progress` in [0, 1] is where schedules stand, `step / steps` unless a time budget is kept. `stop` is
     /// looked at between updates of the score network and between evaluations of the energy.
     ///
@@ -130,13 +166,29 @@ impl<D: Backend> Trainer<D> {
     pub fn step(&mut self, energy: &PackEnergy, progress: f64, stop: &AtomicBool) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
-        let updates = self.spec.inner + if self.step == 0 { self.spec.pretrain } else { 0 };
-        while self.updates < updates as u64 {
+        let first = |number: usize| if self.step == 0 { number as u64 } else { 0 };
+        let learned = self.spec.learned.as_ref();
+        let pretrain = learned.map_or(0, |learned| first(learned.pretrain));
+        let of_target = pretrain + learned.map_or(0, |learned| learned.inner as u64);
+        // A learned target's score network begins where the target's is.
+        let updates =
+            of_target + self.spec.inner as u64 + if learned.is_none() { first(self.spec.pretrain) } else { 0 };
+        // The rates of both score networks fall together, so that what they do not know stays the same.
+        let score_rate = if learned.is_some() { 0.1 + 0.9 * decay } else { 1.0 };
+        while self.updates < updates {
             if stop.load(Ordering::Relaxed) {
                 return Err(StepError::Interrupted);
             }
-            report.score_loss = Some(self.update_score(energy.symmetry(), progress)?);
+            if self.updates < of_target {
+                let part = (self.updates < pretrain).then(|| self.updates as f64 / pretrain as f64);
+                self.update_target(energy.symmetry(), part, score_rate)?;
+            } else {
+                report.score_loss = Some(self.update_score(energy.symmetry(), progress, score_rate)?);
+            }
             self.updates += 1;
+            if self.step == 0 && self.updates == of_target {
+                self.begin_score_at_target();
+            }
         }
         let warmup = ((self.step + 1) as f32 / self.spec.warmup.max(1) as f32).min(1.0);
         self.update_generator(energy, progress, decay * warmup, &mut report, stop)?;
@@ -145,15 +197,16 @@ impl<D: Backend> Trainer<D> {
     }
 
     /// One update of the score network. Returns its loss.
-    fn update_score(&mut self, symmetry: Symmetry, progress: f64) -> Result<f32, NonFiniteGradient> {
+    fn update_score(&mut self, symmetry: Symmetry, progress: f64, rate: f32) -> Result<f32, NonFiniteGradient> {
         let z = self.draw(Purpose::Latent, self.spec.generator.latent);
-        let x = self.generator.sample(&z);
+        let x = self.placed(&z, self.generator.sample(&z));
         let eps = self.draw_noise(symmetry);
         let noise = self.noise((self.lowest(progress) - AHEAD).max(0.0));
         self.batches += 1;
         let loss = denoising::loss(&self.score, &x, &eps, &noise);
         let value = loss.as_vec()[0];
-        self.score_adam.step(&mut self.score, backward(loss), &self.spec.score_adam)?;
+        let options = AdamOptions { learning_rate: rate * self.spec.score_adam.learning_rate, ..self.spec.score_adam };
+        self.score_adam.step(&mut self.score, backward(loss), &options)?;
         if self.spec.score_ema > 0.0 {
             self.score_average.update(&self.score, self.spec.score_ema.min(young(self.score_adam.steps())));
         }
@@ -172,7 +225,7 @@ impl<D: Backend> Trainer<D> {
         let dim = self.spec.generator.dim;
         let z = self.draw(Purpose::Latent, self.spec.generator.latent);
         let traced = self.generator.traced(&z);
-        let x = traced.as_vec();
+        let x = self.placed(&z, traced.as_vec());
         let mut g = match self.spec.objective {
             Objective::Dikl => self.dikl(energy, &x, progress, report, stop),
             Objective::ReverseKl => self.reverse_kl(energy, &x, report),
@@ -189,6 +242,9 @@ impl<D: Backend> Trainer<D> {
         }
         if let Some(limit) = self.spec.sample_clip {
             report.clipped = clip_rows(&mut g, dim, limit);
+        }
+        if let Some(mixture) = &self.spec.mixture {
+            mixture.pull_back(&z, &mut g);
         }
         let mut options = self.spec.generator_adam;
         options.learning_rate *= rate;
@@ -218,10 +274,20 @@ impl<D: Backend> Trainer<D> {
         let y = noise.noised(x, &eps, dim);
         let model = self.model_score().denoise(&y, &noise);
         let ratios: Vec<f32> = noise.ratios().collect();
-        let mut denoised = vec![0.0; y.len()];
-        let key = (self.spec.seed, self.batches);
-        report.posterior = denoise_batch(energy, key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
-        report.evaluations = report.posterior.iter().map(|row| u64::from(row.evaluations)).sum();
+        let denoised = match &self.target {
+            Some(target) => {
+                let mut denoised = target.average.network().denoise(&y, &noise);
+                self.correct(energy, (&y, &ratios), progress, &mut denoised, report, stop);
+                denoised
+            }
+            None => {
+                let mut denoised = vec![0.0; y.len()];
+                let key = (self.spec.seed, self.batches);
+                report.posterior = denoise_batch(energy, key, &y, &ratios, &self.spec.posterior, &mut denoised, stop);
+                denoised
+            }
+        };
+        report.evaluations += report.posterior.iter().map(|row| u64::from(row.evaluations)).sum::<u64>();
         let weights: Vec<f32> = ratios.iter().map(|v| self.spec.weight.at(*v)).collect();
         let rows = model.chunks_exact(dim).zip(denoised.chunks_exact(dim)).zip(&ratios);
         let square = |((m, t), v): ((&[f32], &[f32]), &f32)| {
@@ -262,35 +328,6 @@ impl<D: Backend> Trainer<D> {
         eps
     }
 
-    /// How far, in [0, 1], the lower end of log v has still to fall.
-    fn lowest(&self, progress: f64) -> f64 {
-        match self.spec.noising {
-            Noising::Continuous { anneal, .. } if anneal > 0.0 => (1.0 - progress / anneal).max(0.0),
-            _ => 0.0,
-        }
-    }
-
-    /// The noise of a batch; `lowest` in [0, 1] is the part of the range of log v, from below, that is left out.
-    fn noise(&self, lowest: f64) -> NoiseBatch {
-        let mut stream = Stream::new(self.spec.seed, Purpose::NoiseLevel, self.batches);
-        let mut uniform = || Randomness::<f64>::uniform(&mut stream);
-        let rows = self.spec.batch;
-        match &self.spec.noising {
-            Noising::Continuous { v_min, v_max, .. } => {
-                let (high, range) = (v_max.ln(), (v_max / v_min).ln());
-                let low = high - range * (1.0 - lowest);
-                let cell = |row: usize| (row as f64 + uniform()) / rows as f64;
-                let ratios = (0..rows).map(cell).map(|u| (low + (high - low) * u).exp() as f32);
-                NoiseBatch::from_ratios(ratios.collect())
-            }
-            Noising::Levels(table) => {
-                let last = table.len() - 1;
-                let index = |_| 1 + ((uniform() * last as f64) as usize).min(last - 1);
-                NoiseBatch::from_levels(table, (0..rows).map(index).collect())
-            }
-        }
-    }
-
     /// The whole state.
     pub fn to_checkpoint(&self) -> Checkpoint {
         let mut file = Checkpoint::new();
@@ -300,6 +337,9 @@ impl<D: Backend> Trainer<D> {
         self.score_average.network().insert_into("score_average.", &mut file);
         self.generator_adam.insert_into("generator_adam.", &self.generator, &mut file);
         self.score_adam.insert_into("score_adam.", &self.score, &mut file);
+        if let Some(target) = &self.target {
+            target.insert_into(&mut file);
+        }
         file.insert_text("step", self.step.to_string());
         file.insert_text("updates", self.updates.to_string());
         file.insert_text("batches", self.batches.to_string());
@@ -317,6 +357,9 @@ impl<D: Backend> Trainer<D> {
         self.score_average.network_mut().load_from("score_average.", file)?;
         self.generator_adam = Adam::from_checkpoint("generator_adam.", &self.generator, file)?;
         self.score_adam = Adam::from_checkpoint("score_adam.", &self.score, file)?;
+        if let Some(target) = &mut self.target {
+            target.load(file)?;
+        }
         self.step = file.parsed("step")?;
         self.updates = file.parsed("updates")?;
         self.batches = file.parsed("batches")?;

@@ -13,7 +13,7 @@ use kiln_gpu::{AdamOptions, Body, Cpu, Generator, GeneratorSpec, Network};
 /// A map of the plane that jumps.
 fn plane() -> GeneratorSpec {
     let body = Body::Mlp { hidden: 16, depth: 2 };
-    GeneratorSpec { dim: 2, latent: 2, thresholds: vec![-0.5, 0.5], skip: 2.0, scale: 3.0, body }
+    GeneratorSpec { dim: 2, latent: 2, cells: Vec::new(), thresholds: vec![-0.5, 0.5], skip: 2.0, scale: 3.0, body }
 }
 
 /// Three particles in the plane, each with one latent number of its own.
@@ -31,7 +31,7 @@ fn particles() -> GeneratorSpec {
         radial: Radial::Steps { count: 4, range: 4.0 },
         range: 1.0,
     });
-    GeneratorSpec { dim: 6, latent: 9, thresholds: vec![-0.5, 0.5], skip: 1.0, scale: 1.0, body }
+    GeneratorSpec { dim: 6, latent: 9, cells: Vec::new(), thresholds: vec![-0.5, 0.5], skip: 1.0, scale: 1.0, body }
 }
 
 fn teacher(spec: &GeneratorSpec) -> Generator<Cpu> {

@@ -6,14 +6,16 @@ use common::{uniform, values};
 use kiln_gpu::objective::denoising;
 use kiln_gpu::tensor::backward;
 use kiln_gpu::{
-    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Cpu, Ema, Generator, GeneratorSpec, Network, NoiseBatch,
-    ScoreNetwork, ScoreSpec,
+    Adam, AdamOptions, Body, Checkpoint, CheckpointError, Cpu, Ema, Generator, GeneratorSpec, Mixture, Network,
+    NoiseBatch, ScoreNetwork, ScoreSpec,
 };
+
+use std::sync::Arc;
 
 fn generator() -> Generator<Cpu> {
     let thresholds = vec![-1.0, 0.1];
     let body = Body::Mlp { hidden: 7, depth: 2 };
-    let spec = GeneratorSpec { dim: 2, latent: 2, thresholds, skip: 0.1, scale: 1.0 / 3.0, body };
+    let spec = GeneratorSpec { dim: 2, latent: 2, cells: Vec::new(), thresholds, skip: 0.1, scale: 1.0 / 3.0, body };
     Generator::new(&Cpu::default(), spec, &mut uniform(1)).expect("a spec")
 }
 
@@ -130,7 +132,7 @@ impl Run {
     fn train(&mut self, steps: std::ops::Range<u32>) {
         for step in steps {
             let noise = match self.net.spec() {
-                ScoreSpec::Preconditioned { .. } => NoiseBatch::from_ratios(vec![0.5; 300]),
+                ScoreSpec::Preconditioned { .. } | ScoreSpec::Guided { .. } => NoiseBatch::from_ratios(vec![0.5; 300]),
                 ScoreSpec::Published { levels, .. } => {
                     NoiseBatch::from_levels(levels, (0..300).map(|i| i % 3).collect())
                 }
@@ -163,9 +165,11 @@ impl Run {
 #[test]
 fn resumes_exactly() {
     let levels = vec![(0.9, 0.4), (0.5, 0.8), (0.1, 0.99)];
+    let whole = Mixture::new(2, Vec::new()).expect("one Gaussian");
     for spec in [
         ScoreSpec::Preconditioned { dim: 2, body: Body::Mlp { hidden: 20, depth: 2 }, data_sd: 2.0 },
         ScoreSpec::Published { dim: 2, body: Body::Mlp { hidden: 20, depth: 2 }, levels },
+        ScoreSpec::Guided { body: Body::Mlp { hidden: 20, depth: 2 }, mixture: Arc::new(whole) },
     ] {
         let mut straight = Run::new(spec.clone(), 1);
         straight.train(0..4);

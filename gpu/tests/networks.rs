@@ -7,12 +7,15 @@ use dfdx::prelude::*;
 use kiln_gpu::generator::features;
 use kiln_gpu::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
 use kiln_gpu::{
-    Adam, AdamOptions, Body, Generator, GeneratorSpec, Matrix, Net, NoiseBatch, ScoreNetwork, ScoreSpec, SpecError,
+    Adam, AdamOptions, Body, Generator, GeneratorSpec, Matrix, Mixture, Net, NoiseBatch, ScoreNetwork, ScoreSpec,
+    SpecError,
 };
+
+use std::sync::Arc;
 
 fn spec() -> GeneratorSpec {
     let body = Body::Mlp { hidden: 12, depth: 2 };
-    GeneratorSpec { dim: 2, latent: 3, thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5, body }
+    GeneratorSpec { dim: 2, latent: 3, cells: Vec::new(), thresholds: vec![-0.5, 0.5], skip: 4.0, scale: 0.5, body }
 }
 
 fn generator(spec: GeneratorSpec) -> Generator<Cpu> {
@@ -64,9 +67,16 @@ fn published() -> ScoreNetwork<Cpu> {
     ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5)).expect("a spec")
 }
 
+/// Guided by one Gaussian of unit width in every coordinate.
+fn guided() -> ScoreNetwork<Cpu> {
+    let mixture = Arc::new(Mixture::new(2, Vec::new()).expect("one Gaussian"));
+    let spec = ScoreSpec::Guided { body: Body::Mlp { hidden: 16, depth: 2 }, mixture };
+    ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5)).expect("a spec")
+}
+
 fn noise_for(net: &ScoreNetwork<Cpu>, rows: usize) -> NoiseBatch {
     match net.spec() {
-        ScoreSpec::Preconditioned { .. } => {
+        ScoreSpec::Preconditioned { .. } | ScoreSpec::Guided { .. } => {
             NoiseBatch::from_ratios((0..rows).map(|i| 10f32.powf(-1.5 + 4.0 * i as f32 / rows as f32)).collect())
         }
         ScoreSpec::Published { levels, .. } => NoiseBatch::from_levels(levels, (0..rows).map(|i| i % 10).collect()),
@@ -102,7 +112,7 @@ fn denoiser_and_score_agree() {
 /// The losses as they are written in the literature, in f64 from D and sigma s.
 #[test]
 fn losses_are_their_definitions() {
-    for net in [preconditioned(), published()] {
+    for net in [preconditioned(), published(), guided()] {
         let rows = 257;
         let noise = noise_for(&net, rows);
         let (x, eps) = (values(2 * rows, 1), values(2 * rows, 2));
@@ -115,6 +125,12 @@ fn losses_are_their_definitions() {
                 let terms = d.iter().zip(&x).enumerate();
                 terms.map(|(i, (d, x))| weight(v[i / 2]) * f64::from(d - x).powi(2)).sum::<f64>() / (2 * rows) as f64
             }
+            ScoreSpec::Guided { .. } => {
+                let d = net.denoise(&y, &noise);
+                let terms = d.iter().zip(&x).enumerate();
+                let square = |v: f64| (v * v) / (1.0 + v * v);
+                terms.map(|(i, (d, x))| f64::from(d - x).powi(2) / square(v[i / 2])).sum::<f64>() / (2 * rows) as f64
+            }
             ScoreSpec::Published { .. } => {
                 let s = net.sigma_score(&y, &noise);
                 s.iter().zip(&eps).map(|(s, e)| f64::from(s + e).powi(2)).sum::<f64>() / rows as f64
@@ -123,6 +139,21 @@ fn losses_are_their_definitions() {
         let found = f64::from(denoising::loss(&net, &x, &eps, &noise).as_vec()[0]);
         assert!((found - expected).abs() < 1e-3 * expected, "{found} {expected}");
     }
+}
+
+/// Where the target is the Gaussian that guides it, states with their gradients leave nothing to learn and no noise; states alone
+/// leave the posterior's.
+#[test]
+fn gradients_take_the_noise_out_of_what_is_regressed_on() {
+    let net = guided();
+    let noise = noise_for(&net, 257);
+    let (x, eps) = (values(2 * 257, 1), values(2 * 257, 2));
+    let with = denoising::loss_with_slopes(&net, &x, Some(&x), &eps, &noise).as_vec()[0];
+    let without = denoising::loss(&net, &x, &eps, &noise).as_vec()[0];
+    assert!(with < 1e-6 && without > 0.1, "{with} {without}");
+    // A gradient that is no number is left out.
+    let lost = denoising::loss_with_slopes(&net, &x, Some(&vec![f32::NAN; x.len()]), &eps, &noise).as_vec()[0];
+    assert_eq!(lost, without);
 }
 
 /// For Gaussian data of standard deviation s the best denoiser is c_skip y: training a network whose region is

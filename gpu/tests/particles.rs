@@ -146,7 +146,7 @@ fn generators_of_particles_are_equivariant() {
     let radial = Radial::Steps { count: 8, range: 4.0 };
     for (skip, thresholds) in [(0.7, vec![-0.5, 0.5]), (0.0, vec![])] {
         let body = egnn(GeneratorSpec::node_inputs(own, thresholds.len()), radial);
-        let spec = GeneratorSpec { dim, latent: dim + 5 * own, thresholds, skip, scale: 40.0, body };
+        let spec = GeneratorSpec { dim, latent: dim + 5 * own, cells: Vec::new(), thresholds, skip, scale: 40.0, body };
         let generator = Generator::new(&Cpu::default(), spec, &mut uniform(3)).expect("a spec");
         let motion = Motion { count: 5, dimensions: 3 };
         let (z, u) = (normal_batch(1, Purpose::Test, 0, ROWS, dim), normal_batch(1, Purpose::Test, 1, ROWS, 5 * own));
@@ -188,6 +188,7 @@ fn shapes_of_particles_that_do_not_fit_are_refused() {
     let spec = |latent, node_inputs| GeneratorSpec {
         dim: 15,
         latent,
+        cells: Vec::new(),
         thresholds: vec![0.0],
         skip: 1.0,
         scale: 1.0,

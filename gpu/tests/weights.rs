@@ -186,7 +186,15 @@ fn a_tape_goes_back_through_the_weights_it_saw() {
 fn a_student_is_its_file() {
     for ema in [0.0, 0.9] {
         let body = |hidden| Body::Mlp { hidden, depth: 2 };
-        let student = GeneratorSpec { dim: 2, latent: 2, thresholds: vec![0.0], skip: 1.0, scale: 1.0, body: body(8) };
+        let student = GeneratorSpec {
+            dim: 2,
+            latent: 2,
+            cells: Vec::new(),
+            thresholds: vec![0.0],
+            skip: 1.0,
+            scale: 1.0,
+            body: body(8),
+        };
         let teacher = GeneratorSpec { body: body(12), ..student.clone() };
         let teacher = Generator::new(&Cpu::default(), teacher, &mut uniform(1)).expect("a shape");
         let adam = AdamOptions { learning_rate: 0.05, ..AdamOptions::default() };

@@ -72,7 +72,7 @@ pub struct Train {
     /// What to sample: one of `kiln targets`, or a formula file [default: mog40]
     pub target: Option<String>,
 
-    /// Where the defaults come from: kiln (ours) or paper (published) [default: kiln]
+    /// Where the defaults come from: kiln (ours), direct (ours, estimating at every sample) or paper (published) [default: kiln]
     #[arg(long, value_name = "PRESET")]
     pub preset: Option<String>,
 
@@ -100,8 +100,12 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub explored: Option<PathBuf>,
 
+    /// Explore first, with so many energy evaluations at most [default: 5e6 for a formula file]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "explored")]
+    pub evaluations: Option<f64>,
+
     /// Go on with this run from its checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out", "explored"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "preset", "config", "seed", "out", "explored", "evaluations"])]
     pub resume: Option<PathBuf>,
 
     /// Where the networks are trained: cpu, cuda:0

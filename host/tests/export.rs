@@ -81,7 +81,7 @@ fn damaged_and_foreign_files_are_refused() {
     damage("flipped.kiln", &|bytes| bytes[5000] ^= 4);
     damage("short.kiln", &|bytes| bytes.truncate(9000));
     damage("long.kiln", &|bytes| bytes.push(0));
-    damage("newer.kiln", &|bytes| bytes[4] = 3);
+    damage("newer.kiln", &|bytes| bytes[4] = 4);
     damage("text.kiln", &|bytes| *bytes = b"[train]\nbatch = 3\n".to_vec());
     damage("empty.kiln", &|bytes| bytes.clear());
     for command in [&["inspect"][..], &["evaluate"], &["sample", "-n", "3", "-o", "x.npy"], &["export", "-o", "x.kiln"]]
@@ -92,7 +92,7 @@ fn damaged_and_foreign_files_are_refused() {
         refused("flipped.kiln", "'flipped.kiln' is not a model that can run: its checksum is", "export it anew");
         refused("short.kiln", "it says that it has", "copy it again");
         refused("long.kiln", "it says that it has", "copy it again");
-        refused("newer.kiln", "it is of version 3, this build reads versions up to 2", "with this build");
+        refused("newer.kiln", "it is of version 4, this build reads versions up to 3", "with this build");
         refused("text.kiln", "it does not begin as a model does", "that `kiln export` wrote");
         refused("empty.kiln", "it does not begin as a model does", "that `kiln export` wrote");
     }

@@ -64,9 +64,9 @@ pub enum ArtifactError {
     Network(network::InvalidNetwork),
     /// The parts do not make a network of integers.
     Fixed(fixed::InvalidNetwork),
-    /// The parts do not make a frame, or not the network's.
+    /// The parts do not make a frame or cells, or not the network's.
     Frame(InvalidFrame),
-    /// It has a frame, and its network alone was asked for.
+    /// It has a frame or cells, and its network alone was asked for.
     Framed,
     /// The buffer for the bytes is too short.
     Buffer,
@@ -116,7 +116,7 @@ impl fmt::Display for ArtifactError {
             Self::Network(error) => write!(f, "{error}"),
             Self::Fixed(error) => write!(f, "{error}"),
             Self::Frame(error) => write!(f, "{error}"),
-            Self::Framed => f.write_str("it has a frame, and this program would not apply it"),
+            Self::Framed => f.write_str("it has a frame or cells, and this program would not apply them"),
             Self::Buffer => f.write_str("the buffer is too short"),
         }
     }

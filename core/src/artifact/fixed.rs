@@ -6,17 +6,20 @@ use heapless::Vec;
 use super::bytes::{Reader, Writer};
 use super::header::{BASIS, GATE, Header, STEPS, Sizes, width, word};
 use super::{ArtifactError, EGNN_LAYERS, MLP_LAYERS, collect};
+use crate::cells::Choices;
 use crate::fixed::{
     Affine, Egnn, EgnnLayer, EgnnShape, Gate, Generator, Layer, Matrix, Mlp, NodeLayer, ParticleGenerator, Radial,
     Weight,
 };
+use crate::network::Inputs;
 
 /// A checked [`Generator`] with a place for the descriptors of its layers.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FixedMlp<'a, W> {
     layers: Vec<Layer<'a, W>, MLP_LAYERS>,
-    generator: (usize, &'a [i32], i32),
+    inputs: Inputs<'a, i32>,
+    skip: i32,
 }
 
 impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
@@ -30,10 +33,17 @@ impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
         thresholds: &'a [i32],
         skip: i32,
     ) -> Result<Self, ArtifactError> {
-        let model = Self { layers: collect(layers, MLP_LAYERS)?, generator: (latent, thresholds, skip) };
-        let inputs = latent.checked_mul(1 + thresholds.len()).ok_or(ArtifactError::Sizes)?;
-        let mlp = Mlp::new(inputs, &model.layers)?;
-        Generator::new(mlp, latent, thresholds, skip)?;
+        Self::of(layers, Inputs::new(latent, thresholds), skip)
+    }
+
+    /// The same of a latent that the network sees as these inputs.
+    ///
+    /// # Errors
+    /// As [`FixedMlp::new`].
+    pub fn of(layers: &[Layer<'a, W>], inputs: Inputs<'a, i32>, skip: i32) -> Result<Self, ArtifactError> {
+        let model = Self { layers: collect(layers, MLP_LAYERS)?, inputs, skip };
+        let mlp = Mlp::new(inputs.count().ok_or(ArtifactError::Sizes)?, &model.layers)?;
+        Generator::of(mlp, inputs, skip)?;
         Ok(model)
     }
 
@@ -42,9 +52,8 @@ impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
     /// # Errors
     /// None after [`FixedMlp::new`].
     pub fn generator(&self) -> Result<Generator<'_, W>, crate::fixed::InvalidNetwork> {
-        let (latent, thresholds, skip) = self.generator;
-        let mlp = Mlp::new_unchecked(latent * (1 + thresholds.len()), &self.layers);
-        Generator::new(mlp, latent, thresholds, skip)
+        let inputs = self.inputs.count().ok_or(crate::fixed::InvalidNetwork::Ends)?;
+        Generator::of(Mlp::new_unchecked(inputs, &self.layers), self.inputs, self.skip)
     }
 
     /// Its layers.
@@ -52,29 +61,37 @@ impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
         &self.layers
     }
 
+    /// What the network sees of a latent, thresholds in Q16.
+    pub fn inputs(&self) -> &Inputs<'a, i32> {
+        &self.inputs
+    }
+
     /// Where sign features jump, in Q16.
     pub fn thresholds(&self) -> &'a [i32] {
-        self.generator.1
+        self.inputs.thresholds()
     }
 
     pub(super) fn header(&self) -> Header {
-        let (latent, thresholds, skip) = self.generator;
         Header {
             dim: self.layers.last().map_or(0, |layer| layer.affine.bias.len()),
-            latent,
-            thresholds: thresholds.len(),
+            latent: self.inputs.latent(),
+            thresholds: self.thresholds().len(),
             layers: self.layers.len(),
-            factors: [skip as u32, 0],
+            factors: [self.skip as u32, 0],
         }
     }
 
-    pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
+    pub(super) fn read(
+        header: &Header,
+        choices: Choices<'a, i32>,
+        rest: &mut Reader<'a>,
+    ) -> Result<Self, ArtifactError> {
         let [skip, 0] = header.factors else { return Err(ArtifactError::Reserved) };
         let count = header.layers_within(MLP_LAYERS)?;
-        let thresholds = rest.slice(header.thresholds)?;
+        let seen = Inputs::choosing(header.latent, rest.slice(header.thresholds)?, choices);
         let words: &[u32] = rest.matrix(count, 2)?;
         let mut layers = Vec::<_, MLP_LAYERS>::new();
-        let mut inputs = header.latent.checked_mul(1 + header.thresholds).ok_or(ArtifactError::Sizes)?;
+        let mut inputs = seen.count().ok_or(ArtifactError::Sizes)?;
         for [word, point] in words.as_chunks().0 {
             let outputs = width(*word)?;
             let point = u8::try_from(*point).map_err(|_| ArtifactError::Reserved)?;
@@ -85,7 +102,7 @@ impl<'a, W: Weight + Pod> FixedMlp<'a, W> {
         if inputs != header.dim {
             return Err(ArtifactError::Sizes);
         }
-        Self::new(&layers, header.latent, thresholds, skip as i32)
+        Self::of(&layers, seen, skip as i32)
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {

@@ -5,8 +5,9 @@ use heapless::Vec;
 use super::bytes::{Reader, Writer};
 use super::header::{BASIS, GATE, Header, SQUARED, STEPS, Sizes, width, word};
 use super::{ArtifactError, EGNN_LAYERS, MLP_LAYERS, collect};
+use crate::cells::Choices;
 use crate::network::{
-    Activation, Egnn, EgnnLayer, EgnnShape, Generator, InvalidNetwork, Layer, Mlp, ParticleGenerator, Radial,
+    Activation, Egnn, EgnnLayer, EgnnShape, Generator, Inputs, InvalidNetwork, Layer, Mlp, ParticleGenerator, Radial,
 };
 
 /// A checked [`Generator`] with a place for the descriptors of its layers.
@@ -14,8 +15,7 @@ use crate::network::{
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FloatMlp<'a> {
     layers: Vec<Layer<'a, f32>, MLP_LAYERS>,
-    thresholds: &'a [f32],
-    latent: usize,
+    inputs: Inputs<'a, f32>,
     skip: f32,
     scale: f32,
 }
@@ -32,12 +32,26 @@ impl<'a> FloatMlp<'a> {
         skip: f32,
         scale: f32,
     ) -> Result<Self, ArtifactError> {
+        Self::of(layers, Inputs::new(latent, thresholds), skip, scale)
+    }
+
+    /// The same of a latent that the network sees as these inputs.
+    ///
+    /// # Errors
+    /// As [`FloatMlp::new`].
+    pub fn of(
+        layers: &[Layer<'a, f32>],
+        inputs: Inputs<'a, f32>,
+        skip: f32,
+        scale: f32,
+    ) -> Result<Self, ArtifactError> {
         let layers = collect(layers, MLP_LAYERS)?;
-        latent.checked_mul(1 + thresholds.len()).ok_or(ArtifactError::Sizes)?;
-        let model = Self { layers, thresholds, latent, skip, scale };
+        inputs.count().ok_or(ArtifactError::Sizes)?;
+        let model = Self { layers, inputs, skip, scale };
         let generator = model.generator()?;
-        generator.scratch().checked_add(latent).ok_or(ArtifactError::Sizes)?;
-        finite([thresholds, &[skip, scale]].into_iter().chain(model.layers.iter().flat_map(numbers)))?;
+        generator.scratch().checked_add(inputs.latent()).ok_or(ArtifactError::Sizes)?;
+        let few = [inputs.thresholds(), inputs.choices().thresholds(), &[skip, scale]];
+        finite(few.into_iter().chain(model.layers.iter().flat_map(numbers)))?;
         Ok(model)
     }
 
@@ -46,8 +60,8 @@ impl<'a> FloatMlp<'a> {
     /// # Errors
     /// None after [`FloatMlp::new`].
     pub fn generator(&self) -> Result<Generator<'_, f32>, InvalidNetwork> {
-        let mlp = Mlp::new(self.latent * (1 + self.thresholds.len()), &self.layers)?;
-        Generator::new(mlp, self.latent, self.thresholds, self.skip, self.scale)
+        let mlp = Mlp::new(self.inputs.count().ok_or(InvalidNetwork::Ends)?, &self.layers)?;
+        Generator::of(mlp, self.inputs, self.skip, self.scale)
     }
 
     /// Its layers.
@@ -55,9 +69,14 @@ impl<'a> FloatMlp<'a> {
         &self.layers
     }
 
+    /// What the network sees of a latent.
+    pub fn inputs(&self) -> &Inputs<'a, f32> {
+        &self.inputs
+    }
+
     /// Where sign features jump.
     pub fn thresholds(&self) -> &'a [f32] {
-        self.thresholds
+        self.inputs.thresholds()
     }
 
     /// The factors of the latent and of the network.
@@ -69,18 +88,22 @@ impl<'a> FloatMlp<'a> {
         let dim = self.layers.last().map_or(0, |layer| layer.bias.len());
         Header {
             dim,
-            latent: self.latent,
-            thresholds: self.thresholds.len(),
+            latent: self.inputs.latent(),
+            thresholds: self.thresholds().len(),
             layers: self.layers.len(),
             factors: [self.skip, self.scale].map(f32::to_bits),
         }
     }
 
-    pub(super) fn read(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
-        let thresholds = rest.slice(header.thresholds)?;
+    pub(super) fn read(
+        header: &Header,
+        choices: Choices<'a, f32>,
+        rest: &mut Reader<'a>,
+    ) -> Result<Self, ArtifactError> {
+        let inputs = Inputs::choosing(header.latent, rest.slice(header.thresholds)?, choices);
         let widths: &[u32] = rest.slice(header.layers_within(MLP_LAYERS)?)?;
         let mut layers = Vec::<_, MLP_LAYERS>::new();
-        let mut rows = header.latent.checked_mul(1 + header.thresholds).ok_or(ArtifactError::Sizes)?;
+        let mut rows = inputs.count().ok_or(ArtifactError::Sizes)?;
         for word in widths {
             let columns = width(*word)?;
             let layer = affine(rest, rows, columns)?;
@@ -91,11 +114,11 @@ impl<'a> FloatMlp<'a> {
             return Err(ArtifactError::Sizes);
         }
         let [skip, scale] = header.factors.map(f32::from_bits);
-        Self::new(&layers, header.latent, thresholds, skip, scale)
+        Self::of(&layers, inputs, skip, scale)
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
-        out.slice(self.thresholds)?;
+        out.slice(self.thresholds())?;
         let widths = self.layers.iter().map(|layer| word(layer.bias.len()));
         out.slice(&widths.collect::<Result<Vec<u32, MLP_LAYERS>, ArtifactError>>()?)?;
         self.layers.iter().flat_map(numbers).try_for_each(|section| out.slice(section))

@@ -1,14 +1,15 @@
-//! The frame of a model, in views and in bytes.
+//! The frame of a model, or its cells, in views; the frame in bytes.
 
 use super::bytes::{Reader, Writer};
-use super::{ArtifactError, Format};
+use super::{ArtifactError, CELLS, FRAMED, Network};
+use crate::cells::{Cells, Choices};
 use crate::fixed;
 use crate::frame::{Bounds, Factor, Frame, InvalidFrame, triangle};
 
 /// Flag of a frame: L is a lower triangle.
 const TRIANGLE: u32 = 1;
 /// A coordinate has an end.
-const BOUNDS: u32 = 2;
+pub(super) const BOUNDS: u32 = 2;
 
 /// What takes a network's outputs to the coordinates of a sample, in the model's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +19,10 @@ pub enum ModelFrame<'a> {
     Float(Frame<'a>),
     /// In integers.
     Fixed(fixed::Frame<'a>),
+    /// By cells, in `f32`.
+    FloatCells(Cells<'a>),
+    /// By cells, in integers.
+    FixedCells(fixed::Cells<'a>),
 }
 
 impl<'a> From<Frame<'a>> for ModelFrame<'a> {
@@ -32,20 +37,35 @@ impl<'a> From<fixed::Frame<'a>> for ModelFrame<'a> {
     }
 }
 
+impl<'a> From<Cells<'a>> for ModelFrame<'a> {
+    fn from(cells: Cells<'a>) -> Self {
+        Self::FloatCells(cells)
+    }
+}
+
+impl<'a> From<fixed::Cells<'a>> for ModelFrame<'a> {
+    fn from(cells: fixed::Cells<'a>) -> Self {
+        Self::FixedCells(cells)
+    }
+}
+
 impl<'a> ModelFrame<'a> {
     /// How many coordinates it is of.
     pub fn dim(&self) -> usize {
         match self {
             Self::Float(frame) => frame.dim(),
             Self::Fixed(frame) => frame.dim(),
+            Self::FloatCells(cells) => cells.dim(),
+            Self::FixedCells(cells) => cells.dim(),
         }
     }
 
-    /// Whether coordinates depend on each other: L is a triangle, not a diagonal.
+    /// Whether coordinates depend on each other: L is a triangle, not a diagonal. Of cells always.
     pub fn is_triangle(&self) -> bool {
         match self {
             Self::Float(frame) => matches!(frame.factor(), Factor::Triangle(_)),
             Self::Fixed(frame) => matches!(frame.factor(), Factor::Triangle(_)),
+            Self::FloatCells(_) | Self::FixedCells(_) => true,
         }
     }
 
@@ -54,16 +74,51 @@ impl<'a> ModelFrame<'a> {
         let kinds = match self {
             Self::Float(frame) => frame.bounds().kinds,
             Self::Fixed(frame) => frame.bounds().kinds,
+            Self::FloatCells(cells) => cells.packed().bounds.kinds,
+            Self::FixedCells(cells) => cells.packed().bounds.kinds,
         };
         kinds.iter().filter(|kind| **kind != 0).count()
     }
 
-    /// Refuses a model of other coordinates or in other numbers.
-    pub(super) fn check(&self, dim: usize, format: Format) -> Result<(), ArtifactError> {
-        if matches!(self, Self::Float(_)) != (format == Format::F32) {
-            return Err(InvalidFrame::Numbers.into());
+    /// How many cells each block of coordinates has; none where there is one location for all.
+    pub fn cells(&self) -> Option<&'a [u32]> {
+        match self {
+            Self::Float(_) | Self::Fixed(_) => None,
+            Self::FloatCells(cells) => Some(cells.packed().cells),
+            Self::FixedCells(cells) => Some(cells.packed().cells),
         }
-        if self.dim() == dim { Ok(()) } else { Err(InvalidFrame::Lengths.into()) }
+    }
+
+    /// The version of a file with it.
+    pub(super) fn version(&self) -> u16 {
+        if self.cells().is_some() { CELLS } else { FRAMED }
+    }
+
+    /// Refuses a network of other coordinates, in other numbers, or whose latent chooses among other cells.
+    pub(super) fn check(&self, network: &Network<'a>) -> Result<(), ArtifactError> {
+        use Network::{Egnn, Egnn8, Egnn16, Mlp, Mlp8, Mlp16};
+        let header = network.header();
+        let choosing = match (self, network) {
+            (Self::Float(_), Mlp(network)) => *network.inputs().choices() == Choices::NONE,
+            (Self::Fixed(_), Mlp16(network)) => *network.inputs().choices() == Choices::NONE,
+            (Self::Fixed(_), Mlp8(network)) => *network.inputs().choices() == Choices::NONE,
+            (Self::Float(_), Egnn(_)) | (Self::Fixed(_), Egnn16(_) | Egnn8(_)) => true,
+            (Self::FloatCells(cells), Mlp(network)) => *network.inputs().choices() == cells.choices(),
+            (Self::FixedCells(cells), Mlp16(network)) => *network.inputs().choices() == cells.choices(),
+            (Self::FixedCells(cells), Mlp8(network)) => *network.inputs().choices() == cells.choices(),
+            // Particles have no cells.
+            (Self::FloatCells(_), Egnn(_)) | (Self::FixedCells(_), Egnn16(_) | Egnn8(_)) => false,
+            _ => return Err(InvalidFrame::Numbers.into()),
+        };
+        if self.dim() != header.dim {
+            return Err(InvalidFrame::Lengths.into());
+        }
+        let latent = match self {
+            Self::FloatCells(cells) => cells.latent(),
+            Self::FixedCells(cells) => cells.latent(),
+            _ => header.latent,
+        };
+        if choosing && latent == header.latent { Ok(()) } else { Err(InvalidFrame::Choices.into()) }
     }
 
     /// That of a model of `dim` coordinates, in `f32` or in integers.
@@ -86,15 +141,18 @@ impl<'a> ModelFrame<'a> {
         if frame.flags() == flags { Ok(frame) } else { Err(ArtifactError::Reserved) }
     }
 
+    /// Behind the network; cells are written before it.
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), ArtifactError> {
-        out.slice(&[self.flags(), 0])?;
         match self {
+            Self::FloatCells(_) | Self::FixedCells(_) => Ok(()),
             Self::Float(frame) => {
+                out.slice(&[self.flags(), 0])?;
                 out.slice(frame.centre())?;
                 out.slice(frame.factor().numbers())?;
                 write_bounds(&frame.bounds(), out)
             }
             Self::Fixed(frame) => {
+                out.slice(&[self.flags(), 0])?;
                 out.slice(frame.centre())?;
                 out.slice(frame.factor().numbers())?;
                 out.slice(frame.points())?;
@@ -116,7 +174,7 @@ fn factor<'a, T: bytemuck::Pod>(flags: u32, dim: usize, rest: &mut Reader<'a>) -
     rest.slice(triangle(dim).ok_or(ArtifactError::Sizes)?).map(Factor::Triangle)
 }
 
-fn bounds<'a, T: bytemuck::Pod + PartialOrd + Default>(
+pub(super) fn bounds<'a, T: bytemuck::Pod + PartialOrd + Default>(
     flags: u32,
     dim: usize,
     rest: &mut Reader<'a>,
@@ -127,7 +185,7 @@ fn bounds<'a, T: bytemuck::Pod + PartialOrd + Default>(
     Ok(Bounds { kinds: rest.slice(dim)?, low: rest.slice(dim)?, high: rest.slice(dim)? })
 }
 
-fn write_bounds<T: bytemuck::Pod + PartialOrd + Default>(
+pub(super) fn write_bounds<T: bytemuck::Pod + PartialOrd + Default>(
     bounds: &Bounds<'_, T>,
     out: &mut Writer<'_>,
 ) -> Result<(), ArtifactError> {

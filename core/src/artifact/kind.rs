@@ -5,6 +5,7 @@ use bytemuck::Pod;
 use super::bytes::Reader;
 use super::header::Header;
 use super::{ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format};
+use crate::cells::Choices;
 use crate::fixed::Weight;
 
 /// A network of one kind and format, one of those that [`Network`](super::Network) lists: what
@@ -29,7 +30,7 @@ impl<'a> Part<'a> for FloatMlp<'a> {
     const BYTES: (u8, Format) = (0, Format::F32);
 
     fn part(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
-        Self::read(header, rest)
+        Self::read(header, Choices::NONE, rest)
     }
 }
 
@@ -45,7 +46,7 @@ impl<'a, W: Weight + Pod> Part<'a> for FixedMlp<'a, W> {
     const BYTES: (u8, Format) = (0, format::<W>());
 
     fn part(header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
-        Self::read(header, rest)
+        Self::read(header, Choices::NONE, rest)
     }
 }
 

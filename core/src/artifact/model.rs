@@ -3,10 +3,12 @@
 use super::bytes::{Reader, Writer};
 use super::header::{Header, word};
 use super::{
-    ArtifactError, FRAMED, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError,
-    from_fixed, repair_checksum,
+    ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Format, MAGIC, ModelFrame, SampleError, from_fixed,
+    repair_checksum,
 };
+use crate::cells::Choices;
 use crate::fixed::{Portable, Products, Scratch, Weight, fill_normal};
+use crate::frame::InvalidFrame;
 use crate::random::{Purpose, Randomness, Stream};
 
 /// A checked network, one of each kind and format.
@@ -42,6 +44,16 @@ impl<'a> Network<'a> {
         matches!(self, Self::Egnn(_) | Self::Egnn16(_) | Self::Egnn8(_))
     }
 
+    /// Whether numbers of its latent choose among cells.
+    pub fn chooses(&self) -> bool {
+        match self {
+            Self::Mlp(network) => network.inputs().choices().numbers() > 0,
+            Self::Mlp16(network) => network.inputs().choices().numbers() > 0,
+            Self::Mlp8(network) => network.inputs().choices().numbers() > 0,
+            Self::Egnn(_) | Self::Egnn16(_) | Self::Egnn8(_) => false,
+        }
+    }
+
     pub(super) fn header(&self) -> Header {
         match self {
             Self::Mlp(network) => network.header(),
@@ -53,11 +65,20 @@ impl<'a> Network<'a> {
         }
     }
 
-    pub(super) fn read(kind: u8, format: u8, header: &Header, rest: &mut Reader<'a>) -> Result<Self, ArtifactError> {
+    /// That of a file; `cells` are those that stand before it.
+    pub(super) fn read(
+        kind: u8,
+        format: u8,
+        header: &Header,
+        cells: Option<&ModelFrame<'a>>,
+        rest: &mut Reader<'a>,
+    ) -> Result<Self, ArtifactError> {
+        let floats = || cells.map_or(Choices::NONE, ModelFrame::float_choices);
+        let integers = || cells.map_or(Choices::NONE, ModelFrame::fixed_choices);
         Ok(match (kind, Format::ALL.get(usize::from(format))) {
-            (0, Some(Format::F32)) => Self::Mlp(FloatMlp::read(header, rest)?),
-            (0, Some(Format::I16W16A)) => Self::Mlp16(FixedMlp::read(header, rest)?),
-            (0, Some(Format::I8W16A)) => Self::Mlp8(FixedMlp::read(header, rest)?),
+            (0, Some(Format::F32)) => Self::Mlp(FloatMlp::read(header, floats(), rest)?),
+            (0, Some(Format::I16W16A)) => Self::Mlp16(FixedMlp::read(header, integers(), rest)?),
+            (0, Some(Format::I8W16A)) => Self::Mlp8(FixedMlp::read(header, integers(), rest)?),
             (1, Some(Format::F32)) => Self::Egnn(FloatEgnn::read(header, rest)?),
             (1, Some(Format::I16W16A)) => Self::Egnn16(FixedEgnn::read(header, rest)?),
             (1, Some(Format::I8W16A)) => Self::Egnn8(FixedEgnn::read(header, rest)?),
@@ -141,13 +162,13 @@ impl<'a> Model<'a> {
         Ok(Self { target, metadata, network, frame, dim, latent, scratch })
     }
 
-    /// The same with what takes the network's outputs to the coordinates of a sample.
+    /// The same with what takes the network's outputs to the coordinates of a sample: a frame, or cells.
     ///
     /// # Errors
-    /// If the frame is of other coordinates, or not in the network's numbers.
+    /// If it is of other coordinates, not in the network's numbers, or has other cells than the network's latent chooses.
     pub fn with_frame(self, frame: impl Into<ModelFrame<'a>>) -> Result<Self, ArtifactError> {
         let frame = frame.into();
-        frame.check(self.dim, self.format())?;
+        frame.check(&self.network)?;
         Ok(Self { frame: Some(frame), ..self })
     }
 
@@ -176,9 +197,9 @@ impl<'a> Model<'a> {
         self.network.format()
     }
 
-    /// The version of its file: 2 with a frame, 1 without.
+    /// The version of its file: 3 with cells, 2 with a frame, 1 without.
     pub fn version(&self) -> u16 {
-        if self.frame.is_some() { FRAMED } else { 1 }
+        self.frame.as_ref().map_or(1, ModelFrame::version)
     }
 
     /// Coordinates of a sample.
@@ -216,8 +237,10 @@ impl<'a> Model<'a> {
             Network::Egnn(network) => network.generator()?.sample(z, cast(rest)?, x)?,
             _ => return Err(SampleError::NotIntegers),
         }
-        if let Some(ModelFrame::Float(frame)) = &self.frame {
-            frame.apply(x);
+        match &self.frame {
+            Some(ModelFrame::Float(frame)) => frame.apply(x),
+            Some(ModelFrame::FloatCells(cells)) => cells.apply(z, x),
+            _ => {}
         }
         Ok(())
     }
@@ -252,8 +275,10 @@ impl<'a> Model<'a> {
             Network::Egnn8(network) => particles(network, products, z, [first, second], x)?,
             Network::Mlp(_) | Network::Egnn(_) => return Err(SampleError::NotIntegers),
         }
-        if let Some(ModelFrame::Fixed(frame)) = &self.frame {
-            frame.apply(x);
+        match &self.frame {
+            Some(ModelFrame::Fixed(frame)) => frame.apply(x),
+            Some(ModelFrame::FixedCells(cells)) => cells.apply(z, x),
+            _ => {}
         }
         Ok(())
     }
@@ -292,10 +317,15 @@ impl<'a> Model<'a> {
         let kind = u8::from(self.network.of_particles());
         let [low, high] = self.version().to_le_bytes();
         let first = [MAGIC, [low, high, kind, self.format() as u8]].map(u32::from_le_bytes);
+        // What chooses among cells is written with them.
+        if self.frame.is_none() && self.network.chooses() {
+            return Err(InvalidFrame::Choices.into());
+        }
         let words = [first[0], first[1], length, 0, dim, latent, thresholds, layers, skip, scale, texts[0], texts[1]];
         out.slice(&words.map(u32::to_le))?;
         out.slice(self.target.as_bytes())?;
         out.slice(self.metadata.as_bytes())?;
+        self.frame.map_or(Ok(()), |cells| cells.write_cells(out))?;
         self.network.write(out)?;
         self.frame.map_or(Ok(()), |frame| frame.write(out))
     }

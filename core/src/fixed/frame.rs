@@ -38,16 +38,7 @@ impl<'a> Frame<'a> {
             return Err(InvalidFrame::Lengths);
         }
         for (coordinate, point) in points.iter().enumerate() {
-            let (row, _) = factor.row(coordinate);
-            if row.last().is_none_or(|x| *x <= 0) {
-                return Err(InvalidFrame::Diagonal { coordinate });
-            }
-            if row.iter().map(|x| u64::from(x.unsigned_abs())).sum::<u64>() > Self::ROW_LIMIT {
-                return Err(InvalidFrame::Overflow { coordinate });
-            }
-            if *point > Self::MAX_POINT {
-                return Err(InvalidFrame::Point { coordinate });
-            }
+            check_row(coordinate, factor.row(coordinate).0, *point)?;
         }
         Ok(Self { centre, factor, points, bounds: bounds.checked(dim, |_, _| true)? })
     }
@@ -82,15 +73,33 @@ impl<'a> Frame<'a> {
         // From the last row to the first: a row needs the coordinates before it as they were.
         for row in (0..self.dim().min(u.len())).rev() {
             let (numbers, first) = self.factor.row(row);
-            let products = numbers.iter().zip(&u[first..]).map(|(l, u)| i64::from(*l) * i64::from(*u));
-            let sum = shift_round(products.sum(), self.points[row].into());
-            u[row] = bounded(self.bounds.get(row), saturate(i64::from(self.centre[row]) + sum));
+            let y = located(self.centre[row], (numbers, self.points[row]), u[first..].iter().copied());
+            u[row] = bounded(self.bounds.get(row), y);
         }
     }
 }
 
+/// Refuses the row of a coordinate whose diagonal number, the last, is not positive, whose sum can overflow, or whose binary point
+/// is too large.
+pub(super) fn check_row(coordinate: usize, row: &[i32], point: u8) -> Result<(), InvalidFrame> {
+    if row.last().is_none_or(|x| *x <= 0) {
+        return Err(InvalidFrame::Diagonal { coordinate });
+    }
+    if row.iter().map(|x| u64::from(x.unsigned_abs())).sum::<u64>() > Frame::ROW_LIMIT {
+        return Err(InvalidFrame::Overflow { coordinate });
+    }
+    if point > Frame::MAX_POINT { Err(InvalidFrame::Point { coordinate }) } else { Ok(()) }
+}
+
+/// A number of a centre and Σ l u of a checked row with its binary point: summed exactly and rounded once.
+#[inline(always)]
+pub(super) fn located(centre: i32, (row, point): (&[i32], u8), u: impl Iterator<Item = i32>) -> i32 {
+    let products = row.iter().zip(u).map(|(l, u)| i64::from(*l) * i64::from(u));
+    saturate(i64::from(centre) + shift_round(products.sum(), point.into()))
+}
+
 /// φ(y).
-fn bounded(bound: Bound<i32>, y: i32) -> i32 {
+pub(super) fn bounded(bound: Bound<i32>, y: i32) -> i32 {
     match bound {
         Bound::None => y,
         Bound::Low(low) => low.saturating_add(exp(y)),

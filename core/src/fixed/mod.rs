@@ -14,6 +14,7 @@
 //!   samples, and relabelled particles give the relabelled sample.
 //! - After the checks of the constructors nothing panics; buffers are the caller's.
 
+mod cells;
 mod egnn;
 mod exponential;
 mod frame;
@@ -28,9 +29,10 @@ mod products;
 #[rustfmt::skip]
 mod tables;
 
+pub use cells::Cells;
 pub use egnn::{Egnn, EgnnLayer, EgnnShape, Gate, NodeLayer, Radial, Scratch, ScratchLength};
 pub use frame::Frame;
-pub use generator::{Generator, write_features};
+pub use generator::{Generator, write_features, write_inputs};
 pub use matrix::{Affine, Matrix};
 pub use mlp::{Layer, Mlp};
 pub use normal::{fill_normal, normal};

@@ -1,9 +1,10 @@
 //! Small models of every kind and format, made of random numbers, as files.
 
-use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, ModelFrame, Network};
+use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, ModelFrame, Network, repair_checksum};
+use kiln_core::cells::{Cells, Packed};
 use kiln_core::fixed::{self, Affine, Gate, Matrix, NodeLayer, Scale, Weight};
 use kiln_core::frame::{Bounds, Factor, Frame};
-use kiln_core::network::{Activation, EgnnLayer, EgnnShape, Layer, Radial};
+use kiln_core::network::{Activation, EgnnLayer, EgnnShape, Inputs, Layer, Radial};
 use kiln_core::random::{Purpose, Randomness, Stream};
 
 /// Bytes at a multiple of 8.
@@ -214,6 +215,63 @@ pub fn fixed_frame(lower: bool) -> fixed::Frame<'static> {
     fixed::Frame::new(&[655_360, -82_000, 32_768, 49_000, -13_000_000], factor, POINTS, bounds).expect("a frame")
 }
 
+/// Three cells of the coordinates 3, 0 and 1, one of 4 and 2; coordinate 1 lies between two ends.
+pub fn float_cells() -> Cells<'static> {
+    const FACTORS: &[f32] = &[
+        0.5, 0.25, 1.5, -0.5, 0.125, 0.75, 2.0, -1.0, 0.3, 0.1, 0.2, 0.4, 0.1, 0.0, 3.0, 0.7, -0.2, 0.6, 30.0, -2.0,
+        0.5,
+    ];
+    Cells::new(Packed {
+        sizes: &[3, 2],
+        cells: &[3, 1],
+        coordinates: &[3, 0, 1, 4, 2],
+        thresholds: &[-0.5, 0.75],
+        centres: &[-4.0, 2.0, 0.5, 0.0, 1.0, -0.5, 5.0, -3.0, 1.5, 100.0, 0.25],
+        factors: FACTORS,
+        bounds: Bounds { kinds: &[0, 3, 0, 0, 0], low: &[0.0, -1.0, 0.0, 0.0, 0.0], high: &[0.0, 2.5, 0.0, 0.0, 0.0] },
+    })
+    .expect("cells")
+}
+
+/// The same in integers, near enough.
+pub fn fixed_cells() -> fixed::Cells<'static> {
+    #[rustfmt::skip]
+    const FACTORS: &[i32] = &[
+        1 << 28, 1 << 27, 3 << 28, -(1 << 27), 1 << 25, 3 << 26, 1 << 29, -(1 << 28), 80_530_637, 26_843_546, 53_687_091,
+        107_374_182, 26_843_546, 1, 3 << 28, 187_904_819, -53_687_091, 161_061_274, 30 << 24, -(2 << 24), 1 << 23,
+    ];
+    let packed = Packed {
+        sizes: &[3, 2],
+        cells: &[3, 1],
+        coordinates: &[3, 0, 1, 4, 2],
+        thresholds: &[-32_768, 49_152],
+        centres: &[-262_144, 131_072, 32_768, 0, 65_536, -32_768, 327_680, -196_608, 98_304, 6_553_600, 16_384],
+        factors: FACTORS,
+        bounds: Bounds { kinds: &[0, 3, 0, 0, 0], low: &[0, -65_536, 0, 0, 0], high: &[0, 163_840, 0, 0, 0] },
+    };
+    fixed::Cells::new(packed, &[29, 28, 28, 28, 28, 28, 28, 28, 28, 24, 24]).expect("cells")
+}
+
+/// Numbers of a latent with cells.
+pub const CHOOSING: usize = FRAMED + 1;
+
+/// Layers of units for cells, with a threshold of their own.
+pub fn cells_mlp() -> FloatMlp<'static> {
+    let mut numbers = Numbers::new(8);
+    let layers = [numbers.layer(2 * FRAMED + 2, 4), numbers.layer(4, FRAMED)];
+    let inputs = Inputs::choosing(CHOOSING, &[0.25], float_cells().choices());
+    FloatMlp::of(&layers, inputs, 0.75, 0.25).expect("a network")
+}
+
+/// The same in integers.
+pub fn fixed_cells_mlp<W: Small>() -> FixedMlp<'static, W> {
+    let mut numbers = Numbers::new(9);
+    let layers = [(4, 2 * FRAMED + 2, 11), (FRAMED, 4, 0)]
+        .map(|(outputs, inputs, point)| fixed::Layer { affine: numbers.affine(outputs, inputs), point });
+    let inputs = Inputs::choosing(CHOOSING, &[16_384], fixed_cells().choices());
+    FixedMlp::of(&layers, inputs, 49_152).expect("a network")
+}
+
 /// The model of a network.
 pub fn model_of(network: Network<'_>) -> Model<'_> {
     Model::new("test", r#"{"target":"test"}"#, network).expect("a model")
@@ -240,6 +298,9 @@ pub fn models() -> Vec<(&'static str, Model<'static>)> {
         ("mlp-framed-i16w16a", Network::Mlp16(wide_fixed_mlp()), fixed_frame(true).into()),
         ("mlp-framed-i8w16a", Network::Mlp8(wide_fixed_mlp()), fixed_frame(true).into()),
         ("mlp-widths-i8w16a", Network::Mlp8(wide_fixed_mlp()), fixed_frame(false).into()),
+        ("mlp-cells-f32", Network::Mlp(cells_mlp()), float_cells().into()),
+        ("mlp-cells-i16w16a", Network::Mlp16(fixed_cells_mlp()), fixed_cells().into()),
+        ("mlp-cells-i8w16a", Network::Mlp8(fixed_cells_mlp()), fixed_cells().into()),
     ];
     let framed = framed.map(|(name, network, frame): (_, _, ModelFrame<'_>)| {
         (name, model_of(network).with_frame(frame).expect("it fits"))
@@ -256,5 +317,21 @@ pub fn model(name: &str) -> Model<'static> {
 pub fn encoded(model: &Model<'_>) -> Bytes {
     let mut bytes = Bytes::of(&vec![0xaa; model.encoded_length().expect("a length")]);
     assert_eq!(model.encode(bytes.get_mut()), Ok(bytes.get().len()));
+    bytes
+}
+
+/// With the length and the checksum that belong to it.
+pub fn mended(mut bytes: Bytes) -> Bytes {
+    let length = bytes.get().len() as u32;
+    bytes.get_mut()[8..12].copy_from_slice(&length.to_le_bytes());
+    repair_checksum(bytes.get_mut());
+    bytes
+}
+
+/// Other bytes at one place, and the checksum that belongs to them.
+pub fn changed(bytes: &Bytes, at: usize, value: &[u8]) -> Bytes {
+    let mut bytes = bytes.clone();
+    bytes.get_mut()[at..at + value.len()].copy_from_slice(value);
+    repair_checksum(bytes.get_mut());
     bytes
 }

@@ -1,6 +1,7 @@
 //! The sections of a model's file as the documentation of `kiln_core::artifact` has them: nothing here knows the writer.
 
 use kiln_core::artifact::{FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Model, ModelFrame, Network};
+use kiln_core::cells::Packed;
 use kiln_core::fixed::Weight;
 
 /// What a section holds.
@@ -16,7 +17,7 @@ pub enum Content {
     Scales(usize),
     /// Binary points, of the layer that errors name.
     Points(usize),
-    /// Numbers of a frame of which not every one will do.
+    /// Numbers of a frame, or of cells, of which not every one will do.
     Frame,
 }
 
@@ -42,6 +43,14 @@ pub fn sections(model: &Model<'_>) -> Vec<Section> {
     let mut layout = Layout(Vec::new());
     layout.add("target", Content::Text, model.target().len());
     layout.add("metadata", Content::Text, model.metadata().len());
+    match model.frame() {
+        Some(ModelFrame::FloatCells(cells)) => layout.cells(&cells.packed(), 0, [Content::Floats; 3]),
+        Some(ModelFrame::FixedCells(cells)) => {
+            let contents = [Content::Frame, Content::Wide, Content::Frame];
+            layout.cells(&cells.packed(), cells.points().len(), contents);
+        }
+        _ => {}
+    }
     match model.network() {
         Network::Mlp(network) => layout.float_units(network),
         Network::Egnn(network) => layout.float_messages(network),
@@ -115,6 +124,8 @@ impl Layout {
         let [any, some] = match frame {
             ModelFrame::Float(_) => [Content::Floats; 2],
             ModelFrame::Fixed(_) => [Content::Wide, Content::Frame],
+            // Before the network.
+            ModelFrame::FloatCells(_) | ModelFrame::FixedCells(_) => return,
         };
         self.add("frame", Content::Frame, 8);
         self.add("centre", any, 4 * dim);
@@ -126,6 +137,26 @@ impl Layout {
             self.add("kinds", Content::Frame, dim);
             self.add("lower ends", some, 4 * dim);
             self.add("upper ends", some, 4 * dim);
+        }
+    }
+
+    /// Contents of thresholds, centres, and factors with ends.
+    fn cells<T>(&mut self, packed: &Packed<'_, T>, points: usize, [thresholds, centres, others]: [Content; 3]) {
+        let dim = packed.coordinates.len();
+        self.add("cells", Content::Frame, 8);
+        self.add("sizes of blocks", Content::Frame, 4 * packed.sizes.len());
+        self.add("cells of blocks", Content::Frame, 4 * packed.cells.len());
+        self.add("coordinates", Content::Frame, 4 * dim);
+        self.add("thresholds among cells", thresholds, 4 * packed.thresholds.len());
+        self.add("centres", centres, 4 * packed.centres.len());
+        self.add("factors", others, 4 * packed.factors.len());
+        if points > 0 {
+            self.add("points of rows", Content::Frame, points);
+        }
+        if packed.bounds.kinds.iter().any(|kind| *kind != 0) {
+            self.add("kinds", Content::Frame, dim);
+            self.add("lower ends", others, 4 * dim);
+            self.add("upper ends", others, 4 * dim);
         }
     }
 

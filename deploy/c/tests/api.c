@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
     energies();
     const char *models[] = {"mlp-f32",      "mlp-i16w16a", "mlp-i8w16a",     "egnn-f32",
                             "egnn-i16w16a", "egnn-i8w16a", "mlp-framed-f32", "mlp-framed-i16w16a",
-                            "mlp-widths-i8w16a"};
+                            "mlp-widths-i8w16a", "mlp-cells-f32", "mlp-cells-i8w16a"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) model(argv[1], models[i]);
     if (failures) printf("%d checks failed\n", failures);
     return failures != 0;

@@ -1,4 +1,4 @@
-//! Model files of every kind and format, with frames and without, checked and sampled by the path that users take: small
+//! Model files of every kind and format, with frames, with cells and without, checked and sampled by the path that users take: small
 //! ones with random weights, and the trained MoG-40 sampler as `kiln export mog40 --format i8w16a` wrote it.
 //!
 //! Generic over [`Products`]; models in `f32` are sampled in scalars.
@@ -59,11 +59,12 @@ pub const FLOAT: &[Kernel] = &{
         "egnn-published/f32": "../../../tests/data/artifacts/egnn-published-f32.kiln",
         "mlp-framed/f32": "../../../tests/data/artifacts/mlp-framed-f32.kiln",
         "mlp-widths/f32": "../../../tests/data/artifacts/mlp-widths-f32.kiln",
+        "mlp-cells/f32": "../../../tests/data/artifacts/mlp-cells-f32.kiln",
     ]
 };
 
 /// Models in integers.
-pub const fn of_products<P: Products + Default>() -> [Kernel; 9] {
+pub const fn of_products<P: Products + Default>() -> [Kernel; 11] {
     models![
         "mlp/i16w16a": "../../../tests/data/artifacts/mlp-i16w16a.kiln",
         "mlp/i8w16a": "../../../tests/data/artifacts/mlp-i8w16a.kiln",
@@ -74,6 +75,8 @@ pub const fn of_products<P: Products + Default>() -> [Kernel; 9] {
         "mlp-framed/i16w16a": "../../../tests/data/artifacts/mlp-framed-i16w16a.kiln",
         "mlp-framed/i8w16a": "../../../tests/data/artifacts/mlp-framed-i8w16a.kiln",
         "mlp-widths/i8w16a": "../../../tests/data/artifacts/mlp-widths-i8w16a.kiln",
+        "mlp-cells/i16w16a": "../../../tests/data/artifacts/mlp-cells-i16w16a.kiln",
+        "mlp-cells/i8w16a": "../../../tests/data/artifacts/mlp-cells-i8w16a.kiln",
     ]
 }
 

@@ -40,6 +40,18 @@ pub fn features(thresholds: &[f32], latent: usize, z: &[f32]) -> Vec<f32> {
     all
 }
 
+/// The network's input where there are cells: the features of the first `dim` numbers, then ±1 of each threshold of the others.
+fn features_with_cells(spec: &GeneratorSpec, z: &[f32]) -> Vec<f32> {
+    let mut all = Vec::with_capacity(z.len() / spec.latent * spec.inputs());
+    for z in z.chunks_exact(spec.latent) {
+        let (own, choices) = z.split_at(spec.dim);
+        all.extend(features(&spec.thresholds, spec.dim, own));
+        let signs = choices.iter().zip(&spec.cells);
+        all.extend(signs.flat_map(|(z, cells)| cells.iter().map(move |c| if z > c { 1.0 } else { -1.0 })));
+    }
+    all
+}
+
 /// A generator.
 #[derive(Clone, Debug)]
 pub struct Generator<D: Backend> {
@@ -59,6 +71,13 @@ impl<D: Backend> Generator<D> {
             Body::Egnn(egnn) => Net::Egnn(Egnn::new(device, egnn.clone(), uniform)?),
         };
         Ok(Self { spec, net })
+    }
+
+    /// Makes the network's part 0 until training moves it: x is then skip z[..dim]. Does nothing to an EGNN.
+    pub fn silence(&mut self) {
+        if let Net::Mlp(mlp) = &mut self.net {
+            mlp.silence();
+        }
     }
 
     /// Its shape.
@@ -82,7 +101,11 @@ impl<D: Backend> Generator<D> {
         let mut direct: Vec<f32> = z.chunks_exact(latent).flat_map(|z| z[..dim].iter().map(|z| skip * z)).collect();
         let output = match &self.net {
             Net::Mlp(mlp) => {
-                let input = features(&self.spec.thresholds, latent, z);
+                let input = if self.spec.cells.is_empty() {
+                    features(&self.spec.thresholds, latent, z)
+                } else {
+                    features_with_cells(&self.spec, z)
+                };
                 mlp.forward_constant::<T>(matrix(device, input, (batch, mlp.inputs())), None)
             }
             Net::Egnn(egnn) => {

@@ -82,6 +82,17 @@ impl<D: Backend> Mlp<D> {
         Self::from_layers(layers.collect())
     }
 
+    /// Makes the last layer 0, and thereby the output, until training moves it.
+    pub fn silence(&mut self) {
+        let last = self.shape().layers.len() - 1;
+        for p in self.parameters_mut() {
+            if p.name == format!("layers.{last}.weight") || p.name == format!("layers.{last}.bias") {
+                let zeros = vec![0.0; p.shape().iter().product()];
+                p.matrix.copy_from(&zeros);
+            }
+        }
+    }
+
     /// Conditions every hidden layer on `features` numbers by tables from `table(layer, outputs)`.
     pub fn conditioned(
         self,

@@ -8,6 +8,7 @@ use super::egnn::{Egnn, repeated};
 use super::mlp::{Mlp, uniform_values};
 use super::parameters::{Network, Parameter, ParameterMut};
 use crate::backend::{Backend, Scratch};
+use crate::mixture::Guess;
 use crate::noise::NoiseBatch;
 use crate::shape::body::Body;
 use crate::shape::egnn::EgnnSpec;
@@ -38,11 +39,11 @@ impl<D: Backend> ScoreNetwork<D> {
         let net = match spec.body() {
             &Body::Mlp { hidden, depth } => {
                 let mut widths = vec![hidden; depth + 2];
-                (widths[0], widths[depth + 1]) = (spec.dim(), spec.dim());
+                (widths[0], widths[depth + 1]) = (spec.inputs(), spec.dim());
                 let mlp = Mlp::new(device, &widths, uniform);
                 let features = spec.features();
                 Net::Mlp(match &spec {
-                    ScoreSpec::Preconditioned { .. } => {
+                    ScoreSpec::Preconditioned { .. } | ScoreSpec::Guided { .. } => {
                         mlp.conditioned(features, true, |_, out| uniform_values(features, features * out, uniform))
                     }
                     ScoreSpec::Published { levels, .. } => mlp.conditioned(features, false, |_, out| {
@@ -56,6 +57,7 @@ impl<D: Backend> ScoreNetwork<D> {
                 let node_inputs = match spec {
                     ScoreSpec::Preconditioned { .. } => ScoreSpec::NODE_INPUTS,
                     ScoreSpec::Published { .. } => 1,
+                    ScoreSpec::Guided { .. } => return Err(SpecError::Cells),
                 };
                 if (egnn.particles * egnn.dimensions, egnn.node_inputs) != (spec.dim(), node_inputs) {
                     return Err(SpecError::Particles);
@@ -63,7 +65,11 @@ impl<D: Backend> ScoreNetwork<D> {
                 Net::Egnn(Egnn::new(device, egnn.clone(), uniform)?)
             }
         };
-        Ok(Self { spec, net })
+        let mut network = Self { spec, net };
+        if let (ScoreSpec::Guided { .. }, Net::Mlp(mlp)) = (&network.spec, &mut network.net) {
+            mlp.silence();
+        }
+        Ok(network)
     }
 
     /// From an MLP that exists: the conditioning must be the one of `spec`.
@@ -71,7 +77,7 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// If the network's inputs, outputs or features do not fit.
     pub fn from_mlp(spec: ScoreSpec, mlp: Mlp<D>) -> Self {
-        assert_eq!((mlp.inputs(), mlp.outputs()), (spec.dim(), spec.dim()), "inputs and outputs");
+        assert_eq!((mlp.inputs(), mlp.outputs()), (spec.inputs(), spec.dim()), "inputs and outputs");
         if mlp.shape().layers.iter().any(|layer| layer.table.is_some()) {
             assert_eq!(mlp.shape().features, spec.features(), "features");
         }
@@ -93,6 +99,22 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// If `y` is not a batch for `noise`, or the published network gets noise without levels.
     pub fn raw<T: Tape<f32, D>>(&self, y: &[f32], noise: &NoiseBatch) -> Matrix<D, T> {
+        let told = self.first_guess(y, noise).map(|guess| guess.told);
+        self.raw_told(y, noise, told.as_deref())
+    }
+
+    /// What the mixture of a guided network says of noised rows; none of the others.
+    pub fn first_guess(&self, y: &[f32], noise: &NoiseBatch) -> Option<Guess> {
+        let ScoreSpec::Guided { mixture, .. } = &self.spec else { return None };
+        let ratios: Vec<f32> = noise.ratios().collect();
+        Some(mixture.first_guess(y, &ratios))
+    }
+
+    /// [`ScoreNetwork::raw`] where [`Guess::told`] is known; `told` is that of a guided network.
+    ///
+    /// # Panics
+    /// As [`ScoreNetwork::raw`].
+    pub fn raw_told<T: Tape<f32, D>>(&self, y: &[f32], noise: &NoiseBatch, told: Option<&[f32]>) -> Matrix<D, T> {
         let (dim, rows) = (self.spec.dim(), noise.len());
         assert_eq!(y.len(), rows * dim, "batch");
         let indices = || noise.levels().expect("the published network needs noise from its table of levels");
@@ -103,12 +125,13 @@ impl<D: Backend> ScoreNetwork<D> {
                 scale_rows(y, dim, noise.ratios().map(|v| 1.0 / data_sd.hypot(v)))
             }
             (ScoreSpec::Published { .. }, _) => scale_rows(y, dim, noise.alpha().iter().copied()),
+            (ScoreSpec::Guided { .. }, _) => beside(y, dim, noise, told.unwrap_or(&[])),
         };
-        let input = matrix(device, input, (rows, dim));
+        let input = matrix(device, input, (rows, self.spec.inputs()));
         match &self.net {
             Net::Mlp(mlp) => {
                 let features = match &self.spec {
-                    ScoreSpec::Preconditioned { .. } => ratio_features(noise),
+                    ScoreSpec::Preconditioned { .. } | ScoreSpec::Guided { .. } => ratio_features(noise),
                     ScoreSpec::Published { levels, .. } => {
                         let mut one_hot = vec![0.0; rows * levels.len()];
                         for (row, &t) in one_hot.chunks_exact_mut(levels.len()).zip(indices()) {
@@ -122,7 +145,7 @@ impl<D: Backend> ScoreNetwork<D> {
             Net::Egnn(egnn) => {
                 let EgnnSpec { particles, node_inputs, .. } = *egnn.spec();
                 let h = match &self.spec {
-                    ScoreSpec::Preconditioned { .. } => ratio_features(noise),
+                    ScoreSpec::Preconditioned { .. } | ScoreSpec::Guided { .. } => ratio_features(noise),
                     ScoreSpec::Published { .. } => indices().iter().map(|t| *t as f32).collect(),
                 };
                 let h = repeated(&h, node_inputs, particles);
@@ -150,9 +173,14 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// As [`ScoreNetwork::raw`].
     pub fn denoise(&self, y: &[f32], noise: &NoiseBatch) -> Vec<f32> {
+        if let Some(Guess { mean, spread, told, .. }) = self.first_guess(y, noise) {
+            let mut out = self.raw_told::<NoneTape>(y, noise, Some(&told)).as_vec();
+            out.iter_mut().zip(mean.iter().zip(&spread)).for_each(|(out, (mean, spread))| *out = mean + spread * *out);
+            return out;
+        }
         self.combine(y, noise, |v, sigma| match self.spec {
             ScoreSpec::Preconditioned { data_sd: s, .. } => (s * s / (s * s + v * v), s * v / s.hypot(v)),
-            ScoreSpec::Published { .. } => (1.0, v * sigma),
+            ScoreSpec::Published { .. } | ScoreSpec::Guided { .. } => (1.0, v * sigma),
         })
     }
 
@@ -161,9 +189,16 @@ impl<D: Backend> ScoreNetwork<D> {
     /// # Panics
     /// As [`ScoreNetwork::raw`].
     pub fn sigma_score(&self, y: &[f32], noise: &NoiseBatch) -> Vec<f32> {
+        if matches!(self.spec, ScoreSpec::Guided { .. }) {
+            let dim = self.spec.dim();
+            let mut out = self.denoise(y, noise);
+            let rows = out.chunks_exact_mut(dim).zip(y.chunks_exact(dim)).zip(noise.ratios());
+            rows.for_each(|((row, y), v)| row.iter_mut().zip(y).for_each(|(out, y)| *out = (*out - y) / v));
+            return out;
+        }
         self.combine(y, noise, |v, sigma| match self.spec {
             ScoreSpec::Preconditioned { data_sd: s, .. } => (-v / (s * s + v * v), s / s.hypot(v)),
-            ScoreSpec::Published { .. } => (0.0, sigma),
+            ScoreSpec::Published { .. } | ScoreSpec::Guided { .. } => (0.0, sigma),
         })
     }
 }
@@ -205,6 +240,18 @@ fn ratio_features(noise: &NoiseBatch) -> Vec<f32> {
         }
     });
     features
+}
+
+/// y / sqrt(1 + v^2) and beside it what a mixture told of each row.
+fn beside(y: &[f32], dim: usize, noise: &NoiseBatch, told: &[f32]) -> Vec<f32> {
+    let width = told.len() / noise.len().max(1);
+    let mut all = Vec::with_capacity(y.len() + told.len());
+    for (row, (y, v)) in y.chunks_exact(dim).zip(noise.ratios()).enumerate() {
+        let scale = 1.0 / v.hypot(1.0);
+        all.extend(y.iter().map(|y| scale * y));
+        all.extend_from_slice(&told[row * width..][..width]);
+    }
+    all
 }
 
 fn scale_rows(y: &[f32], dim: usize, factors: impl Iterator<Item = f32>) -> Vec<f32> {

@@ -6,6 +6,10 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 
 /// Version of the file format.
 const FORMAT: &str = "1";
+/// That of a generator with cells, which earlier versions cannot read.
+const FORMAT_WITH_CELLS: &str = "2";
+/// What names of the cells' thresholds begin with; also the text that says how many latent numbers have some.
+const CELLS: &str = "cells";
 /// What names of an EGNN's texts begin with.
 const EGNN_PREFIX: &str = "egnn.";
 
@@ -18,6 +22,10 @@ pub struct GeneratorSpec {
     pub latent: usize,
     /// Thresholds on each latent number (with particles: on those that are no coordinates); none for a continuous map.
     pub thresholds: Vec<f32>,
+    /// Thresholds of each latent number beyond the first `dim` of an MLP, which its network sees in place of that number: it
+    /// chooses among cells, whose shares are those of the normal distribution between the thresholds. None: all latent numbers
+    /// are seen, and have `thresholds`.
+    pub cells: Vec<Vec<f32>>,
     /// Factor on the latent's part.
     pub skip: f32,
     /// Factor on the network's part.
@@ -38,6 +46,9 @@ pub enum SpecError {
     /// Particles and latent do not fit.
     #[error("beside dim numbers the latent must have equally many for each particle")]
     Particles,
+    /// Cells and latent do not fit.
+    #[error("cells need an mlp and one latent number each beside dim of them")]
+    Cells,
     /// Not finite.
     #[error("thresholds, skip and scale must be finite")]
     NonFinite,
@@ -61,12 +72,16 @@ impl GeneratorSpec {
         if self.latent < self.dim {
             return Err(SpecError::Latent);
         }
-        if !self.thresholds.iter().chain([&self.skip, &self.scale]).all(|x| x.is_finite()) {
+        let numbers = self.thresholds.iter().chain(self.cells.iter().flatten()).chain([&self.skip, &self.scale]);
+        if !numbers.into_iter().all(|x| x.is_finite()) {
             return Err(SpecError::NonFinite);
         }
-        let inputs = self.latent.checked_mul(1 + self.thresholds.len());
-        if inputs.is_none_or(|n| n > WIDEST) {
+        if self.latent.checked_mul(1 + self.thresholds.len()).is_none_or(|n| n > WIDEST) || self.inputs() > WIDEST {
             return Err(SpecError::TooLarge);
+        }
+        if !self.cells.is_empty() && (self.latent != self.dim + self.cells.len() || matches!(self.body, Body::Egnn(_)))
+        {
+            return Err(SpecError::Cells);
         }
         match &self.body {
             Body::Mlp { hidden: 0, .. } | Body::Mlp { depth: 0, .. } => Err(SpecError::Empty),
@@ -83,10 +98,16 @@ impl GeneratorSpec {
         }
     }
 
+    /// Inputs of an MLP.
+    pub fn inputs(&self) -> usize {
+        let seen = if self.cells.is_empty() { self.latent } else { self.dim };
+        seen * (1 + self.thresholds.len()) + self.cells.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// Inputs, hidden widths and outputs of an MLP.
     pub(crate) fn widths(&self, hidden: usize, depth: usize) -> Vec<usize> {
         let mut widths = vec![hidden; depth + 2];
-        widths[0] = self.latent * (1 + self.thresholds.len());
+        widths[0] = self.inputs();
         widths[depth + 1] = self.dim;
         widths
     }
@@ -133,7 +154,15 @@ impl GeneratorSpec {
         }
         file.insert_text("skip", self.skip.to_string());
         file.insert_text("scale", self.scale.to_string());
-        file.insert_text("format", FORMAT);
+        if self.cells.is_empty() {
+            file.insert_text("format", FORMAT);
+            return;
+        }
+        file.insert_text("format", FORMAT_WITH_CELLS);
+        file.insert_text(CELLS, self.cells.len().to_string());
+        for (at, thresholds) in self.cells.iter().enumerate() {
+            file.insert_tensor(format!("{CELLS}.{at}.thresholds"), vec![thresholds.len()], thresholds.clone());
+        }
     }
 
     /// The shape of the generator in a file.
@@ -141,9 +170,15 @@ impl GeneratorSpec {
     /// # Errors
     /// If anything is missing or is no shape.
     pub fn from_checkpoint(file: &Checkpoint) -> Result<Self, CheckpointError> {
-        if file.text("format")? != FORMAT {
-            return Err(file.bad_text("format"));
-        }
+        let cells = match file.text("format")? {
+            FORMAT => Vec::new(),
+            FORMAT_WITH_CELLS => {
+                let cells = 0..file.parsed(CELLS)?;
+                let cells = cells.map(|at: usize| Ok(file.vector(&format!("{CELLS}.{at}.thresholds"))?.to_vec()));
+                cells.collect::<Result<_, CheckpointError>>()?
+            }
+            _ => return Err(file.bad_text("format")),
+        };
         let body = match file.text("network")? {
             "mlp" => Body::Mlp { hidden: file.parsed("hidden")?, depth: file.parsed("depth")? },
             "egnn" => Body::Egnn(EgnnSpec::from_checkpoint(EGNN_PREFIX, file)?),
@@ -155,6 +190,7 @@ impl GeneratorSpec {
             thresholds: file.vector("thresholds")?.to_vec(),
             skip: file.parsed("skip")?,
             scale: file.parsed("scale")?,
+            cells,
             body,
         };
         spec.check().map_err(|error| CheckpointError::no_shape("generator", error))?;

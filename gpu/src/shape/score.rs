@@ -1,6 +1,8 @@
 //! The shape of a score network.
 
 use super::body::Body;
+use crate::mixture::Mixture;
+use std::sync::Arc;
 
 /// Frequencies of the features of log v that a preconditioned network is given: exp(linspace(-2, 2, 8)).
 pub(crate) const FREQUENCIES: usize = 8;
@@ -19,6 +21,14 @@ pub enum ScoreSpec {
         body: Body,
         /// s, the standard deviation of the data's region.
         data_sd: f32,
+    },
+    /// D = mean + spread F, where mean and spread are the posterior's under a mixture ([`Mixture::first_guess`]) and F is an
+    /// MLP that begins as 0. F sees y / sqrt(1 + v^2) and what the mixture tells of it, and is conditioned on log v.
+    Guided {
+        /// F; never an EGNN.
+        body: Body,
+        /// The mixture.
+        mixture: Arc<Mixture>,
     },
     /// The networks of He et al. 2025: s(x_t, t) itself. Hidden layer l of an MLP is conditioned on
     /// [sin(2 pi w_l t), cos(2 pi w_l t)] with random w_l that are not trained; nodes of an EGNN have the one input t.
@@ -40,20 +50,29 @@ impl ScoreSpec {
     pub fn dim(&self) -> usize {
         match *self {
             Self::Preconditioned { dim, .. } | Self::Published { dim, .. } => dim,
+            Self::Guided { ref mixture, .. } => mixture.dim(),
         }
     }
 
     /// The network.
     pub fn body(&self) -> &Body {
         match self {
-            Self::Preconditioned { body, .. } | Self::Published { body, .. } => body,
+            Self::Preconditioned { body, .. } | Self::Published { body, .. } | Self::Guided { body, .. } => body,
+        }
+    }
+
+    /// Inputs of an MLP.
+    pub(crate) fn inputs(&self) -> usize {
+        match self {
+            Self::Guided { mixture, .. } => mixture.dim() + mixture.told(),
+            _ => self.dim(),
         }
     }
 
     /// Numbers that tell a network the noise.
     pub(crate) fn features(&self) -> usize {
         match self {
-            Self::Preconditioned { .. } => Self::NODE_INPUTS,
+            Self::Preconditioned { .. } | Self::Guided { .. } => Self::NODE_INPUTS,
             Self::Published { levels, .. } => levels.len(),
         }
     }

@@ -1,9 +1,11 @@
 //! What decides a training, its target aside.
 
+use crate::mixture::Mixture;
 use crate::network::generator::GeneratorSpec;
 use crate::network::score_network::ScoreSpec;
 use crate::optimiser::adam::AdamOptions;
 use kiln_core::posterior::Params;
+use std::sync::Arc;
 
 /// Where noise levels come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +59,29 @@ pub enum Objective {
     ReverseKl,
 }
 
+/// The target's denoiser as a second score network, learned from states of the target by denoising score matching in place of
+/// posterior sampling: it costs no evaluation of the energy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learned {
+    /// States (n, dim).
+    pub states: Arc<Vec<f32>>,
+    /// The energy's gradients at them (n, dim), which say more than states alone; none where they are unknown.
+    pub slopes: Option<Arc<Vec<f32>>>,
+    /// Updates before the first outer step; the model's score network begins as what they lead to.
+    pub pretrain: usize,
+    /// Updates before each outer step.
+    pub inner: usize,
+    /// The learning rate of the first of them, which falls to a tenth. Those of the outer steps have the score network's.
+    pub pretrain_rate: f32,
+    /// Decay of its average, which the generator follows.
+    pub ema: f32,
+    /// The part of the training after which the energy itself says what small noise is estimated to be, by posterior sampling;
+    /// 1 for never.
+    pub direct_from: f64,
+    /// Up to which v.
+    pub direct_below: f32,
+}
+
 /// Everything that decides a training, its target aside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainerSpec {
@@ -98,4 +123,9 @@ pub struct TrainerSpec {
     pub score_ema: f32,
     /// Effort of posterior sampling.
     pub posterior: Params,
+    /// The cells that the generator's samples are put into; none where there is only one. A generator with a learned target
+    /// begins as an exact draw of it.
+    pub mixture: Option<Arc<Mixture>>,
+    /// How the target's denoiser is learned; none where it is estimated anew at every sample.
+    pub learned: Option<Learned>,
 }

@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::scout::{LENGTH, SHORT_COST, Scouted, scout, scout_from_warm};
 use crate::start::begin;
 use crate::trials::LENGTHS;
-use crate::whitened::Whitened;
+use crate::whitened::{Whitened, freed};
 use std::sync::atomic::AtomicBool;
 
 /// Ladders of a budget that is large enough.
@@ -48,6 +48,9 @@ const NECK_ROUNDS: usize = 800;
 const MATTERS: f64 = 0.02;
 /// From this share of blocked trajectories on there are necks. Without any, it is 0.
 const NECKS: f64 = 1e-3;
+/// Correlations of the final frame are shrunk by this where there are fewer effective states a coordinate.
+const MOST_SHRINKAGE: f64 = 0.05;
+const ENOUGH: f64 = 20.0;
 /// Fewest frames that are a pool.
 const LEAST_FRAMES: usize = 8;
 
@@ -309,7 +312,13 @@ impl Explorer<'_> {
         let record = record.clone().without_first(record.frames() / 10, whitened.frame.free(), plan.betas.len());
         let Pool { rows, energies, cells, columns } = self.pool(&record, &whitened, fit.as_ref());
         let refreshed = plan.blocks.iter().zip(&record.tally.refreshed);
-        let blocks = refreshed.map(|(block, tally)| (block.coordinates.clone(), rate(*tally))).collect();
+        let blocks: Vec<_> = refreshed.map(|(block, tally)| (block.coordinates.clone(), rate(*tally))).collect();
+        let apart: Vec<Vec<usize>> = blocks.iter().map(|(block, _)| block.clone()).collect();
+        let (dim, bounds) = (self.energy.dim(), whitened.bounds);
+        let mut free = vec![0.0; rows.len()];
+        free.chunks_exact_mut(dim).zip(rows.chunks_exact(dim)).for_each(|(y, x)| freed(bounds, x, y));
+        let shrinkage = if columns.quick().0 < ENOUGH * dim as f64 { MOST_SHRINKAGE } else { 0.0 };
+        let frame = Frame::of_blocks(self.energy.symmetry(), dim, &free, shrinkage, &apart);
         let mut found = Exploration {
             dim: self.energy.dim(),
             ladders: self.chains,
@@ -317,7 +326,7 @@ impl Explorer<'_> {
             rows,
             energies,
             cells,
-            frame: whitened.frame,
+            frame,
             narrowest: fit.as_ref().map_or(1.0, |fit| fit.narrowest(MATTERS)),
             fit,
             log_z: record.log_z(&plan.betas).or(log_z),

@@ -47,6 +47,12 @@ impl Frame {
 
     /// Of states (n, dim), of which there must be at least two.
     pub fn of(symmetry: Symmetry, dim: usize, rows: &[f64]) -> Self {
+        Self::of_blocks(symmetry, dim, rows, SHRINKAGE, &[])
+    }
+
+    /// The same with correlations shrunk by this much, and none between coordinates of different blocks. What is in no block
+    /// is one of its own.
+    pub fn of_blocks(symmetry: Symmetry, dim: usize, rows: &[f64], shrinkage: f64, blocks: &[Vec<usize>]) -> Self {
         let n = (rows.len() / dim) as f64;
         if let Symmetry::Particles { count, dimensions } = symmetry {
             let square: f64 = rows.iter().map(|x| x * x).sum();
@@ -63,7 +69,9 @@ impl Frame {
         }
         // A coordinate that never moved still has a width.
         width.iter_mut().zip(&mean).for_each(|(width, mean)| *width = width.sqrt().max(1e-12 * (1.0 + mean.abs())));
-        if dim > MOST_DENSE {
+        let block: Vec<usize> =
+            (0..dim).map(|at| blocks.iter().take_while(|block| !block.contains(&at)).count()).collect();
+        if dim > MOST_DENSE || blocks.len() == dim {
             return Self { mean, shape: Shape::Diagonal(width) };
         }
         let mut covariance = vec![0.0; dim * dim];
@@ -72,8 +80,11 @@ impl Frame {
             centred.iter_mut().zip(row).zip(&mean).for_each(|((c, x), mean)| *c = x - mean);
             for (i, a) in centred.iter().enumerate() {
                 let line = &mut covariance[i * dim..=i * dim + i];
-                line.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += (1.0 - SHRINKAGE) * a * b / n);
+                line.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += (1.0 - shrinkage) * a * b / n);
             }
+        }
+        for i in 0..dim {
+            (0..i).filter(|j| block[i] != block[*j]).for_each(|j| covariance[i * dim + j] = 0.0);
         }
         for (i, width) in width.iter().enumerate() {
             covariance[i * dim + i] = width * width;

@@ -5,10 +5,13 @@
 mod fine_tune;
 pub mod judge;
 mod teacher;
+#[cfg(test)]
+mod with_cells;
 
 pub use fine_tune::fine_tuning;
 pub use teacher::Teacher;
 
+use crate::cells::Placement;
 use crate::config::{About, Config};
 use crate::error::Error;
 use crate::framed::FramedTarget;
@@ -18,6 +21,7 @@ use crate::progress::{Part, Progress, Tick};
 use crate::run::{GENERATOR, Phase, Record, Run};
 use crate::target::{Structure, Target};
 use crate::train::Outcome;
+use crate::weights::damaged;
 use judge::Deviation;
 use kiln_core::random::Purpose;
 use kiln_gpu::distill::DistillReport;
@@ -133,10 +137,11 @@ pub struct Teaching<'a> {
 /// # Errors
 /// If numbers leave the finite range, or the run directory cannot be written.
 pub fn distil(teaching: &Teaching<'_>) -> Result<Outcome, Error> {
+    teaching.teacher.check_fine_tuning(teaching.lesson.fine_tune)?;
     let device = Cpu::default();
     let tick =
         teaching.progress.part(Part::new(teaching.target.name(), teaching.lesson.steps + teaching.lesson.fine_tune));
-    let whitened = FramedTarget::new(teaching.target, teaching.teacher.frame.as_ref())?;
+    let whitened = FramedTarget::new(teaching.target, teaching.teacher.placement.as_ref().and_then(Placement::frame))?;
     let watch = Watch { teaching, whitened: &whitened, tick, start: Instant::now() };
     let spec = DistillSpec {
         seed: teaching.lesson.seed,
@@ -213,7 +218,10 @@ impl Watch<'_> {
         let Teaching { target, run, teacher, probes, lesson, .. } = self.teaching;
         let u = student.sample(&probes.z);
         let error = Deviation::between(&u, &probes.goal, lesson.student.dim);
-        let x = self.whitened.placed(u);
+        let x = match teacher.placement.as_ref().and_then(Placement::cells) {
+            Some(cells) => cells.apply(&probes.z, u).map_err(|error| damaged(&teacher.name, error))?,
+            None => self.whitened.placed(u),
+        };
         let quality = suite::headline(target, &x, &suite::energies(target, &x)).text;
         self.tick.quality(&format!("error {}, {quality}", figure(error.rms)));
         let texts = [
@@ -225,8 +233,8 @@ impl Watch<'_> {
             ("distilled_by", lesson.describe()),
         ];
         let mut file = student.to_checkpoint(texts.into_iter().chain(run.identity().texts()));
-        if let Some(frame) = self.whitened.frame {
-            frame.insert_into(&mut file);
+        if let Some(placement) = &teacher.placement {
+            placement.insert_into(&mut file);
         }
         file.check_finite().map_err(|error| {
             Error::numerics(

@@ -7,6 +7,7 @@ use crate::config::{About, Config, Settings};
 use crate::error::Error;
 use crate::format;
 use crate::frame::Frame;
+use crate::learned::Explored;
 use crate::metric::Report;
 use crate::metric::suite::{Effort, evaluate};
 use crate::pool::Pool;
@@ -122,6 +123,8 @@ pub struct Prepared {
     pub config: Config,
     /// The coordinates that it trains in; none are the target's own.
     pub frame: Option<Frame>,
+    /// What is learned from the exploration's states; none where nothing is.
+    pub explored: Option<Explored>,
     /// The state to go on from; none starts anew.
     pub from: Option<Checkpoint>,
     /// What the person should know of it.
@@ -141,19 +144,25 @@ impl Prepared {
             let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
             return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
         }
+        if config.learn.states && explored.is_none() {
+            let message = "learn.states is true, but there is no exploration to learn from";
+            return Err(Error::input(message, "explore first with `kiln explore`, and give it with --explored"));
+        }
         let frame = explored.map(|pool| frame_for(target, pool)).transpose()?;
         if let Some(at) = target.bounds().iter().position(|bound| !bound.is_none()).filter(|_| frame.is_none()) {
             let message = format!("{} has bounds of {}, which only a frame keeps", target.title(), target.names()[at]);
             return Err(Error::input(message, "explore first with `kiln explore`, and give it with --explored"));
         }
-        start::check(&config, target, frame.as_ref())?;
+        let states = explored.zip(frame.as_ref());
+        let states = states.map(|(pool, frame)| learned(target, pool, frame, &config)).transpose()?.flatten();
+        start::check(&config, target, frame.as_ref(), states.as_ref())?;
         let about = About::training(target.convention()).from_file(target.file());
         let run = Run::create(out, &config, &about.from_exploration(explored.map(Pool::fingerprint)))?;
         if let Some(pool) = explored {
             pool.clone().write(&run.file(EXPLORATION))?;
         }
         let notes = explored.and_then(|pool| noisy(target, pool)).into_iter().collect();
-        Ok(Self { run, config, frame, from: None, notes })
+        Ok(Self { run, config, frame, explored: states, from: None, notes })
     }
 
     /// One that goes on from the latest checkpoint of a run, whose settings were `old`.
@@ -167,7 +176,10 @@ impl Prepared {
             let message = format!("{title} is another energy than the one that '{place}' was trained on");
             return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
         }
-        let frame = frame_of(&run, target)?;
+        let pool = pool_of(&run)?;
+        let frame = pool.as_ref().map(|pool| frame_for(target, pool)).transpose()?;
+        let states = pool.as_ref().zip(frame.as_ref());
+        let explored = states.map(|(pool, frame)| learned(target, pool, frame, &config)).transpose()?.flatten();
         let latest = run.latest_checkpoint()?;
         let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
         let from = latest.map(|latest| latest.checkpoint);
@@ -185,7 +197,7 @@ impl Prepared {
         if config != *old {
             run.change_settings(&config)?;
         }
-        Ok(Self { run, config, frame, from, notes })
+        Ok(Self { run, config, frame, explored, from, notes })
     }
 
     /// Trains.
@@ -195,8 +207,8 @@ impl Prepared {
     /// be written.
     pub fn train(&self, target: &Target, options: &Options<'_>) -> Result<Outcome, Error> {
         let &Options { budget, progress, stop } = options;
-        let (from, frame) = (self.from.as_ref(), self.frame.as_ref());
-        train(&Training { config: &self.config, target, frame, run: &self.run, from, budget, progress, stop })
+        let (from, frame, explored) = (self.from.as_ref(), self.frame.as_ref(), self.explored.as_ref());
+        train(&Training { config: &self.config, target, frame, explored, run: &self.run, from, budget, progress, stop })
     }
 
     fn trained(self, target: &Target, options: &Options<'_>) -> Result<Trained, Error> {
@@ -206,15 +218,20 @@ impl Prepared {
         if outcome == Outcome::Interrupted {
             return Err(Error::interrupted(format!("interrupted; {place} holds a checkpoint"), "resume it"));
         }
-        let samples = drawn(&self.run, options.stop)?;
+        let samples = drawn(&self.run, SAMPLE_COUNT, options.stop)?;
         format::write(&self.run.file(SAMPLES), &samples, target, true)?;
         let report = evaluate(target, &samples, 0, &place.to_string(), Effort::default())?;
         Ok(Trained { run: self.run, outcome, samples, report })
     }
 }
 
-/// The coordinates that a run is trained in: those of the exploration that it began with.
-fn frame_of(run: &Run, target: &Target) -> Result<Option<Frame>, Error> {
+/// What a training learns from states, where its settings say so.
+fn learned(target: &Target, pool: &Pool, frame: &Frame, config: &Config) -> Result<Option<Explored>, Error> {
+    config.learn.states.then(|| Explored::of(pool, frame, target, config)).transpose()
+}
+
+/// The exploration that a run began with.
+fn pool_of(run: &Run) -> Result<Option<Pool>, Error> {
     let Some(fingerprint) = &run.about().explored else { return Ok(None) };
     let (place, hint) = (run.file(EXPLORATION), "put it back, or train anew with another --out");
     let pool = Pool::open(&place).map_err(|error| error.with_hint(hint))?;
@@ -222,7 +239,7 @@ fn frame_of(run: &Run, target: &Target) -> Result<Option<Frame>, Error> {
         let message = format!("'{}' is not the exploration that this run began with", place.display());
         return Err(Error::input(message, hint));
     }
-    frame_for(target, &pool).map(Some)
+    Ok(Some(pool))
 }
 
 /// The coordinates that a pool of the target says to train in.
@@ -270,20 +287,20 @@ fn noisy(target: &Target, pool: &Pool) -> Option<String> {
 ///
 /// # Errors
 /// If one is not, the generator is damaged, or `stop` was set.
-pub fn drawn(run: &Run, stop: &AtomicBool) -> Result<Samples, Error> {
+pub fn drawn(run: &Run, count: usize, stop: &AtomicBool) -> Result<Samples, Error> {
     let sampler = Sampler::open(run)?;
     let mut all = Samples { dim: sampler.dim(), data: Vec::new() };
-    while all.len() < SAMPLE_COUNT {
+    while all.len() < count {
         if stop.load(Ordering::Relaxed) {
             let place = run.path().display();
             return Err(Error::interrupted(
                 format!("interrupted while the samples of {place} were drawn; its generator is done"),
-                format!("`kiln sample {place} -n {SAMPLE_COUNT} -o samples.npy` draws them"),
+                format!("`kiln sample {place} -n {count} -o samples.npy` draws them"),
             ));
         }
-        let (first, n) = (all.len() as u64, SAMPLE_PART.min(SAMPLE_COUNT - all.len()));
+        let (first, n) = (all.len() as u64, SAMPLE_PART.min(count - all.len()));
         let rows = sampler.rows(0, first, n)?;
-        rows.check_finite(first, SAMPLE_COUNT as u64)
+        rows.check_finite(first, count as u64)
             .map_err(|error| error.with_hint("train anew with lower rates; the run keeps its checkpoints"))?;
         all.data.extend(rows.data);
     }

@@ -17,20 +17,26 @@ const WIDTHS: &str = "frame.widths";
 const BOUNDS: &str = "frame.bounds";
 
 /// A width of this part of the location has 512 steps of f32.
-const COARSEST: f32 = 1.0 / 16_384.0;
+pub(crate) const COARSEST: f32 = 1.0 / 16_384.0;
 
-/// Why a file holds no frame, or numbers make none.
+/// Why a file holds no frame or cells, or numbers make none.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// A tensor is missing, has another shape, or holds numbers that are not finite.
     #[error(transparent)]
     Tensor(#[from] CheckpointError),
-    /// The numbers make no frame.
+    /// The numbers make no frame, or no cells.
     #[error(transparent)]
     Invalid(#[from] InvalidFrame),
     /// Both kinds of factor are there.
     #[error("it holds both `{FACTOR}` and `{WIDTHS}`")]
     TwoFactors,
+    /// A frame and cells are both there.
+    #[error("it holds both a frame and cells")]
+    TwoMaps,
+    /// A block's coordinates are no whole numbers.
+    #[error("`{0}` holds numbers that count no coordinate")]
+    NoCoordinate(String),
     /// The factor is no lower triangle.
     #[error("`{FACTOR}` is not zero above its diagonal")]
     NotTriangular,
@@ -41,9 +47,51 @@ pub enum FrameError {
 pub struct Frame {
     centre: Vec<f32>,
     factor: OwnedFactor,
+    bounds: OwnedBounds,
+}
+
+/// Bounds of coordinates; empty where none has an end.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct OwnedBounds {
     kinds: Vec<u8>,
     low: Vec<f32>,
     high: Vec<f32>,
+}
+
+impl OwnedBounds {
+    pub(crate) fn of(bounds: &[Bound<f32>]) -> Self {
+        let ends = |bound: &Bound<f32>| match *bound {
+            Bound::None => (0.0, 0.0),
+            Bound::Low(low) => (low, 0.0),
+            Bound::High(high) => (0.0, high),
+            Bound::Both { low, high } => (low, high),
+        };
+        let (low, high) = bounds.iter().map(ends).unzip();
+        Self { kinds: bounds.iter().map(|bound| bound.kind()).collect(), low, high }
+    }
+
+    pub(crate) fn view(&self) -> Bounds<'_, f32> {
+        Bounds { kinds: &self.kinds, low: &self.low, high: &self.high }
+    }
+
+    /// Those of a file: a row for each coordinate, if there are any.
+    pub(crate) fn read(file: &Checkpoint, name: &str, dim: usize) -> Result<Vec<Bound<f32>>, FrameError> {
+        let rows = match file.tensor(name, &[dim, 3]) {
+            Err(CheckpointError::Missing(_)) => return Ok(Vec::new()),
+            found => found?.as_chunks::<3>().0,
+        };
+        let bounds =
+            rows.iter().enumerate().map(|(coordinate, row)| bound(*row).ok_or(InvalidFrame::Kind { coordinate }));
+        Ok(bounds.collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn insert_into(&self, name: &str, file: &mut Checkpoint) {
+        if !self.kinds.is_empty() {
+            let ends = self.kinds.iter().zip(&self.low).zip(&self.high);
+            let rows = ends.flat_map(|((kind, low), high)| [f32::from(*kind), *low, *high]).collect();
+            file.insert_tensor(name, vec![self.kinds.len(), 3], rows);
+        }
+    }
 }
 
 /// L.
@@ -72,16 +120,9 @@ impl Frame {
     }
 
     fn new(centre: Vec<f32>, factor: OwnedFactor, bounds: &[Bound<f32>]) -> Result<Self, InvalidFrame> {
-        let ends = |bound: &Bound<f32>| match *bound {
-            Bound::None => (0.0, 0.0),
-            Bound::Low(low) => (low, 0.0),
-            Bound::High(high) => (0.0, high),
-            Bound::Both { low, high } => (low, high),
-        };
-        let (low, high) = bounds.iter().map(ends).unzip();
-        let mut frame = Self { centre, factor, kinds: bounds.iter().map(|bound| bound.kind()).collect(), low, high };
+        let mut frame = Self { centre, factor, bounds: OwnedBounds::of(bounds) };
         if frame.as_core()?.bounds().is_none() {
-            (frame.kinds, frame.low, frame.high) = (Vec::new(), Vec::new(), Vec::new());
+            frame.bounds = OwnedBounds::default();
         }
         Ok(frame)
     }
@@ -96,19 +137,16 @@ impl Frame {
             Err(CheckpointError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         };
-        let (centre, bounds) = (tensor(CENTRE, &[dim])?, tensor(BOUNDS, &[dim, 3])?);
+        let (centre, bounds) = (tensor(CENTRE, &[dim])?, OwnedBounds::read(file, BOUNDS, dim)?);
         let factor = match (tensor(FACTOR, &[dim, dim])?, tensor(WIDTHS, &[dim])?) {
-            (None, None) if centre.is_none() && bounds.is_none() => return Ok(None),
+            (None, None) if centre.is_none() && bounds.is_empty() => return Ok(None),
             (None, None) => return Err(CheckpointError::Missing(format!("{FACTOR}` or `{WIDTHS}")).into()),
             (Some(_), Some(_)) => return Err(FrameError::TwoFactors),
             (Some(square), None) => OwnedFactor::Triangle(packed(&square, dim)?),
             (None, Some(widths)) => OwnedFactor::Widths(widths),
         };
         let centre = centre.ok_or_else(|| CheckpointError::Missing(CENTRE.into()))?;
-        let rows = bounds.as_deref().unwrap_or_default().as_chunks::<3>().0;
-        let bounds =
-            rows.iter().enumerate().map(|(coordinate, row)| bound(*row).ok_or(InvalidFrame::Kind { coordinate }));
-        Ok(Some(Self::new(centre, factor, &bounds.collect::<Result<Vec<_>, _>>()?)?))
+        Ok(Some(Self::new(centre, factor, &bounds)?))
     }
 
     /// Adds it to a generator's file, in place of another.
@@ -128,11 +166,7 @@ impl Frame {
                 file.insert_tensor(FACTOR, vec![dim, dim], square);
             }
         }
-        if !self.kinds.is_empty() {
-            let ends = self.kinds.iter().zip(&self.low).zip(&self.high);
-            let rows = ends.flat_map(|((kind, low), high)| [f32::from(*kind), *low, *high]).collect();
-            file.insert_tensor(BOUNDS, vec![dim, 3], rows);
-        }
+        self.bounds.insert_into(BOUNDS, file);
     }
 
     /// The checked view.
@@ -144,8 +178,7 @@ impl Frame {
             OwnedFactor::Widths(widths) => Factor::Diagonal(widths),
             OwnedFactor::Triangle(rows) => Factor::Triangle(rows),
         };
-        let bounds = Bounds { kinds: &self.kinds, low: &self.low, high: &self.high };
-        kiln_core::frame::Frame::new(&self.centre, factor, bounds)
+        kiln_core::frame::Frame::new(&self.centre, factor, self.bounds.view())
     }
 
     /// The first coordinate whose width is below what f32 tells apart at its location, with both.
@@ -158,6 +191,34 @@ impl Frame {
         };
         let pairs = self.centre.iter().enumerate().map(|(row, centre)| (row, [*centre, width(row)]));
         pairs.into_iter().find(|(_, [centre, width])| *width < COARSEST * centre.abs())
+    }
+
+    /// m.
+    pub fn centre(&self) -> &[f32] {
+        &self.centre
+    }
+
+    /// L, whole rows (d, d).
+    pub fn lower(&self) -> Vec<f64> {
+        let dim = self.dim();
+        let mut square = vec![0.0; dim * dim];
+        match &self.factor {
+            OwnedFactor::Widths(widths) => {
+                widths.iter().enumerate().for_each(|(row, width)| square[row * dim + row] = f64::from(*width));
+            }
+            OwnedFactor::Triangle(rows) => {
+                for row in 0..dim {
+                    let held = &rows[row * (row + 1) / 2..][..=row];
+                    square[row * dim..].iter_mut().zip(held).for_each(|(to, l)| *to = f64::from(*l));
+                }
+            }
+        }
+        square
+    }
+
+    /// The bound of a coordinate.
+    pub fn bound(&self, coordinate: usize) -> Bound<f32> {
+        self.bounds.view().get(coordinate)
     }
 
     /// How many coordinates it is of.

@@ -38,6 +38,7 @@
 pub use kiln_explore as explore;
 
 mod bounded;
+pub mod cells;
 pub mod config;
 pub mod distill;
 pub mod error;
@@ -51,6 +52,7 @@ pub mod frame;
 pub mod framed;
 mod guard;
 mod known;
+pub mod learned;
 pub mod memory;
 pub mod metric;
 pub mod polish;

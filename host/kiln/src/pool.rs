@@ -231,10 +231,33 @@ impl Pool {
         &self.path
     }
 
-    /// The settings of a training in its coordinates: see [`preset::explored`].
-    pub fn settings(&self, target: &Target) -> Settings {
-        let found = preset::explored(target.dim(), target.symmetry(), self.facts.narrowest.unwrap_or(1.0));
-        target.named(found, 0)
+    /// The settings of a training in its coordinates by a preset: see [`preset::learned`] and [`preset::explored`]; none of a
+    /// preset that knows no explorations.
+    pub fn settings(&self, target: &Target, preset: &str) -> Option<Settings> {
+        let at = preset::PRESETS.iter().position(|known| *known == preset)?;
+        let narrowest = self.facts.narrowest.unwrap_or(1.0);
+        let found = match at {
+            0 => preset::learned(target.dim(), target.symmetry(), narrowest),
+            1 => preset::explored(target.dim(), target.symmetry(), narrowest),
+            _ => return None,
+        };
+        Some(target.named(found, at))
+    }
+
+    /// The states of the first half of the ladders, which what is fitted or trained may see, with their energies.
+    pub fn fitting(&self) -> (&[f32], &[f64]) {
+        let half = self.half();
+        (&self.samples.data[..half * self.samples.dim], &self.energies[..half])
+    }
+
+    /// The states of the other ladders, which judge alone.
+    pub fn judging(&self) -> (&[f32], &[f64]) {
+        let half = self.half();
+        (&self.samples.data[half * self.samples.dim..], &self.energies[half..])
+    }
+
+    fn half(&self) -> usize {
+        self.facts.ladders / 2 * self.facts.frames
     }
 
     /// The least effective sample size of all that was watched.

@@ -1,25 +1,47 @@
-//! The presets: `kiln`, our own recipe, and `paper`, the published one (\[P\] He et al., AISTATS 2025, tables of
+//! The presets: `kiln`, our own recipe, which learns from an exploration where there is one; `direct`, ours by posterior sampling
+//! at every sample; and `paper`, the published one (\[P\] He et al., AISTATS 2025, tables of
 //! the appendix; \[C\] the authors' published code where the two differ).
 
 mod paper;
 
 use crate::config::{
-    Decay, Estimator, Generator, NetworkKind, Noise, Posterior, Score, ScoreKind, Select, Settings, Train, Transition,
-    Weight,
+    Decay, Estimator, Generator, Learn, NetworkKind, Noise, Posterior, Score, ScoreKind, Select, Settings, Train,
+    Transition, Weight,
 };
 use kiln_core::symmetry::Symmetry;
 pub use paper::NEVER;
 use paper::{Published, paper_mog40, paper_mw32, paper_particles, paper_user};
 
 /// The names of the presets, the default first.
-pub const PRESETS: [&str; 2] = ["kiln", "paper"];
+pub const PRESETS: [&str; 3] = ["kiln", "direct", "paper"];
 
-/// The general presets, for a target of `dim` dimensions that brings none of its own; in the order of [`PRESETS`].
+/// The general recipes, `direct` and `paper`, for a target of `dim` dimensions that brings none of its own.
 pub fn general(dim: usize) -> [Settings; 2] {
     [kiln_user(dim), paper_user(dim)]
 }
 
-/// The general preset in the coordinates of an exploration, in which the whole has about unit width: noise goes down to what
+/// The preset `kiln` in the coordinates of an exploration: the generator begins as a mixture that was fitted to the states, and is
+/// moved gently by what denoisers of both have learned; noise goes down to a part of the least width of a mode.
+pub fn learned(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
+    let base = explored(dim, symmetry, narrowest);
+    if symmetry != Symmetry::None {
+        return base;
+    }
+    let v_min = (FINEST_LEARNED * narrowest).clamp(LEAST_LEARNED, 0.1);
+    Settings {
+        generator: Generator { thresholds: 0, scale: 0.3, ..base.generator },
+        noise: Noise { v_min, v_max: 2.5, ..base.noise },
+        train: Train { steps: 1500, inner: 4, generator_lr: 1e-4, score_lr: 5e-4, score_ema: 0.99, ..base.train },
+        learn: Learn { states: true, ..Learn::OFF },
+        ..base
+    }
+}
+
+/// The least noise of [`learned`], of a mode's least width, and never less than this.
+const FINEST_LEARNED: f64 = 0.15;
+const LEAST_LEARNED: f64 = 1e-4;
+
+/// The preset `direct` in the coordinates of an exploration, in which the whole has about unit width: noise goes down to what
 /// still shows a mode whose least width is `narrowest`, and up to where all modes are one.
 pub fn explored(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
     let base = match symmetry {

@@ -2,14 +2,14 @@
 //! seed s is the generator's image of one latent, from the stream (s, `Purpose::Sample`, i): the same whichever others
 //! are drawn, whatever the number of threads, for a run, the model that is exported from it, and a firmware.
 
+use crate::cells::Placement;
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
 use crate::export::draw::{Shape, draw, normal, rows};
-use crate::frame::Frame;
 use crate::pool::Pool;
 use crate::run::{GENERATOR, Run};
 use crate::samples::Samples;
-use crate::weights::{damaged, egnn_layers, egnn_shape, layer, mlp_layers};
+use crate::weights::{damaged, egnn_layers, egnn_shape, inputs, layer, mlp_layers};
 use kiln_core::network::{Egnn, Generator, Mlp, ParticleGenerator};
 use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 
@@ -30,8 +30,8 @@ pub struct Sampler {
 
 /// What a sampler has in memory.
 enum Held {
-    /// A generator as trained, of any depth, with its frame.
-    Trained(Checkpoint, Box<GeneratorSpec>, Option<Frame>),
+    /// A generator as trained, of any depth, with its frame or its cells.
+    Trained(Checkpoint, Box<GeneratorSpec>, Option<Placement>),
     /// A deployed model.
     Deployed(ModelFile),
     /// States that are handed out, each once.
@@ -54,8 +54,8 @@ impl Sampler {
     pub fn of(file: Checkpoint, name: &str) -> Result<Self, Error> {
         let spec = GeneratorSpec::from_checkpoint(&file).map_err(|error| damaged(name, error))?;
         let (dim, spec) = (spec.dim, Box::new(spec));
-        let frame = Frame::of_checkpoint(&file, dim).map_err(|error| damaged(name, error))?;
-        let sampler = Self { name: name.into(), dim, held: Held::Trained(file, spec, frame) };
+        let placement = Placement::of_checkpoint(&file, dim).map_err(|error| damaged(name, error))?;
+        let sampler = Self { name: name.into(), dim, held: Held::Trained(file, spec, placement) };
         sampler.rows(0, 0, 0).map(|_| sampler)
     }
 
@@ -84,19 +84,19 @@ impl Sampler {
     /// # Errors
     /// If the file does not hold the layers that it says, or the pool not so many states.
     pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
-        let (file, spec, frame) = match &self.held {
-            Held::Trained(file, spec, frame) => (file, spec.as_ref(), frame.as_ref()),
+        let (file, spec, placement) = match &self.held {
+            Held::Trained(file, spec, placement) => (file, spec.as_ref(), placement.as_ref()),
             Held::Deployed(file) => return rows(&file.model()?, seed, first, n),
             Held::Pool(pool) => return pool.draw(seed, first, n),
         };
         let bad = |error: CheckpointError| damaged(&self.name, error);
-        let frame = frame.map(Frame::as_core).transpose().map_err(|error| damaged(&self.name, error))?;
+        let frame = placement.map(Placement::as_core).transpose().map_err(|error| damaged(&self.name, error))?;
         let shape = Shape { latent: spec.latent, dim: spec.dim, frame };
         match &spec.body {
             Body::Mlp { hidden, depth } => {
                 let layers = mlp_layers(file, spec, *hidden, *depth).map_err(bad)?;
-                let mlp = Mlp::new(spec.latent * (1 + spec.thresholds.len()), &layers);
-                mlp.and_then(|mlp| Generator::new(mlp, spec.latent, &spec.thresholds, spec.skip, spec.scale))
+                Mlp::new(spec.inputs(), &layers)
+                    .and_then(|mlp| Generator::of(mlp, inputs(spec, frame.as_ref()), spec.skip, spec.scale))
                     .and_then(|generator| draw(shape, &generator, first, n, normal(seed)))
             }
             Body::Egnn(body) => {
@@ -116,6 +116,7 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::export::bytes::Bytes;
+    use crate::frame::Frame;
     use crate::pretrained;
     use crate::weights::float_model;
     use kiln_core::artifact::Artifact;

@@ -74,6 +74,7 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
             dim,
             latent: generator.latent,
             thresholds: thresholds.into_iter().map(|c| c as f32).collect(),
+            cells: Vec::new(),
             skip: generator.skip as f32,
             scale: generator.scale as f32,
             body: generator_body,
@@ -90,6 +91,8 @@ pub fn trainer_spec(config: &Config, dim: usize, symmetry: Symmetry) -> Result<T
         ema: train.ema as f32,
         score_ema: train.score_ema as f32,
         posterior: posterior_params(&config.posterior),
+        mixture: None,
+        learned: None,
     };
     spec.generator
         .check()

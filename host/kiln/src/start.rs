@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::framed::FramedTarget;
+use crate::learned::Explored;
 use crate::memory;
 use crate::spec::trainer_spec;
 use crate::target::Target;
@@ -23,8 +24,17 @@ const PROBES: usize = 1024;
 ///
 /// # Errors
 /// If no network has this shape, there is too little memory, or the energy is not finite.
-pub fn check(config: &Config, target: &Target, frame: Option<&Frame>) -> Result<(), Error> {
-    let trainer = built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
+pub fn check(
+    config: &Config,
+    target: &Target,
+    frame: Option<&Frame>,
+    explored: Option<&Explored>,
+) -> Result<(), Error> {
+    let mut spec = trainer_spec(config, target.dim(), target.symmetry())?;
+    if let Some(explored) = explored {
+        explored.teach(&mut spec, config);
+    }
+    let trainer = built(config, spec)?;
     check_energy(target.title(), FramedTarget::new(target, frame)?.energy(), &trainer)
 }
 
@@ -55,7 +65,7 @@ pub fn check_memory(config: &Config, spec: &TrainerSpec) -> Result<(), Error> {
 pub fn check_energy<D: Backend>(title: &str, energy: &PackEnergy<'_>, trainer: &Trainer<D>) -> Result<(), Error> {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 0, PROBES, spec.generator.latent);
-    let x = trainer.generator().sample(&z);
+    let x = trainer.sample(&z);
     let mut gradient = vec![0.0; x.len()];
     let found = energies(energy, &x, &mut gradient);
     let rows = gradient.chunks_exact(energy.dim());
@@ -120,7 +130,7 @@ mod tests {
         let largest = ["generator.hidden=8192", "score.hidden=8192", "generator.depth=64", "train.batch=1048576"];
         largest.iter().for_each(|setting| layers.set(setting).unwrap());
         let config = layers.resolve(builtin()[0].settings()).unwrap();
-        let error = check(&config, &builtin()[0], None).unwrap_err();
+        let error = check(&config, &builtin()[0], None, None).unwrap_err();
         assert!(error.to_string().contains("this training needs about ") && error.exit_code() == 2, "{error}");
         assert!(error.hint().contains("train.batch"));
     }

@@ -38,7 +38,7 @@ pub struct Target {
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
     exact: Option<Arc<Exact>>,
-    /// In the order of [`PRESETS`].
+    /// `direct` and `paper`. What `kiln` is without an exploration is `direct`.
     presets: [Settings; 2],
     reference: Option<Embedded>,
     pretrained: Option<&'static Pretrained>,
@@ -139,7 +139,7 @@ impl Target {
         self
     }
 
-    /// Its own recipes of training, in the order of [`PRESETS`].
+    /// Its own recipes of training, `direct` and `paper`.
     #[must_use]
     pub fn with_presets(mut self, presets: [Settings; 2]) -> Self {
         self.presets = presets;
@@ -278,7 +278,7 @@ impl Target {
     }
 
     fn recipe(&self, at: usize) -> Settings {
-        self.named(self.presets[at].clone(), at)
+        self.named(self.presets[usize::from(at + 1 == PRESETS.len())].clone(), at)
     }
 
     /// Settings of the preset of that place in [`PRESETS`] for this target.

@@ -10,6 +10,7 @@ use crate::config::{Config, Select};
 use crate::error::{Error, ErrorKind};
 use crate::frame::Frame;
 use crate::framed::FramedTarget;
+use crate::learned::Explored;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
 use crate::progress::{Part, Progress, Tick};
@@ -49,6 +50,8 @@ pub struct Training<'a> {
     pub target: &'a Target,
     /// The coordinates to train in; none are the target's own.
     pub frame: Option<&'a Frame>,
+    /// What is learned from an exploration's states; none where nothing is.
+    pub explored: Option<&'a Explored>,
     /// Where to write.
     pub run: &'a Run,
     /// The state to go on from; none starts anew.
@@ -91,7 +94,7 @@ pub fn train(training: &Training<'_>) -> Result<Outcome, Error> {
 fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, Error> {
     let whitened = FramedTarget::new(training.target, training.frame)?;
     let parts = (training.config, &whitened, training.run);
-    let state = State::new(device, parts, training.from, 0)?;
+    let state = State::new(device, parts, training.explored, training.from, 0)?;
     let done = state.trainer.steps_done();
     start::check_energy(training.target.title(), whitened.energy(), &state.trainer)?;
     let best = Best::of(training.run)?;
@@ -238,7 +241,7 @@ impl<D: Backend> Session<'_, D> {
     fn look(&mut self, report: &StepReport) -> Result<Option<String>, Error> {
         let target = self.training.target;
         let hint = format!("mend the energy, or lower noise.v_max; {}", self.kept());
-        let State { trainer, window, guard, watch } = &mut self.state;
+        let State { trainer, window, guard, watch, .. } = &mut self.state;
         window.add(report);
         watch.add(report, trainer.spec());
         let done = trainer.steps_done();
@@ -270,7 +273,8 @@ impl<D: Backend> Session<'_, D> {
         let &Training { config, target, run, progress, .. } = self.training;
         let good = run.tensors(GOOD).map_err(|error| error.with_hint(WITHOUT_GOOD))?;
         let (done, before) = (self.state.trainer.steps_done(), self.state.watch.roll_backs);
-        let next = State::new(self.device, (config, self.whitened, run), good.as_ref(), (before + 1).min(ROLL_BACKS))?;
+        let parts = (config, self.whitened, run);
+        let next = State::new(self.device, parts, self.training.explored, good.as_ref(), (before + 1).min(ROLL_BACKS))?;
         let old = std::mem::replace(&mut self.state, next);
         self.state.window.count_again(&old.window);
         (self.changed, self.went_back) = (true, true);
@@ -341,7 +345,7 @@ impl<D: Backend> Session<'_, D> {
     fn evaluate(&mut self, done: u64, progress: f64) -> Result<(), Error> {
         let spec = self.state.trainer.spec();
         let z = normal_batch(spec.seed, Purpose::Evaluation, 1, LIVE_SAMPLES, spec.generator.latent);
-        let u = self.state.trainer.generator().sample(&z);
+        let u = self.state.trainer.sample(&z);
         let target = self.training.target;
         let x = self.whitened.placed(u.clone());
         let (energies, stein) = match (self.training.config.train.select, self.training.frame) {

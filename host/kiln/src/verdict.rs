@@ -101,7 +101,8 @@ fn parts<'a>(against: Against<'a>, dim: usize) -> Option<(Samples<'a>, Samples<'
         Against::Nothing => None,
         Against::Pool(pool) => {
             let facts = &pool.facts;
-            let (fitting, judging) = cut(&pool.samples.data, &pool.energies, facts.ladders / 2 * facts.frames);
+            let [fitting, judging] =
+                [pool.fitting(), pool.judging()].map(|(rows, energies)| Samples { rows, energies });
             let still = facts.kind == Kind::Plain || facts.barrier < FLAT;
             let evidence = Evidence {
                 effective: Some(0.5 * pool.effective()),

@@ -1,26 +1,28 @@
 //! The layers of a generator's file as the networks of `kiln-core`.
 
+use crate::cells::Placement;
 use crate::error::Error;
 use crate::export::bytes::Bytes;
 use crate::export::unfit;
-use crate::frame::Frame;
-use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, Network};
-use kiln_core::network::{EgnnLayer, EgnnShape, Layer};
+use kiln_core::artifact::{FloatEgnn, FloatMlp, Model, ModelFrame, Network};
+use kiln_core::cells::Choices;
+use kiln_core::network::{EgnnLayer, EgnnShape, Inputs, Layer};
 use kiln_gpu::egnn::{Edges, EgnnSpec, Head};
 use kiln_gpu::{Body, Checkpoint, CheckpointError, GeneratorSpec};
 
-/// The generator of a file, with its frame if it has one, as a model in floats.
+/// The generator of a file, with its frame or its cells if it has them, as a model in floats.
 ///
 /// # Errors
 /// If the file is damaged, or no model can hold its layers.
 pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes, Error> {
     let bad = |error: CheckpointError| damaged(name, error);
     let spec = GeneratorSpec::from_checkpoint(file).map_err(bad)?;
-    let frame = Frame::of_checkpoint(file, spec.dim).map_err(|error| damaged(name, error))?;
+    let placement = Placement::of_checkpoint(file, spec.dim).map_err(|error| damaged(name, error))?;
+    let frame = placement.as_ref().map(Placement::as_core).transpose().map_err(|error| damaged(name, error))?;
     let network = match &spec.body {
         Body::Mlp { hidden, depth } => {
             let layers = mlp_layers(file, &spec, *hidden, *depth).map_err(bad)?;
-            FloatMlp::new(&layers, spec.latent, &spec.thresholds, spec.skip, spec.scale).map(Network::Mlp)
+            FloatMlp::of(&layers, inputs(&spec, frame.as_ref()), spec.skip, spec.scale).map(Network::Mlp)
         }
         Body::Egnn(shape) => {
             let layers = egnn_layers(file, shape).map_err(bad)?;
@@ -30,8 +32,8 @@ pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes,
         }
     };
     let model = network.and_then(|network| Model::new(target, "", network));
-    let model = model.and_then(|model| match &frame {
-        Some(frame) => model.with_frame(frame.as_core()?),
+    let model = model.and_then(|model| match frame {
+        Some(frame) => model.with_frame(frame),
         None => Ok(model),
     });
     model.and_then(|model| Bytes::of(&model)).map_err(unfit)
@@ -40,6 +42,12 @@ pub fn float_model(file: &Checkpoint, name: &str, target: &str) -> Result<Bytes,
 /// What a file that cannot be read is answered.
 pub fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
     Error::input(format!("'{name}' is damaged: {why}"), "train it anew")
+}
+
+/// What a network of units sees of a latent, with the frame or the cells behind it.
+pub fn inputs<'a>(spec: &'a GeneratorSpec, frame: Option<&ModelFrame<'a>>) -> Inputs<'a, f32> {
+    let choices = if let Some(ModelFrame::FloatCells(cells)) = frame { cells.choices() } else { Choices::NONE };
+    Inputs::choosing(spec.latent, &spec.thresholds, choices)
 }
 
 /// The affine map of that name.
@@ -60,7 +68,7 @@ pub fn mlp_layers<'a>(
     hidden: usize,
     depth: usize,
 ) -> Result<Vec<Layer<'a, f32>>, CheckpointError> {
-    let mut rows = spec.latent * (1 + spec.thresholds.len());
+    let mut rows = spec.inputs();
     let mut layers = Vec::new();
     for l in 0..=depth {
         let columns = if l == depth { spec.dim } else { hidden };

@@ -63,7 +63,7 @@ fn a_training_starts_from_what_was_explored() {
     let mut pool = explored(&target, 1);
     pool.write(&folder.path().join("pool")).unwrap();
     let pool = Pool::open(&folder.path().join("pool")).unwrap();
-    let mut settings = pool.settings(&target);
+    let mut settings = pool.settings(&target, "direct").unwrap();
     assert_eq!((settings.score.data_sd, settings.generator.skip), (1.0, 1.0), "in units of the whole's width");
     let narrowest = pool.facts.narrowest.unwrap();
     assert!((0.2..1.0).contains(&narrowest), "one mode, of which a gamma's logarithm makes several parts: {narrowest}");
@@ -142,13 +142,62 @@ fn a_training_starts_from_what_was_explored() {
 }
 
 #[test]
+fn a_training_learns_from_explored_states_without_an_evaluation() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = target();
+    let mut pool = explored(&target, 1);
+    pool.write(&folder.path().join("pool")).unwrap();
+    let pool = Pool::open(&folder.path().join("pool")).unwrap();
+    let mut settings = pool.settings(&target, "kiln").unwrap();
+    assert!(settings.learn.states && settings.run.preset == "kiln");
+    let train = &mut settings.train;
+    (train.steps, train.batch, train.checkpoint_every, train.evaluate_every) = (400, 128, 100, 100);
+    train.generator_lr = 1e-3;
+    (settings.generator.hidden, settings.score.hidden, settings.learn.pretrain) = (32, 32, 400);
+
+    // Without states there is nothing to learn from.
+    let error = fit(&target, settings.clone(), Some(&folder.path().join("no")), &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("no exploration to learn from") && error.exit_code() == 2, "{error}");
+
+    let options = Options::default();
+    let whole = folder.path().join("whole");
+    let Trained { run, samples, .. } = fit_explored(&target, &pool, settings.clone(), Some(&whole), &options).unwrap();
+    assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(0));
+    // The gamma's mean and standard deviation, 2 and 1, and its third central moment, 1: not those of a Gaussian's exponential.
+    let column = |k: usize| samples.data.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
+    let (far, wait) = (column(0), column(1).iter().map(|x| x / UNIT).collect::<Vec<f64>>());
+    let moment =
+        |x: &[f64], about: f64, power: i32| x.iter().map(|x| (x - about).powi(power)).sum::<f64>() / x.len() as f64;
+    let (at, mean) = (moment(&far, 0.0, 1), moment(&wait, 0.0, 1));
+    assert!((at - 300.0).abs() < 0.1 * WIDTH && (moment(&far, at, 2).sqrt() / WIDTH - 1.0).abs() < 0.06, "{at}");
+    assert!((mean - 2.0).abs() < 0.06 && (moment(&wait, mean, 2).sqrt() - 1.0).abs() < 0.06, "{mean}");
+    assert!((moment(&wait, mean, 3) - 1.0).abs() < 0.3, "{}", moment(&wait, mean, 3));
+    assert!(wait.iter().all(|x| *x > 0.0), "nothing outside a wall");
+
+    // Cells or the frame belong to the model.
+    let bytes = float_model(&run.generator_file().unwrap(), "far", "far").unwrap();
+    let model = Artifact::check(bytes.as_slice()).unwrap();
+    assert_eq!(export::draw::rows(&model, 0, 0, 50).unwrap().data, samples.data[..100]);
+
+    // Interrupted and taken up again it comes to the same bits.
+    let parts = folder.path().join("parts");
+    let stop = StopAt(130, AtomicBool::new(false));
+    let some = Options { progress: &stop, stop: &stop.1, ..options };
+    fit_explored(&target, &pool, settings, Some(&parts), &some).unwrap_err();
+    let (run, config) = take(&parts).unwrap();
+    let prepared = Prepared::resumed(run, &config.clone(), config, &target).unwrap();
+    assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
+    assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
+}
+
+#[test]
 fn a_pool_of_another_energy_is_refused() {
     let target = target();
     let pool = explored(&target, 1);
     let other = target.clone().described("Other", "another", "E = other");
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let settings = pool.settings(&target);
+    let settings = pool.settings(&target, "kiln").unwrap();
     let error = fit_explored(&other, &pool, settings, Some(&run), &Options::default()).unwrap_err();
     assert!(error.to_string().contains("another energy"), "{error}");
     assert!(!run.exists(), "nothing was written");
@@ -175,7 +224,7 @@ fn an_energy_that_single_precision_makes_noisy_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let notes = |target: &Target, name: &str| {
         let pool = explored(target, 1);
-        let settings = pool.settings(target).check().unwrap();
+        let settings = pool.settings(target, "kiln").unwrap().check().unwrap();
         Prepared::new(target, settings, Some(&folder.path().join(name)), Some(&pool)).unwrap().notes
     };
     let noisy = notes(&target, "noisy");

@@ -5,7 +5,7 @@
 mod em;
 
 use crate::cholesky::Cholesky;
-use em::{em, moments};
+use em::{Kind, em, moments};
 use kiln_core::random::{Randomness, Stream};
 
 /// What a fit may spend.
@@ -20,16 +20,18 @@ pub struct FitOptions {
     /// What a number costs, in units of the criterion's half log n: less than 1 for more components than samples
     /// prove, where they serve as proposals.
     pub penalty: f64,
+    /// Whether components that share one covariance are tried too.
+    pub tied: bool,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { most_components: 8, most_rows: 4000, iterations: 60, penalty: 1.0 }
+        Self { most_components: 8, most_rows: 4000, iterations: 60, penalty: 1.0, tied: false }
     }
 }
 
 /// Numbers of components that are tried.
-const COUNTS: [usize; 11] = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
+const COUNTS: [usize; 14] = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 40, 48, 64];
 /// Starts of each.
 const STARTS: usize = 2;
 /// Counts that do not improve on the best before no larger one is tried.
@@ -91,10 +93,14 @@ impl Fit {
                 break;
             }
             in_vain += 1;
-            for _ in 0..if k == 1 { 1 } else { STARTS } {
-                let numbers = k * (1 + dim + dim * (dim + 1) / 2) - 1;
+            let own = std::iter::repeat_n(Kind::Own, if k == 1 { 1 } else { STARTS });
+            let tied = [Kind::Tied, Kind::Sliced].into_iter().filter(|_| options.tied && k > 1);
+            for kind in own.chain(tied) {
+                let triangle = dim * (dim + 1) / 2;
+                let numbers = k * (1 + dim) + if kind == Kind::Own { k * triangle } else { triangle } - 1;
                 let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
-                let Some((likelihood, components)) = em(&chosen, dim, k, &covariance, options.iterations, stream)
+                let Some((likelihood, components)) =
+                    em(&chosen, dim, (k, kind), &covariance, options.iterations, stream)
                 else {
                     continue;
                 };
@@ -223,6 +229,18 @@ impl Fit {
         let mut work = vec![0.0; self.dim];
         let parts = self.components.iter().map(|component| component.log_part(x, f64::NEG_INFINITY, &mut work));
         parts.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at)
+    }
+
+    /// mean + L z of a component, L the lower triangular factor of its covariance.
+    pub fn place(&self, component: usize, z: &[f64], out: &mut [f64]) {
+        let Component { mean, factor, .. } = &self.components[component];
+        factor.multiply(z, out);
+        out.iter_mut().zip(mean).for_each(|(out, mean)| *out += mean);
+    }
+
+    /// L^T g of a component.
+    pub fn pull(&self, component: usize, g: &[f64], out: &mut [f64]) {
+        self.components[component].factor.multiply_transposed(g, out);
     }
 
     /// One draw.

@@ -35,12 +35,16 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     // Their ranges are those of a training's, which they do not take the place of.
     let mut ranges = Layers::new();
     let asked = [arguments.steps, arguments.batch, arguments.fine_tune];
-    let enough = effort(&teacher.spec().body, &target.structure());
+    let mut enough = effort(&teacher.spec().body, &target.structure());
+    if teacher.has_cells() {
+        enough[2] = 0;
+    }
     let [steps, batch, fine] = std::array::from_fn(|at| asked[at].unwrap_or(enough[at]));
     ranges.flag("train.steps", steps, "--steps")?;
     ranges.flag("train.batch", batch, "--batch")?;
     let fine_tune = whole(fine, 0, "--fine-tune")?;
     let student = teacher.student(config.generator.hidden, config.generator.depth)?;
+    teacher.check_fine_tuning(fine_tune)?;
     if fine_tune > 0 {
         ranges.flag("train.steps", fine, "--fine-tune")?;
         let fine = fine_tuning(&config, fine_tune)?;

@@ -38,7 +38,7 @@ fn text(model: &Model<'_>, bytes: &[u8]) -> String {
         ("thresholds", thresholds(model)),
         ("network", network(model)),
     ];
-    for (name, value) in sizes.into_iter().chain(model.frame().map(|held| ("frame", frame(held)))) {
+    for (name, value) in sizes.into_iter().chain(model.frame().map(|held| (title(held), frame(held)))) {
         let _ = writeln!(text, "{name:<16}{value}");
     }
     let metadata = serde_json::from_str::<Metadata>(model.metadata());
@@ -54,7 +54,7 @@ fn text(model: &Model<'_>, bytes: &[u8]) -> String {
     let of_parts: usize = parts.iter().map(|part| part.bytes).sum();
     let texts = model.target().len() + model.metadata().len();
     let rest = bytes.len() - of_parts - texts;
-    let frame = if model.frame().is_some() { ", frame" } else { "" };
+    let frame = model.frame().map_or(String::new(), |held| format!(", {}", title(held)));
     let _ = writeln!(
         text,
         "bytes: {of_parts} of parts, {texts} of texts, {rest} of header, thresholds, sizes{frame} and fill"
@@ -80,7 +80,12 @@ fn table_of(parts: &[Part]) -> Vec<[String; 7]> {
     std::iter::once(head).chain(parts.iter().map(line)).collect()
 }
 
-/// What a frame is made of.
+/// What it is called.
+fn title(frame: &ModelFrame<'_>) -> &'static str {
+    if frame.cells().is_some() { "cells" } else { "frame" }
+}
+
+/// What a frame is made of, or cells.
 fn frame(frame: &ModelFrame<'_>) -> String {
     let factor = if frame.is_triangle() { "a lower triangle" } else { "a diagonal" };
     let ends = match frame.bounded() {
@@ -88,7 +93,14 @@ fn frame(frame: &ModelFrame<'_>) -> String {
         1 => "1 coordinate has an end".to_string(),
         many => format!("{many} coordinates have ends"),
     };
-    format!("x = phi(m + L u) of the network's u, L {factor}; {ends}")
+    match frame.cells() {
+        None => format!("x = phi(m + L u) of the network's u, L {factor}; {ends}"),
+        Some(&[cells]) => format!("x = phi(m + L v) of the network's v, in {cells} cells; {ends}"),
+        Some(cells) => {
+            let (blocks, most) = (cells.len(), cells.iter().max().copied().unwrap_or(0));
+            format!("x = phi(m + L v) of the network's v, in {blocks} blocks of up to {most} cells; {ends}")
+        }
+    }
 }
 
 fn thresholds(model: &Model<'_>) -> String {

@@ -1,5 +1,6 @@
 //! `kiln train`: settings, run directory, training, and at the end samples, their picture and the verdict on them.
 
+use super::explore::whole_evaluations;
 use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
 use crate::cli::Train;
@@ -11,12 +12,13 @@ use crate::progress::parse_budget;
 use kiln::config::{Config, Layers, find_key};
 use kiln::error::Error;
 use kiln::explore::Start;
-use kiln::fit::{Options, Prepared, drawn, take};
+use kiln::fit::{Options, Prepared, SAMPLE_COUNT, drawn, take};
 use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
 use kiln::pool::{self, EVALUATIONS, Order, Pool, explore};
 use kiln::preset::PRESETS;
 use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES};
+use kiln::samples::Samples;
 use kiln::spec::trainer_spec;
 use kiln::start;
 use kiln::target::Target;
@@ -28,6 +30,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+/// The verdict has one draw for so many evaluations of the exploration, and so many at most.
+const JUDGED_PART: u64 = 50;
+const MOST_JUDGED: usize = 100_000;
 /// The part of the time that an exploration before a training may take.
 const EXPLORING: f64 = 0.25;
 
@@ -103,15 +108,21 @@ fn fresh(
     // A preset that there is not is refused with its place.
     let plain = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
     threads::start(plain.run.threads)?;
-    let ours = plain.run.preset == PRESETS[0];
+    // All but the published one begin with an exploration.
+    let ours = Some(&plain.run.preset.as_str()) != PRESETS.last();
     let pool = match &arguments.explored {
         Some(path) => Some(Pool::open(path)?),
-        None if ours && target.file().is_some() => Some(explored(arguments, &target, &plain, budget, quiet)?),
+        None if ours && (target.file().is_some() || arguments.evaluations.is_some()) => {
+            Some(explored(arguments, &target, &plain, budget, quiet)?)
+        }
         None => None,
     };
     let config = match &pool {
-        Some(pool) if ours => layers.resolve(pool.settings(&target))?,
-        _ => plain,
+        Some(pool) => match pool.settings(&target, &plain.run.preset) {
+            Some(settings) => layers.resolve(settings)?,
+            None => plain,
+        },
+        None => plain,
     };
     let prepared = Prepared::new(&target, config, arguments.out.as_deref(), pool.as_ref())?;
     Ok((target, prepared))
@@ -126,6 +137,7 @@ fn explored(
     budget: Option<Duration>,
     quiet: bool,
 ) -> Result<Pool, Error> {
+    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(EVALUATIONS);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         pool::check_destination(out)?;
@@ -135,7 +147,7 @@ fn explored(
         say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));
     }
     let order = Order {
-        evaluations: EVALUATIONS,
+        evaluations,
         seconds: budget.map(|budget| EXPLORING * budget.as_secs_f64()),
         seed: config.run.seed,
         start: Start::Scattered,
@@ -195,17 +207,19 @@ pub(super) fn show(
     stop: &AtomicBool,
     quiet: bool,
 ) -> Result<Verdict, Error> {
-    let samples = drawn(run, stop)?;
-    format::write(&run.file(SAMPLES), &samples, target, true)?;
-    let measured = Measured::differentiated(target, samples)?;
-    let Measured { samples, energies, .. } = &measured;
+    let pool = exploration(run)?;
+    // Evaluations for the verdict: a small part of what was spent before, where that is known.
+    let judged = pool.as_ref().map_or(0, |pool| (pool.facts.evaluations / JUDGED_PART) as usize);
+    let measured = Measured::differentiated(target, drawn(run, judged.clamp(SAMPLE_COUNT, MOST_JUDGED), stop)?)?;
+    let (dim, energies) = (measured.samples.dim, &measured.energies[..SAMPLE_COUNT]);
+    let samples = &Samples { dim, data: measured.samples.data[..SAMPLE_COUNT * dim].to_vec() };
+    format::write(&run.file(SAMPLES), samples, target, true)?;
     let figures = suite::headline(target, &samples.data, energies).text;
     if !quiet {
         say(&figures);
     }
     run.write(PICTURE, &plot::picture(target, samples, energies, &Caption { title, figures })?)?;
-    let comparison = Comparison::of(target, samples.len());
-    let pool = exploration(run)?;
+    let comparison = Comparison::of(target, measured.samples.len());
     let against = Against::best(pool.as_ref(), comparison.as_ref());
     let verdict = verdict(target, &measured, against);
     if !quiet {

@@ -71,7 +71,7 @@ settings! {
     /// What is run, from which seed, where.
     run: Run {
         target: String, Domain::Name, "what is sampled; see `kiln targets`";
-        preset: String, Domain::Choice(&["kiln", "paper"]), "where the defaults come from; see `kiln presets`";
+        preset: String, Domain::Choice(&["kiln", "direct", "paper"]), "where the defaults come from; see `kiln presets`";
         seed: u64, count(0, i64::MAX), "every random number follows from it";
         threads: usize, count(0, 1024), "worker threads, 0 = all cores; never changes a result";
         device: String, Domain::Device, "where the networks are trained";
@@ -150,6 +150,20 @@ settings! {
         evaluate_every: usize, count(1, 100_000_000), "outer steps between quality figures", unit: "outer steps";
     }
 
+    /// Learning from the states of an exploration, in place of posterior sampling at every sample.
+    learn: Learn {
+        states: bool, Domain::Switch,
+            "learn the target's denoiser from explored states; needs an exploration, costs no evaluations";
+        cells: usize, count(1, 64), "Gaussians that the generator starts from, at most, of each block of coordinates";
+        pretrain: usize, count(0, 1_000_000), "that denoiser's updates before the first outer step";
+        rate: f64, above_zero(10.0), "Adam's learning rate of these; it falls to a tenth";
+        inner: usize, count(0, 10_000), "its updates before every outer step";
+        ema: f64, Domain::Fraction, "decay of its average, which the generator follows";
+        direct_from: f64, real(0.0, 1.0),
+            "part of the training after which small noise is estimated from the energy itself, 1 = never";
+        direct_below: f64, real(0.0, 1e6), "up to which v";
+    }
+
     /// Sampling of the denoising posterior.
     posterior: Posterior {
         particles: usize, count(1, 100_000), "particles per posterior", paper: "AIS particles";
@@ -171,6 +185,20 @@ settings! {
             paper: "MSI, DSI and TSI: mixed, denoising and target score identity";
         adapt: bool, Domain::Switch, "adapt step sizes to the acceptance";
     }
+}
+
+impl Learn {
+    /// Nothing is learned from states; how it would be, were it switched on.
+    pub const OFF: Self = Self {
+        states: false,
+        cells: 64,
+        pretrain: 2000,
+        rate: 2e-3,
+        inner: 1,
+        ema: 0.999,
+        direct_from: 1.0,
+        direct_below: 0.3,
+    };
 }
 
 /// The key of that full name.

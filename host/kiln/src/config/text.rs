@@ -3,7 +3,7 @@
 use super::checked::Config;
 use super::entries::{ABOUT, FORMAT};
 use super::layer::Layers;
-use super::settings::{KEYS, Settings};
+use super::settings::{KEYS, Learn, Settings};
 use crate::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -154,6 +154,8 @@ pub fn from_run_text(text: &str, name: &str) -> Result<Config, Error> {
     };
     let settings = text.parse::<toml::Table>().map_err(|_| whole()).and_then(|mut table| {
         table.remove(ABOUT);
+        // Runs of earlier versions did not learn from states.
+        table.entry("learn").or_insert_with(|| Value::try_from(Learn::OFF).unwrap_or(Value::Boolean(false)));
         table.try_into::<Settings>().map_err(|_| whole())
     })?;
     layers.resolve(settings)
@@ -169,7 +171,7 @@ mod tests {
         let training = About::training("E = a \"quoted\" \\ sum\nover lines");
         let student = About { student: Some(["a teacher".into(), "20 steps".into()]), ..training.clone() };
         for target in targets::builtin() {
-            for preset in ["kiln", "paper"] {
+            for preset in crate::preset::PRESETS {
                 let config = target.preset(preset).unwrap().check().unwrap();
                 for about in [&training, &student] {
                     let text = run_text(&config, about);

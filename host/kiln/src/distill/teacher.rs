@@ -1,8 +1,8 @@
 //! Who is learnt from, and which students it can have.
 
+use crate::cells::Placement;
 use crate::config::{Config, from_run_text};
 use crate::error::Error;
-use crate::frame::Frame;
 use crate::run::GENERATOR;
 use crate::source::{Source, no_generator};
 use crate::weights::damaged;
@@ -17,8 +17,8 @@ pub struct Teacher {
     /// Its settings.
     pub config: Config,
     pub(super) generator: Generator<Cpu>,
-    /// The coordinates that it draws in.
-    pub(super) frame: Option<Frame>,
+    /// What takes it to the coordinates that it draws in.
+    pub(super) placement: Option<Placement>,
 }
 
 impl Teacher {
@@ -43,13 +43,30 @@ impl Teacher {
             }
         };
         let generator = Generator::from_checkpoint(&Cpu::default(), &file).map_err(|error| damaged(&place, error))?;
-        let frame = Frame::of_checkpoint(&file, generator.spec().dim).map_err(|error| damaged(&place, error))?;
-        Ok(Self { name: source.name(), config, generator, frame })
+        let placement =
+            Placement::of_checkpoint(&file, generator.spec().dim).map_err(|error| damaged(&place, error))?;
+        Ok(Self { name: source.name(), config, generator, placement })
     }
 
     /// Its shape.
     pub fn spec(&self) -> &GeneratorSpec {
         self.generator.spec()
+    }
+
+    /// Refuses to fine-tune where that is not possible: an energy is known in the coordinates of a frame, not in those of cells.
+    ///
+    /// # Errors
+    /// If `steps` is not 0 and the teacher has cells.
+    pub fn check_fine_tuning(&self, steps: u64) -> Result<(), Error> {
+        if steps == 0 || !self.has_cells() {
+            return Ok(());
+        }
+        Err(Error::input(format!("'{}' has cells, and its students cannot be fine-tuned", self.name), "--fine-tune 0"))
+    }
+
+    /// Whether it places its samples by cells.
+    pub fn has_cells(&self) -> bool {
+        self.placement.as_ref().is_some_and(|placement| placement.cells().is_some())
     }
 
     /// Hidden layers that a model of its kind can have: one of units has one layer more.

@@ -4,7 +4,6 @@ use super::calibrate::latent;
 use crate::error::Error;
 use crate::samples::Samples;
 use kiln_core::artifact::{Model, ModelFrame, Network};
-use kiln_core::frame::Frame;
 use kiln_core::network::{Generator, InvalidNetwork, ParticleGenerator};
 use kiln_core::random::{Purpose, Randomness, Streams};
 use kiln_core::{Lanes, Scalar};
@@ -99,17 +98,13 @@ pub struct Shape<'a> {
     /// Numbers of a sample.
     pub dim: usize,
     /// What takes the generator's outputs to the coordinates of a sample.
-    pub frame: Option<Frame<'a>>,
+    pub frame: Option<ModelFrame<'a>>,
 }
 
 impl<'a> Shape<'a> {
-    /// Of a model; its frame where that is in floats.
+    /// Of a model.
     fn of(model: &Model<'a>) -> Self {
-        let frame = match model.frame() {
-            Some(ModelFrame::Float(frame)) => Some(*frame),
-            _ => None,
-        };
-        Self { latent: model.latent(), dim: model.dim(), frame }
+        Self { latent: model.latent(), dim: model.dim(), frame: model.frame().copied() }
     }
 }
 
@@ -132,15 +127,21 @@ pub fn draw(
     let dim = shape.dim;
     let mut data = vec![0.0; n * dim];
     data.par_chunks_mut(LANES * dim).enumerate().try_for_each_init(
-        || [shape.latent, dim, generator.scratch()].map(|numbers| vec![Pack::constant(0.0); numbers]),
-        |[z, x, scratch], (block, out)| {
+        || ([shape.latent, dim, generator.scratch()].map(|numbers| vec![Pack::constant(0.0); numbers]), Vec::new()),
+        |([z, x, scratch], latent), (block, out)| {
             latents(std::array::from_fn(|lane| first + (block * LANES + lane) as u64), z);
             generator.image(z, scratch, x)?;
-            if let Some(frame) = shape.frame {
+            if let Some(ModelFrame::Float(frame)) = &shape.frame {
                 frame.apply(x);
             }
             for (lane, row) in out.chunks_exact_mut(dim).enumerate() {
                 row.iter_mut().zip(&*x).for_each(|(value, pack)| *value = pack.0[lane]);
+                // Point by point: each is in cells of its own.
+                if let Some(ModelFrame::FloatCells(cells)) = &shape.frame {
+                    latent.clear();
+                    latent.extend(z.iter().map(|pack| pack.0[lane]));
+                    cells.apply(latent, row);
+                }
             }
             Ok(())
         },

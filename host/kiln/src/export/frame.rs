@@ -15,7 +15,7 @@ const STEP: f64 = 1.0 / 65_536.0;
 /// A standard deviation has at least so many steps.
 const STEPS: f64 = 256.0;
 /// What is told to do instead.
-const HINT: &str = "export it with --format f32";
+pub(super) const HINT: &str = "export it with --format f32";
 
 /// A frame in integers that owns its numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,22 +47,15 @@ impl QuantisedFrame {
         };
         for coordinate in 0..dim {
             let row = row(frame, coordinate);
-            let (centre, bound) = (f64::from(frame.centre()[coordinate]), bound(frame, coordinate));
-            check(coordinate, centre, &row, bound)?;
-            let (mantissas, point) = rounded(&row).ok_or_else(|| narrow(coordinate, own(&row)))?;
+            let (centre, bound) = (f64::from(frame.centre()[coordinate]), bound(frame.bounds(), coordinate));
+            let (mantissas, point) = checked_row(coordinate, centre, &row, bound)?;
             whole.centre.push(q16(centre)?);
             whole.factor.extend(mantissas);
             whole.points.push(point);
             if !whole.kinds.is_empty() {
-                // Inwards, so that no end is passed.
-                let [low, high] = match bound {
-                    Bound::None => [0.0; 2],
-                    Bound::Low(low) => [(low / STEP).ceil() * STEP, 0.0],
-                    Bound::High(high) => [0.0, (high / STEP).floor() * STEP],
-                    Bound::Both { low, high } => [(low / STEP).ceil() * STEP, (high / STEP).floor() * STEP],
-                };
-                whole.low.push(q16(low)?);
-                whole.high.push(q16(high)?);
+                let [low, high] = ends(bound)?;
+                whole.low.push(low);
+                whole.high.push(high);
             }
         }
         Ok(whole)
@@ -88,13 +81,36 @@ fn row(frame: &Frame<'_>, row: usize) -> Vec<f64> {
     numbers.iter().map(|x| f64::from(*x)).collect()
 }
 
-fn bound(frame: &Frame<'_>, coordinate: usize) -> Bound<f64> {
-    match frame.bounds().get(coordinate) {
+/// The bound of a coordinate.
+pub(super) fn bound(bounds: Bounds<'_, f32>, coordinate: usize) -> Bound<f64> {
+    match bounds.get(coordinate) {
         Bound::None => Bound::None,
         Bound::Low(low) => Bound::Low(low.into()),
         Bound::High(high) => Bound::High(high.into()),
         Bound::Both { low, high } => Bound::Both { low: low.into(), high: high.into() },
     }
+}
+
+/// The ends of a bound, 0 where there is none: inwards, so that none is passed.
+pub(super) fn ends(bound: Bound<f64>) -> Result<[i32; 2], Error> {
+    let [low, high] = match bound {
+        Bound::None => [0.0; 2],
+        Bound::Low(low) => [(low / STEP).ceil() * STEP, 0.0],
+        Bound::High(high) => [0.0, (high / STEP).floor() * STEP],
+        Bound::Both { low, high } => [(low / STEP).ceil() * STEP, (high / STEP).floor() * STEP],
+    };
+    Ok([q16(low)?, q16(high)?])
+}
+
+/// The row of a coordinate as whole numbers with their binary point, if Q16 holds what comes of it.
+pub(super) fn checked_row(
+    coordinate: usize,
+    centre: f64,
+    row: &[f64],
+    bound: Bound<f64>,
+) -> Result<(Vec<i32>, u8), Error> {
+    check(coordinate, centre, row, bound)?;
+    rounded(row).ok_or_else(|| narrow(coordinate, own(row)))
 }
 
 /// The standard deviation of a y beside those before it.
@@ -172,7 +188,7 @@ mod tests {
                 for (coordinate, (x, n)) in x.into_iter().zip(n).enumerate() {
                     let (x, n) = (f64::from(x), f64::from(n) * STEP);
                     // A step of y, and one of x.
-                    let slope = match bound(&frame, coordinate) {
+                    let slope = match bound(frame.bounds(), coordinate) {
                         Bound::None => 1.0,
                         Bound::Low(end) | Bound::High(end) => (x - end).abs(),
                         Bound::Both { .. } => 9.0 / 4.0,
@@ -187,7 +203,7 @@ mod tests {
     fn ends_are_rounded_inwards() {
         let quantised = QuantisedFrame::of(&frames()[0]).unwrap();
         let whole = quantised.view().unwrap();
-        for (coordinate, float) in (1..4).map(|coordinate| (coordinate, bound(&frames()[0], coordinate))) {
+        for (coordinate, float) in (1..4).map(|coordinate| (coordinate, bound(frames()[0].bounds(), coordinate))) {
             let real = |n: i32| f64::from(n) * STEP;
             match (float, whole.bounds().get(coordinate)) {
                 (Bound::Low(end), Bound::Low(n)) => assert!((0.0..STEP).contains(&(real(n) - end))),

@@ -3,7 +3,7 @@
 
 use kiln_core::Scalar;
 use kiln_core::artifact::{FloatEgnn, FloatMlp};
-use kiln_core::network::{EgnnLayer, Layer, Radial, write_features};
+use kiln_core::network::{EgnnLayer, Layer, Radial, write_features, write_inputs};
 use kiln_core::symmetry::{Symmetry, remove_mean};
 
 /// A linear map, by what goes into it.
@@ -60,8 +60,8 @@ fn silu(values: &mut [f32]) {
 
 /// x = g(z).
 pub fn mlp(model: &FloatMlp<'_>, z: &[f32], observer: &mut impl Observer) -> Vec<f32> {
-    let mut x = vec![0.0; z.len() * (1 + model.thresholds().len())];
-    write_features(z, model.thresholds(), &mut x);
+    let mut x = vec![0.0; model.inputs().count().unwrap_or(0)];
+    write_inputs(model.inputs(), z, &mut x);
     let (layers, mut y) = (model.layers(), Vec::new());
     for (l, layer) in layers.iter().enumerate() {
         observer.see(Place::Layer(l), &x);

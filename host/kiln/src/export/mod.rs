@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod calibrate;
+pub mod cells;
 pub mod compensate;
 pub mod draw;
 pub mod frame;
@@ -15,8 +16,8 @@ pub mod write;
 use crate::error::Error;
 use bytes::Bytes;
 use calibrate::calibrate;
-use frame::QuantisedFrame;
-use kiln_core::artifact::{ArtifactError, Format, MLP_LAYERS, Model, ModelFrame, Network};
+use cells::QuantisedPlacement;
+use kiln_core::artifact::{ArtifactError, Format, MLP_LAYERS, Model, Network};
 use quantise::{Quantised, Whole};
 
 /// A float generator in another format: a file without metadata.
@@ -48,12 +49,9 @@ pub fn with_metadata(model: &Model<'_>, metadata: &str) -> Result<Bytes, Error> 
     told.and_then(|told| Bytes::of(&told)).map_err(unfit)
 }
 
-/// Network and frame in integers. What calibrates and compensates the network are its outputs u: no frame enters.
+/// Network and frame, or cells, in integers. What calibrates and compensates the network are its outputs: neither enters.
 fn quantised<W: Whole>(float: &Model<'_>) -> Result<Bytes, Error> {
-    let frame = match float.frame() {
-        Some(ModelFrame::Float(frame)) => Some(QuantisedFrame::of(frame)?),
-        _ => None,
-    };
+    let frame = float.frame().map(QuantisedPlacement::of).transpose()?.flatten();
     let network: Quantised<W> = match float.network() {
         Network::Mlp(network) => quantise::mlp(network, &calibrate(float)?)?,
         Network::Egnn(network) => {
@@ -94,6 +92,7 @@ pub fn unfit(error: ArtifactError) -> Error {
 mod tests {
     use super::calibrate::latent;
     use super::draw::{images, rows};
+    use super::frame::QuantisedFrame;
     use super::mirror::{Observer, Place};
     use super::quality::difference;
     use super::*;

@@ -59,7 +59,8 @@ pub struct Quality {
     pub samples: usize,
     /// Between the images of the same latents, in the target's units; none for floats.
     pub difference: Option<Difference>,
-    /// The same of the networks' outputs before their frames: in standard deviations of the target, about. None without frames.
+    /// The same of the networks' outputs before their frames or cells: in standard deviations of the target, about. None without frames
+    /// or cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whitened: Option<Difference>,
     /// The figures.
@@ -153,7 +154,7 @@ pub fn compare(target: &Target, float: &Model<'_>, deployed: &Model<'_>, seed: u
     Ok(Quality { seed, samples: n, difference, whitened: whitened.transpose()?, figures })
 }
 
-/// What gives the network's outputs as samples.
+/// What gives the network's outputs as samples: no file holds it where they choose among cells.
 fn without_frame<'a>(model: &Model<'a>) -> Result<Model<'a>, Error> {
     Model::new(model.target(), "", model.network().clone()).map_err(unfit)
 }

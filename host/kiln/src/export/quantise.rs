@@ -9,6 +9,7 @@ use super::scale::{q16, representable, scale, thresholds};
 use crate::error::Error;
 use bytemuck::Pod;
 use kiln_core::artifact::{ArtifactError, FixedEgnn, FixedMlp, FloatEgnn, FloatMlp, Network};
+use kiln_core::cells::Choices;
 use kiln_core::fixed::{self, Affine, EgnnShape, Gate, LATENT_POINT, Matrix, NodeLayer, RADIAL_POINT, Weight};
 use kiln_core::network::{self, Activation, EgnnLayer};
 use rayon::prelude::*;
@@ -80,6 +81,8 @@ pub enum Quantised<W> {
         latent: usize,
         /// Q16.
         thresholds: Vec<i32>,
+        /// Cells among which the last numbers choose, and the thresholds among them in Q16.
+        choices: (Vec<u32>, Vec<i32>),
         /// Q16.
         skip: i32,
     },
@@ -127,11 +130,12 @@ impl<W: Whole> Quantised<W> {
     /// If `kiln-core` finds that a sum could overflow, or there are too many layers.
     pub fn network(&self) -> Result<Network<'_>, ArtifactError> {
         match self {
-            Self::Mlp { layers, latent, thresholds, skip } => {
+            Self::Mlp { layers, latent, thresholds, choices: (cells, among), skip } => {
                 let layers = layers.iter();
                 let layers: Vec<_> =
                     layers.map(|(table, point)| fixed::Layer { affine: table.affine(), point: *point }).collect();
-                Ok(W::units(FixedMlp::new(&layers, *latent, thresholds, *skip)?))
+                let inputs = network::Inputs::choosing(*latent, thresholds, Choices::new(cells, among)?);
+                Ok(W::units(FixedMlp::of(&layers, inputs, *skip)?))
             }
             Self::Egnn { shape, embedding, layers, own, thresholds, factors } => {
                 let layers: Vec<_> = layers.iter().map(Messages::view).collect();
@@ -185,9 +189,15 @@ pub fn mlp<W: Whole>(model: &FloatMlp<'_>, calibration: &Calibration) -> Result<
         quantised.push((table, output));
         input = output;
     }
-    let latent = place(calibration, Place::Layer(0))?.width / (1 + model.thresholds().len());
-    let thresholds = thresholds(model.thresholds());
-    Ok(Quantised::Mlp { layers: quantised, latent, thresholds, skip: q16(f64::from(skip))? })
+    let choosing = model.inputs().choices();
+    let cells = choosing.lists().map(|list| u32::try_from(list.len() + 1).unwrap_or(u32::MAX)).collect();
+    Ok(Quantised::Mlp {
+        layers: quantised,
+        latent: model.inputs().latent(),
+        thresholds: thresholds(model.thresholds()),
+        choices: (cells, thresholds(choosing.thresholds())),
+        skip: q16(f64::from(skip))?,
+    })
 }
 
 /// Rounds a generator of particles.

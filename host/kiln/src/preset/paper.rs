@@ -1,8 +1,8 @@
 //! The published recipes.
 
 use crate::config::{
-    Decay, Estimator, Generator, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select, Settings,
-    Train, Transition, Weight,
+    Decay, Estimator, Generator, Learn, NetworkKind, Noise, Objective, Posterior, Run, Score, ScoreKind, Select,
+    Settings, Train, Transition, Weight,
 };
 
 fn run() -> Run {
@@ -63,6 +63,7 @@ pub fn paper_mog40(dim: usize) -> Settings {
             checkpoint_every: 500,
             evaluate_every: 50,
         },
+        learn: Learn::OFF,
         posterior: Posterior {
             particles: 10,
             annealing: 15,

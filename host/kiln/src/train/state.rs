@@ -4,10 +4,12 @@
 use super::best::STEIN;
 use super::runaway::Watch;
 use super::window::Window;
+use crate::cells::Cells;
 use crate::config::Config;
 use crate::error::Error;
 use crate::framed::FramedTarget;
 use crate::guard::Guard;
+use crate::learned::Explored;
 use crate::run::Run;
 use crate::spec::trainer_spec;
 use kiln_core::random::Purpose;
@@ -31,6 +33,8 @@ pub(super) struct State<D: Backend> {
     pub window: Window,
     pub guard: Guard,
     pub watch: Watch,
+    /// The cells of the generator's samples, in the user's coordinates.
+    cells: Option<Cells>,
 }
 
 impl<D: Backend> State<D> {
@@ -42,6 +46,7 @@ impl<D: Backend> State<D> {
     pub fn new(
         device: &D,
         (config, whitened, run): (&Config, &FramedTarget<'_>, &Run),
+        explored: Option<&Explored>,
         from: Option<&Checkpoint>,
         roll_backs: u32,
     ) -> Result<Self, Error> {
@@ -55,6 +60,9 @@ impl<D: Backend> State<D> {
         let roll_backs = known.as_ref().map_or(0, |watch| watch.roll_backs).max(roll_backs);
         let energy = whitened.energy();
         let mut spec = trainer_spec(config, energy.dim(), energy.symmetry())?;
+        if let Some(explored) = explored {
+            explored.teach(&mut spec, config);
+        }
         for rate in [&mut spec.generator_adam.learning_rate, &mut spec.score_adam.learning_rate] {
             *rate *= SLOWER.powi(roll_backs as i32);
         }
@@ -68,7 +76,10 @@ impl<D: Backend> State<D> {
         let mut watch = known.unwrap_or_else(|| Watch::new(energy.dim(), median_energy(whitened, &trainer)));
         watch.roll_backs = roll_backs;
         let guard = Guard::new(config.train.steps as u64, config.train.batch, lost);
-        Ok(Self { trainer, window, guard, watch })
+        let framed = explored.zip(whitened.frame);
+        let cells = framed.map(|(explored, frame)| explored.cells(frame)).transpose();
+        let cells = cells.map_err(|error| Error::input(error.to_string(), "explore anew"))?.flatten();
+        Ok(Self { trainer, window, guard, watch, cells })
     }
 
     /// Median energy of the generator's samples, of the same latents each time.
@@ -88,8 +99,10 @@ impl<D: Backend> State<D> {
         let stein = stein.map(|stein| (STEIN, stein.to_string()));
         let texts = texts.into_iter().chain(stein).chain(run.identity().texts());
         let mut file = self.trainer.generator().to_checkpoint(texts);
-        if let Some(frame) = whitened.frame {
-            frame.insert_into(&mut file);
+        match (&self.cells, whitened.frame) {
+            (Some(cells), _) => cells.insert_into(&mut file),
+            (None, Some(frame)) => frame.insert_into(&mut file),
+            (None, None) => {}
         }
         file
     }
@@ -108,5 +121,5 @@ impl<D: Backend> State<D> {
 fn median_energy<D: Backend>(whitened: &FramedTarget<'_>, trainer: &Trainer<D>) -> f64 {
     let spec = trainer.spec();
     let z = normal_batch(spec.seed, Purpose::Evaluation, 2, WATCHED, spec.generator.latent);
-    median(&energies(whitened.target, &whitened.placed(trainer.generator().sample(&z))))
+    median(&energies(whitened.target, &whitened.placed(trainer.sample(&z))))
 }

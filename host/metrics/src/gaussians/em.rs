@@ -13,6 +13,8 @@ const FEW: f64 = 4.0;
 const FLOOR: f64 = 1e-6;
 /// Rows that one thread takes at least.
 const TOGETHER_AT_LEAST: usize = 256;
+/// Multiplications that find the first principal component.
+const POWERS: usize = 100;
 /// Rows whose products are summed together.
 const TOGETHER: usize = 4;
 
@@ -54,11 +56,22 @@ fn add_products(sum: &mut [f64], centred: &[f64], weights: [f64; TOGETHER], dim:
     }
 }
 
+/// How components may differ, and where they begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Each has a covariance of its own; they begin far from each other.
+    Own,
+    /// They share one covariance; they begin far from each other.
+    Tied,
+    /// They share one covariance, and begin as slices along the first principal component.
+    Sliced,
+}
+
 /// Log-likelihood and components after some steps; none where a covariance cannot be factored.
 pub fn em(
     rows: &[&[f64]],
     dim: usize,
-    k: usize,
+    (k, kind): (usize, Kind),
     covariance: &[f64],
     iterations: usize,
     stream: &mut Stream,
@@ -70,7 +83,7 @@ pub fn em(
         Cholesky::of(&matrix, dim)
     };
     let first = floored(covariance.to_vec())?.scaled((k as f64).powf(-1.0 / dim as f64));
-    let means = spread_out(rows, k, &first, stream);
+    let means = if kind == Kind::Sliced { slices(rows, k, covariance) } else { spread_out(rows, k, &first, stream) };
     let mut components: Vec<Component> =
         means.into_iter().map(|mean| Component::new(1.0 / k as f64, mean, first.clone())).collect();
     let mut shares = vec![0.0; n * k];
@@ -108,12 +121,46 @@ pub fn em(
             for i in 0..dim {
                 matrix[i * dim..i * dim + i].iter_mut().for_each(|c| *c *= keep);
             }
-            Some(Component::new(of / n as f64, mean, floored(matrix)?))
+            Some((of / n as f64, mean, matrix))
         };
         // A start that loses a component is worth no more than one with fewer.
-        components = (0..k).into_par_iter().map(improved).collect::<Option<Vec<_>>>()?;
+        let parts = (0..k).into_par_iter().map(improved).collect::<Option<Vec<_>>>()?;
+        components = if kind == Kind::Own {
+            let own = |(weight, mean, matrix)| Some(Component::new(weight, mean, floored(matrix)?));
+            parts.into_par_iter().map(own).collect::<Option<Vec<_>>>()?
+        } else {
+            let mut shared = vec![0.0; dim * dim];
+            for (weight, _, matrix) in &parts {
+                shared.iter_mut().zip(matrix).for_each(|(sum, c)| *sum += weight * c);
+            }
+            let factor = floored(shared)?;
+            parts.into_iter().map(|(weight, mean, _)| Component::new(weight, mean, factor.clone())).collect()
+        };
     }
     None
+}
+
+/// Means of k equally large slices of the samples along their first principal component.
+fn slices(rows: &[&[f64]], k: usize, covariance: &[f64]) -> Vec<Vec<f64>> {
+    let dim = rows.first().map_or(0, |row| row.len());
+    let entry = |i: usize, j: usize| covariance[i.max(j) * dim + i.min(j)];
+    let mut axis = vec![1.0; dim];
+    for _ in 0..POWERS {
+        let next: Vec<f64> = (0..dim).map(|i| (0..dim).map(|j| entry(i, j) * axis[j]).sum()).collect();
+        let norm = next.iter().map(|x| x * x).sum::<f64>().sqrt();
+        axis = next.into_iter().map(|x| x / norm).collect();
+    }
+    let along = |row: &[f64]| row.iter().zip(&axis).map(|(x, a)| x * a).sum::<f64>();
+    let mut order: Vec<(f64, usize)> = rows.iter().enumerate().map(|(at, row)| (along(row), at)).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let slice = |of: &[(f64, usize)]| {
+        let mut mean = vec![0.0; dim];
+        for (_, at) in of {
+            mean.iter_mut().zip(rows[*at]).for_each(|(mean, x)| *mean += x / of.len() as f64);
+        }
+        mean
+    };
+    (0..k).map(|at| slice(&order[at * rows.len() / k..(at + 1) * rows.len() / k])).collect()
 }
 
 /// k of the samples, far from each other in units of `metric` (k-means++).

@@ -1,0 +1,154 @@
+//! What `kiln train` promises of energies that users bring: the zoo of formula files, trained with default settings from an
+//! exploration, three seeds each, against truth that was made independently. Long, so it is not part of the gate:
+//!
+//! ```text
+//! scripts/quality zoo-train              all, about half an hour on two cores
+//! ZOO="rings phi4" SEEDS="4 5" scripts/quality zoo-train
+//! ```
+//!
+//! 20,000 draws are held against all samples of the truth by the Kolmogorov-Smirnov distance: of every coordinate and of the
+//! truth's first principal component, the largest; and of the energy. The floor is the same distance between two halves of the
+//! truth. Evaluations are those of the exploration and of the training.
+
+use kiln::fit::{Options, Prepared, drawn};
+use kiln::format::npy;
+use kiln::formula::target;
+use kiln::metric::Measured;
+use kiln::metric::measure::energies;
+use kiln::pool::{Order, explore};
+use kiln::progress::Silent;
+use kiln::target::Target;
+use kiln::targets::find;
+use kiln::verdict::{Against, verdict};
+use kiln_explore::Start;
+use kiln_metrics::kolmogorov::statistic;
+use kiln_metrics::principal::eigen;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// What must be reached.
+struct Bar {
+    name: &'static str,
+    evaluations: u64,
+    /// Above the floor, of coordinates and of the energy.
+    distances: [f64; 2],
+    /// Seconds on two cores, exploration included; told, not asserted.
+    seconds: f64,
+}
+
+const fn bar(name: &'static str, evaluations: u64, distances: [f64; 2], seconds: f64) -> Bar {
+    Bar { name, evaluations, distances, seconds }
+}
+
+const BARS: [Bar; 11] = [
+    bar("rings", 5_000_000, [0.03, 0.03], 300.0),
+    bar("mixture", 5_000_000, [0.03, 0.03], 300.0),
+    bar("scaled", 5_000_000, [0.03, 0.03], 300.0),
+    bar("shifted", 5_000_000, [0.03, 0.03], 300.0),
+    bar("phi4", 5_000_000, [0.03, 0.03], 300.0),
+    bar("cancer", 5_000_000, [0.03, 0.03], 600.0),
+    bar("schools", 5_000_000, [0.06, 0.12], 480.0),
+    bar("funnel", 10_000_000, [0.06, 0.12], 480.0),
+    bar("rosenbrock", 10_000_000, [0.06, 0.12], 480.0),
+    bar("mog40", 10_000_000, [0.03, 0.03], 240.0),
+    bar("mw32", 5_000_000, [0.03, 0.03], 360.0),
+];
+const DRAWS: usize = 20_000;
+const JUDGED: usize = 100_000;
+
+/// The truth's samples; none where there are none.
+fn truth(target: &Target) -> Option<Vec<f32>> {
+    match target.truth().filter(|path| path.is_file()) {
+        Some(path) => Some(npy::read(&std::fs::read(path).unwrap()).unwrap().data),
+        None => target.exact_samples(77, DRAWS),
+    }
+}
+
+/// The direction in which the truth is widest.
+fn widest(truth: &[f32], dim: usize) -> Vec<f64> {
+    let n = (truth.len() / dim) as f64;
+    let mean: Vec<f64> =
+        (0..dim).map(|at| truth.iter().skip(at).step_by(dim).map(|x| f64::from(*x)).sum::<f64>() / n).collect();
+    let mut covariance = vec![0.0; dim * dim];
+    for row in truth.chunks_exact(dim) {
+        for i in 0..dim {
+            for j in 0..dim {
+                covariance[i * dim + j] += (f64::from(row[i]) - mean[i]) * (f64::from(row[j]) - mean[j]) / n;
+            }
+        }
+    }
+    eigen(&covariance, dim).1[..dim].to_vec()
+}
+
+/// Distances above their floors: the largest of coordinates and principal component, and that of the energy.
+fn above_floors(target: &Target, draws: &[f32], truth: &[f32]) -> [f64; 2] {
+    let dim = target.dim();
+    let axis = widest(truth, dim);
+    let column = |data: &[f32], at: usize| data.iter().skip(at).step_by(dim).map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let along = |data: &[f32]| {
+        let project = |row: &[f32]| row.iter().zip(&axis).map(|(x, a)| f64::from(*x) * a).sum::<f64>();
+        data.chunks_exact(dim).map(project).collect::<Vec<_>>()
+    };
+    let both = |mine: &[f64], theirs: &[f64]| {
+        let (first, last) = theirs.split_at(theirs.len() / 2);
+        [statistic(mine, theirs), statistic(first, last)]
+    };
+    let columns = (0..dim).map(|at| both(&column(draws, at), &column(truth, at)));
+    let all = columns.chain([both(&along(draws), &along(truth))]);
+    let [most, floor] = all.fold([0.0_f64; 2], |[a, b], [c, d]| [a.max(c), b.max(d)]);
+    let [energy, energy_floor] = both(&energies(target, draws), &energies(target, truth));
+    [most - floor, energy - energy_floor]
+}
+
+#[test]
+#[ignore = "half an hour; scripts/quality zoo-train"]
+fn the_zoo_is_trained_within_its_bars() {
+    let words = |name: &str, default: &str| -> Vec<String> {
+        std::env::var(name).unwrap_or_else(|_| default.into()).split_whitespace().map(String::from).collect()
+    };
+    let (chosen, seeds, never) = (words("ZOO", ""), words("SEEDS", "1 2 3"), AtomicBool::new(false));
+    let mut failures = 0;
+    println!(
+        "{:<11} {:>4} {:>11} {:>6} {:>11} {:>8}  verdict",
+        "energy", "seed", "evaluations", "s", "coordinates", "energy"
+    );
+    for bar in BARS.iter().filter(|bar| chosen.is_empty() || chosen.iter().any(|name| name == bar.name)) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../host/formula/zoo/{}.toml", bar.name));
+        let target = match bar.name {
+            "mog40" | "mw32" => find(bar.name).unwrap(),
+            _ => target(&path).unwrap(),
+        };
+        for seed in &seeds {
+            let (begun, seed) = (Instant::now(), seed.parse().unwrap());
+            let order = Order { evaluations: bar.evaluations, seconds: None, seed, start: Start::Scattered };
+            let pool = explore(&target, &order, &Silent, &never).unwrap();
+            let mut settings = pool.settings(&target, "kiln").unwrap();
+            settings.run.seed = seed;
+            let place = tempfile::tempdir().unwrap();
+            let config = settings.check().unwrap();
+            let prepared = Prepared::new(&target, config, Some(&place.path().join("run")), Some(&pool)).unwrap();
+            prepared.train(&target, &Options::default()).unwrap();
+            let seconds = begun.elapsed().as_secs_f64();
+            let spent = prepared.run.metrics().unwrap().all_energy_evaluations().unwrap();
+            let samples = drawn(&prepared.run, JUDGED, &never).unwrap();
+            let found =
+                truth(&target).map(|truth| above_floors(&target, &samples.data[..DRAWS * target.dim()], &truth));
+            let judged = verdict(&target, &Measured::differentiated(&target, samples).unwrap(), Against::Pool(&pool));
+            let met = found.is_none_or(|found| found.iter().zip(&bar.distances).all(|(found, most)| found <= most));
+            failures += usize::from(!met);
+            let told = |at: usize| found.map_or("-".into(), |found| format!("{:.3}", found[at]));
+            println!(
+                "{:<11} {seed:>4} {:>11} {seconds:>6.0} {:>11} {:>8}  {}{}{}",
+                bar.name,
+                pool.facts.evaluations + spent,
+                told(0),
+                told(1),
+                judged.line(),
+                if met { "" } else { "  MISSED" },
+                if seconds <= bar.seconds { "" } else { "  late" }
+            );
+        }
+    }
+    assert_eq!(failures, 0, "trainings that miss a bar");
+}
