@@ -22,8 +22,8 @@ Examples:
   kiln train --set train.steps=2000 --set train.batch=256
   kiln train --config mine.toml --budget 1h30m
   kiln train --preset paper           the published recipe, to compare with
-  kiln train mine.toml                explores a formula first, then learns from what was found
-  kiln train mw32 --evaluations 5e6   the same for a target of Kiln's own
+  kiln train mine.toml                explores a formula, then learns from that
+  kiln train mw32 --evaluations 5e6   the same for one of Kiln's targets
   kiln train --resume runs/try        go on where it ended, to the same bits
   kiln train --resume runs/try --set train.steps=40000
 
