@@ -95,8 +95,11 @@ fn wrong_contents() {
     assert!(matches!(error, CheckpointError::Spec { .. }), "{error}");
     let error = expect_error(|f| f.insert_text("skip", "NaN"));
     assert!(matches!(error, CheckpointError::Spec { .. }), "{error}");
-    let error = expect_error(|f| f.insert_text("format", "2"));
+    let error = expect_error(|f| f.insert_text("format", "3"));
     assert!(matches!(error, CheckpointError::Text { ref key, .. } if key == "format"), "{error}");
+    // That of generators with cells, of which there are none.
+    let error = expect_error(|f| f.insert_text("format", "2"));
+    assert!(matches!(error, CheckpointError::Missing(ref name) if name == "cells"), "{error}");
     let error = Generator::from_checkpoint(&Cpu::default(), &Checkpoint::new()).expect_err("empty");
     assert!(matches!(error, CheckpointError::Missing(_)), "{error}");
 }

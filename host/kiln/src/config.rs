@@ -21,5 +21,5 @@ pub use key::Key;
 pub use kiln_core::score::Estimator;
 pub use kiln_gpu::trainer::{Objective, Weight};
 pub use layer::Layers;
-pub use settings::{Generator, KEYS, Learn, Noise, Posterior, Run, Score, Settings, Train, find_key};
+pub use settings::{Generator, KEYS, LEARN, Learn, Noise, Posterior, Run, Score, Settings, Train, find_key};
 pub use text::{About, from_run_text, read_run_text, run_text, settings_table, settings_text};

@@ -187,6 +187,9 @@ settings! {
     }
 }
 
+/// The section of [`Learn`].
+pub const LEARN: &str = "learn";
+
 impl Learn {
     /// Nothing is learned from states; how it would be, were it switched on.
     pub const OFF: Self = Self {

@@ -3,7 +3,7 @@
 use super::checked::Config;
 use super::entries::{ABOUT, FORMAT};
 use super::layer::Layers;
-use super::settings::{KEYS, Learn, Settings};
+use super::settings::{KEYS, LEARN, Learn, Settings};
 use crate::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -155,7 +155,7 @@ pub fn from_run_text(text: &str, name: &str) -> Result<Config, Error> {
     let settings = text.parse::<toml::Table>().map_err(|_| whole()).and_then(|mut table| {
         table.remove(ABOUT);
         // Runs of earlier versions did not learn from states.
-        table.entry("learn").or_insert_with(|| Value::try_from(Learn::OFF).unwrap_or(Value::Boolean(false)));
+        table.entry(LEARN).or_insert_with(|| Value::try_from(Learn::OFF).unwrap_or(Value::Boolean(false)));
         table.try_into::<Settings>().map_err(|_| whole())
     })?;
     layers.resolve(settings)

@@ -1,7 +1,7 @@
 //! Which run a file is of: the hash of all settings that decide what a training becomes, and its seed. Configuration,
 //! generator, checkpoint and every line of metrics carry it, so that a file of another run is never taken for one's own.
 
-use crate::config::{About, Config, KEYS, settings_table};
+use crate::config::{About, Config, KEYS, Key, LEARN, settings_table};
 use crate::error::Error;
 use crate::files::hash;
 use kiln_gpu::Checkpoint;
@@ -29,7 +29,9 @@ impl Identity {
     /// Of the run with these settings, made as `about` says.
     pub fn of(config: &Config, about: &About) -> Self {
         let table = settings_table(config);
-        let keys = KEYS.iter().filter(|key| !MAY_CHANGE.contains(&key.name));
+        // Where nothing is learned from states, how it would be decides nothing; runs of earlier versions do not name it.
+        let decides = |key: &&Key| config.learn.states || key.section() != LEARN;
+        let keys = KEYS.iter().filter(|key| !MAY_CHANGE.contains(&key.name)).filter(decides);
         let settings = keys.map(|key| format!("{} = {}\n", key.name, table[key.section()][key.field()]));
         let text: String = settings.chain([about.told()]).collect();
         Self { settings: hash(text.as_bytes())[..DIGITS].to_string(), seed: config.run.seed }
@@ -77,6 +79,9 @@ mod tests {
         assert_eq!(one.settings.len(), DIGITS);
         assert_ne!(one, identity(|settings| settings.run.seed = 1));
         assert_ne!(one, identity(|settings| settings.train.batch += 1));
+        assert_eq!(one, identity(|settings| settings.learn.cells = 3), "nothing is learned");
+        let learned = |cells| identity(|settings| (settings.learn.states, settings.learn.cells) = (true, cells));
+        assert!(one != learned(64) && learned(64) != learned(3));
         assert_ne!(one, identity(|settings| settings.run.target = "mw32".into()));
         assert_eq!(one, identity(|settings| (settings.train.steps, settings.run.threads) = (77_000, 3)));
         let config = targets::builtin()[0].settings().check().unwrap();
