@@ -2,7 +2,7 @@
 //! exploration, three seeds each, against truth that was made independently. Long, so it is not part of the gate:
 //!
 //! ```text
-//! scripts/quality zoo-train              all, about half an hour on two cores
+//! scripts/quality zoo-train              all, more than an hour on two cores
 //! ZOO="rings phi4" SEEDS="4 5" scripts/quality zoo-train
 //! ```
 //!
@@ -102,7 +102,7 @@ fn above_floors(target: &Target, draws: &[f32], truth: &[f32]) -> [f64; 2] {
 }
 
 #[test]
-#[ignore = "half an hour; scripts/quality zoo-train"]
+#[ignore = "more than an hour; scripts/quality zoo-train"]
 fn the_zoo_is_trained_within_its_bars() {
     let words = |name: &str, default: &str| -> Vec<String> {
         std::env::var(name).unwrap_or_else(|_| default.into()).split_whitespace().map(String::from).collect()

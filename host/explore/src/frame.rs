@@ -224,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn blocks_keep_their_own_correlations_and_have_none_with_others() {
+        // Coordinates 1 to 4 all follow coordinate 0.
+        let (dim, rows) = (5, rows(5, 4000));
+        let entry = |frame: &Frame, i: usize, j: usize| match frame.factor() {
+            Factor::Triangle(numbers) => numbers[i * (i + 1) / 2 + j],
+            Factor::Widths(_) => 0.0,
+        };
+        let whole = Frame::of_blocks(Symmetry::None, dim, &rows, 0.0, &[]);
+        let apart = Frame::of_blocks(Symmetry::None, dim, &rows, 0.0, &[vec![0, 2]]);
+        assert!(entry(&whole, 1, 0) > 0.5 && entry(&whole, 2, 0) > 0.5);
+        assert_eq!(entry(&apart, 2, 0), entry(&whole, 2, 0));
+        assert_eq!([entry(&apart, 1, 0), entry(&apart, 3, 2), entry(&apart, 4, 0)], [0.0; 3]);
+        assert!(entry(&apart, 3, 1) > 0.1, "what is in no block is one");
+        let each: Vec<Vec<usize>> = (0..dim).map(|at| vec![at]).collect();
+        assert!(matches!(Frame::of_blocks(Symmetry::None, dim, &rows, 0.0, &each).factor(), Factor::Widths(_)));
+        let shrunk = Frame::of_blocks(Symmetry::None, dim, &rows, 0.5, &[]);
+        assert!((entry(&shrunk, 1, 0) / entry(&whole, 1, 0) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
     fn the_factor_is_that_of_the_map() {
         let dim = 5;
         let frame = Frame::of(Symmetry::None, dim, &rows(dim, 50));

@@ -238,11 +238,6 @@ impl Fit {
         out.iter_mut().zip(mean).for_each(|(out, mean)| *out += mean);
     }
 
-    /// L^T g of a component.
-    pub fn pull(&self, component: usize, g: &[f64], out: &mut [f64]) {
-        self.components[component].factor.multiply_transposed(g, out);
-    }
-
     /// One draw.
     pub fn draw(&self, stream: &mut Stream, out: &mut [f64]) {
         let mut rest: f64 = stream.uniform();
@@ -297,6 +292,36 @@ mod tests {
         assert!((all[0].0 - 0.25).abs() < 0.01 && (all[0].1 + 6.0).abs() < 0.1, "{all:?}");
         assert!((all[1].0 - 0.75).abs() < 0.01 && (all[1].1 - 6.0).abs() < 0.1, "{all:?}");
         assert_ne!(fit.component(&[-6.0, 0.0]), fit.component(&[6.0, 0.0]));
+    }
+
+    #[test]
+    fn phases_in_many_dimensions_are_found_with_one_covariance_where_two_cost_too_much() {
+        // The sum of 24 coordinates is ±24, each coordinate ±1 with noise of 1: 600 rows cannot pay for two covariances.
+        let (dim, n) = (24, 600);
+        let mut stream = Stream::new(4, Purpose::Test, 0);
+        let mut rows = vec![0.0; dim * n];
+        stream.fill_normal(&mut rows);
+        for (at, row) in rows.chunks_exact_mut(dim).enumerate() {
+            row.iter_mut().for_each(|x| *x += if at % 4 == 0 { -1.0 } else { 1.0 });
+        }
+        let mut fit = |tied| {
+            let options = FitOptions { tied, most_components: 3, ..FitOptions::default() };
+            Fit::of(&rows, dim, &options, &mut Stream::new(5, Purpose::Test, 1)).unwrap()
+        };
+        assert_eq!(fit(false).len(), 1);
+        let both = fit(true);
+        assert_eq!(both.len(), 2);
+        let least = both.components().map(|(weight, _)| weight).fold(1.0, f64::min);
+        assert!((least - 0.25).abs() < 0.01, "{least}");
+        // place is mean + L z.
+        let (mut origin, mut x) = (vec![0.0; dim], vec![0.0; dim]);
+        both.place(0, &vec![0.0; dim], &mut origin);
+        let mean = both.components().next().unwrap().1.to_vec();
+        assert_eq!(origin, mean);
+        let mut unit = vec![0.0; dim];
+        unit[dim - 1] = 1.0;
+        both.place(0, &unit, &mut x);
+        assert!(x[..dim - 1] == mean[..dim - 1] && x[dim - 1] > mean[dim - 1] + 0.5, "a lower triangle");
     }
 
     #[test]
