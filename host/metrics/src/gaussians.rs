@@ -304,7 +304,7 @@ mod tests {
         for (at, row) in rows.chunks_exact_mut(dim).enumerate() {
             row.iter_mut().for_each(|x| *x += if at % 4 == 0 { -1.0 } else { 1.0 });
         }
-        let mut fit = |tied| {
+        let fit = |tied| {
             let options = FitOptions { tied, most_components: 3, ..FitOptions::default() };
             Fit::of(&rows, dim, &options, &mut Stream::new(5, Purpose::Test, 1)).unwrap()
         };
