@@ -1,8 +1,8 @@
 //! Gaussian mixtures of blocks of coordinates, fitted to states of the target: where a generator begins, and the first guess
 //! of a denoiser.
 //!
-//! Coordinates that belong to no block are standard normal, as whitened ones are. A block's components are its *cells*: one
-//! latent number beyond the first `dim` chooses among them by its thresholds, so that the share of each is what it was fitted
+//! Coordinates that belong to no block are standard normal, as whitened ones are. A block's components are its *cells*: where it
+//! has several, one latent number beyond the first `dim` chooses among them by its thresholds, so that the share of each is what it was fitted
 //! to be, and the generator's v = skip z + scale mlp(…) goes to mean + L v in the chosen one ([`Mixture::place`]). With v = z
 //! that is an exact draw of the mixture; training moves v.
 //!
@@ -38,7 +38,7 @@ pub struct Cell {
 pub struct MixtureBlock {
     /// Which coordinates.
     pub coordinates: Vec<usize>,
-    /// Two cells at least.
+    /// One at least.
     pub cells: Vec<Cell>,
     /// Where the latent number goes from each cell to the next, rising; one fewer than cells.
     pub thresholds: Vec<f32>,
@@ -70,14 +70,14 @@ pub struct Guess {
 
 /// Why blocks are no mixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("blocks of a mixture have distinct coordinates, two cells at least, and all numbers of them")]
+#[error("blocks of a mixture have distinct coordinates, a cell at least, and all numbers of them")]
 pub struct MixtureError;
 
 impl Mixture {
     /// Of blocks of some of `dim` coordinates.
     ///
     /// # Errors
-    /// If a coordinate is in two blocks or in none there is, a block has fewer than two cells, or something else than the
+    /// If a coordinate is in two blocks or in none there is, a block has no cell, or something else than the
     /// numbers that its cells need.
     pub fn new(dim: usize, blocks: Vec<MixtureBlock>) -> Result<Self, MixtureError> {
         let mut rest: Vec<usize> = (0..dim).collect();
@@ -90,7 +90,7 @@ impl Mixture {
                 lengths == [d, d * d, d * d, d] && cell.weight > 0.0
             };
             let rising = thresholds.windows(2).all(|pair| pair[0] < pair[1]);
-            if before - rest.len() != d || cells.len() < 2 || thresholds.len() + 1 != cells.len() || !rising {
+            if before - rest.len() != d || cells.is_empty() || thresholds.len() + 1 != cells.len() || !rising {
                 return Err(MixtureError);
             }
             if !cells.iter().all(fits) {
@@ -110,9 +110,10 @@ impl Mixture {
         &self.blocks
     }
 
-    /// Thresholds of the latent number of each block: [`crate::GeneratorSpec::cells`].
+    /// Thresholds of the latent number of each block of more than one cell: [`crate::GeneratorSpec::cells`].
     pub fn thresholds(&self) -> Vec<Vec<f32>> {
-        self.blocks.iter().map(|block| block.thresholds.clone()).collect()
+        let all = self.blocks.iter().map(|block| block.thresholds.clone());
+        all.filter(|thresholds| !thresholds.is_empty()).collect()
     }
 
     /// Numbers that [`Guess::told`] has a row.
@@ -120,7 +121,7 @@ impl Mixture {
         self.blocks.iter().map(|block| block.coordinates.len() + block.cells.len()).sum()
     }
 
-    /// Puts v (rows, dim) to where its latents z (rows, dim + blocks) say: mean + L v of the chosen cells.
+    /// Puts v (rows, dim) to where its latents z (rows, dim + blocks of more than one cell) say: mean + L v of the chosen cells.
     ///
     /// # Panics
     /// If v and z are not equally many whole rows.
@@ -150,13 +151,15 @@ impl Mixture {
 
     /// Calls for the chosen cell of every block of every row.
     fn each(&self, z: &[f32], rows: &mut [f32], work: impl Fn(&[usize], &Cell, &mut [f32]) + Sync) {
-        let latent = self.dim + self.blocks.len();
+        let latent = self.dim + self.blocks.iter().filter(|block| block.cells.len() > 1).count();
         assert_eq!(z.len() * self.dim, rows.len() * latent, "rows");
         let rows = rows.par_chunks_exact_mut(self.dim).zip(z.par_chunks_exact(latent)).with_min_len(ROWS);
         rows.for_each(|(row, z)| {
-            for (block, choice) in self.blocks.iter().zip(&z[self.dim..]) {
-                let cell = block.thresholds.iter().filter(|threshold| choice > *threshold).count();
-                work(&block.coordinates, &block.cells[cell], row);
+            let mut choices = z[self.dim..].iter();
+            for block in &self.blocks {
+                let choice = if block.cells.len() > 1 { choices.next() } else { None };
+                let above = |choice| block.thresholds.iter().filter(|threshold| choice > *threshold).count();
+                work(&block.coordinates, &block.cells[choice.map_or(0, above)], row);
             }
         });
     }

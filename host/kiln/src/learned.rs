@@ -18,7 +18,7 @@ use kiln_gpu::ScoreSpec;
 use kiln_gpu::body::Body;
 use kiln_gpu::mixture::{Cell, Mixture, MixtureBlock};
 use kiln_gpu::trainer::{Learned, TrainerSpec};
-use kiln_metrics::gaussians::{Fit, FitOptions};
+use kiln_metrics::gaussians::{Fit, FitOptions, Slopes};
 use kiln_metrics::measure::energies_and_gradients;
 use kiln_metrics::principal::eigen;
 use kiln_metrics::quantile::normal_quantile;
@@ -63,8 +63,9 @@ impl Explored {
         // In f64: where f32 sees a noisy energy, its gradients are noisier.
         let (_, gradients) = energies_and_gradients(target, &places.concat());
         let pairs = rows.iter().zip(gradients.chunks_exact(dim));
-        let slopes = pairs.flat_map(|(y, by_x)| pulled_back(frame, &lower, y, by_x)).map(|g| g as f32).collect();
-        let mixture = mixture(pool, &rows, &centre, &lower, config)?;
+        let by_y: Vec<Vec<f64>> = pairs.map(|(y, by_x)| by_free(frame, y, by_x)).collect();
+        let slopes = by_y.iter().flat_map(|g| pulled_back(&lower, g)).map(|g| g as f32).collect();
+        let mixture = mixture(pool, (&rows, &by_y), &centre, &lower, config)?;
         Ok(Self { states: Arc::new(states), slopes: Some(Arc::new(slopes)), mixture: Some(Arc::new(mixture)) })
     }
 
@@ -148,17 +149,21 @@ fn freed(frame: &Frame, x: &[f32]) -> Vec<f64> {
     x.iter().enumerate().map(one).collect()
 }
 
-/// The gradient by u, Jacobian included, of one by x at the free y.
-fn pulled_back(frame: &Frame, lower: &[f64], y: &[f64], by_x: &[f64]) -> Vec<f64> {
-    let dim = y.len();
-    let by_y = |at: usize| match frame.bound(at) {
-        Bound::None => by_x[at],
+/// The gradient by the free y, Jacobian included, of one by x.
+fn by_free(frame: &Frame, y: &[f64], by_x: &[f64]) -> Vec<f64> {
+    let one = |(at, by_x): (usize, &f64)| match frame.bound(at) {
+        Bound::None => *by_x,
         bound => {
             let mapped = wide(bound).map(y[at]);
-            by_x[at] * mapped.slope - mapped.log_slope_slope
+            by_x * mapped.slope - mapped.log_slope_slope
         }
     };
-    let by_y: Vec<f64> = (0..dim).map(by_y).collect();
+    by_x.iter().enumerate().map(one).collect()
+}
+
+/// The gradient by u of one by the free y.
+fn pulled_back(lower: &[f64], by_y: &[f64]) -> Vec<f64> {
+    let dim = by_y.len();
     (0..dim).map(|k| (k..dim).map(|i| lower[i * dim + k] * by_y[i]).sum()).collect()
 }
 
@@ -204,8 +209,8 @@ fn blocks(pool: &Pool, lower: &[f64]) -> Vec<Vec<usize>> {
     if connected { vec![(0..dim).collect()] } else { blocks }
 }
 
-/// The mixture over u of free states y; of no blocks where each is one Gaussian.
-fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: &Config) -> Result<Mixture, Error> {
+/// The mixture over u of free states y and the energy's gradients by them; a block that is best described by the frame has none.
+fn mixture(pool: &Pool, (rows, by_y): (&[&[f64]], &[Vec<f64>]), centre: &[f64], lower: &[f64], config: &Config) -> Result<Mixture, Error> {
     let dim = centre.len();
     let n = rows.len() as f64;
     let width = |at: usize| (rows.iter().map(|y| (y[at] - centre[at]).powi(2)).sum::<f64>() / n).sqrt();
@@ -214,6 +219,8 @@ fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: 
         let d = coordinates.len();
         let part: Vec<f64> =
             rows.iter().flat_map(|y| coordinates.iter().map(|at| (y[*at] - centre[*at]) / widths[*at])).collect();
+        let gradients: Vec<f64> =
+            by_y.iter().flat_map(|g| coordinates.iter().map(|at| g[*at] * widths[*at])).collect();
         let options = FitOptions {
             most_components: config.learn.cells,
             most_rows: MOST_ROWS,
@@ -221,12 +228,12 @@ fn mixture(pool: &Pool, rows: &[&[f64]], centre: &[f64], lower: &[f64], config: 
             ..FitOptions::default()
         };
         let mut stream = Stream::new(config.run.seed, Purpose::Exploration, FIT_STREAMS + number as u64);
-        let fit = Fit::of(&part, d, &options, &mut stream)?;
+        let (fit, believed) = Fit::of_slopes(Slopes { rows: &part, gradients: &gradients }, d, &options, &mut stream)?;
         let mut order: Vec<(usize, f64, Vec<f64>)> =
             fit.components().enumerate().map(|(at, (weight, mean))| (at, weight, mean.to_vec())).collect();
         order.retain(|(_, weight, _)| *weight > LEAST_SHARE);
         order.sort_by(|a, b| a.2[0].total_cmp(&b.2[0]));
-        if order.len() < 2 {
+        if order.len() < 2 && !believed {
             return None;
         }
         let total: f64 = order.iter().map(|(_, weight, _)| weight).sum();

@@ -3,9 +3,11 @@
 //! Vassilvitskii 2007). They serve as proposals, as references of a ladder and as cells.
 
 mod em;
+mod sharp;
 
 use crate::cholesky::Cholesky;
-use em::{Kind, em, moments};
+use em::{Kind, begin, em, moments};
+pub use sharp::Slopes;
 use kiln_core::random::{Randomness, Stream};
 
 /// What a fit may spend.
@@ -99,11 +101,9 @@ impl Fit {
                 let triangle = dim * (dim + 1) / 2;
                 let numbers = k * (1 + dim) + if kind == Kind::Own { k * triangle } else { triangle } - 1;
                 let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
-                let Some((likelihood, components)) =
-                    em(&chosen, dim, (k, kind), &covariance, options.iterations, stream)
-                else {
-                    continue;
-                };
+                let fitted = begin(&chosen, dim, (k, kind), &covariance, stream)
+                    .and_then(|start| em(&chosen, dim, kind, &covariance, start, options.iterations));
+                let Some((likelihood, components)) = fitted else { continue };
                 let score = likelihood - cost;
                 if best.as_ref().is_none_or(|(least, _)| score > *least) {
                     (best, in_vain) = (Some((score, components)), 0);

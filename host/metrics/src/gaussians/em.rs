@@ -67,25 +67,42 @@ pub enum Kind {
     Sliced,
 }
 
-/// Log-likelihood and components after some steps; none where a covariance cannot be factored.
-pub fn em(
+/// Variances with so much more make a covariance that can be factored.
+fn floors(covariance: &[f64], dim: usize) -> Vec<f64> {
+    (0..dim).map(|i| FLOOR * covariance[i * dim + i]).collect()
+}
+
+fn floored(mut matrix: Vec<f64>, floors: &[f64]) -> Option<Cholesky> {
+    let dim = floors.len();
+    floors.iter().enumerate().for_each(|(i, floor)| matrix[i * dim + i] += floor);
+    Cholesky::of(&matrix, dim)
+}
+
+/// Where k components begin among samples of this covariance; none where it cannot be factored.
+pub fn begin(
     rows: &[&[f64]],
     dim: usize,
     (k, kind): (usize, Kind),
     covariance: &[f64],
-    iterations: usize,
     stream: &mut Stream,
-) -> Option<(f64, Vec<Component>)> {
-    let n = rows.len();
-    let floors: Vec<f64> = (0..dim).map(|i| FLOOR * covariance[i * dim + i]).collect();
-    let floored = |mut matrix: Vec<f64>| {
-        floors.iter().enumerate().for_each(|(i, floor)| matrix[i * dim + i] += floor);
-        Cholesky::of(&matrix, dim)
-    };
-    let first = floored(covariance.to_vec())?.scaled((k as f64).powf(-1.0 / dim as f64));
+) -> Option<Vec<Component>> {
+    let first = floored(covariance.to_vec(), &floors(covariance, dim))?.scaled((k as f64).powf(-1.0 / dim as f64));
     let means = if kind == Kind::Sliced { slices(rows, k, covariance) } else { spread_out(rows, k, &first, stream) };
-    let mut components: Vec<Component> =
-        means.into_iter().map(|mean| Component::new(1.0 / k as f64, mean, first.clone())).collect();
+    Some(means.into_iter().map(|mean| Component::new(1.0 / k as f64, mean, first.clone())).collect())
+}
+
+/// Log-likelihood and components after some steps from the given ones; none where a covariance cannot be factored.
+pub fn em(
+    rows: &[&[f64]],
+    dim: usize,
+    kind: Kind,
+    covariance: &[f64],
+    mut components: Vec<Component>,
+    iterations: usize,
+) -> Option<(f64, Vec<Component>)> {
+    let (n, k) = (rows.len(), components.len());
+    let floors = floors(covariance, dim);
+    let floored = |matrix| floored(matrix, &floors);
     let mut shares = vec![0.0; n * k];
     let mut last = f64::NEG_INFINITY;
     for step in 0..=iterations {
