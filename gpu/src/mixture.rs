@@ -60,9 +60,6 @@ pub struct Guess {
     pub mean: Vec<f32>,
     /// Posterior standard deviations (rows, dim).
     pub spread: Vec<f32>,
-    /// The part of the posterior's variance that lies within cells, over v² (rows, dim), from 0 to 1: the weight that makes the
-    /// mix of both score identities exact for a Gaussian, where it is s²/(s² + v²).
-    pub within: Vec<f32>,
     /// What a network is told of where a row lies (rows, [`Mixture::told`]): of each block, the row in units of its cells'
     /// widths, and the cells' shares of the posterior.
     pub told: Vec<f32>,
@@ -169,44 +166,59 @@ impl Mixture {
     /// # Panics
     /// If y and v are not equally many whole rows.
     pub fn first_guess(&self, y: &[f32], v: &[f32]) -> Guess {
+        self.guess(y, v, &mut vec![0.0; y.len()])
+    }
+
+    /// The same; and every row d of `differences` (rows, dim) becomes Σ r S (S + v²)⁻¹ d over the cells, with their shares r of the
+    /// posterior and their covariances S: the weight that makes the mix of two score identities exact where the target is a
+    /// cell, if d is what the second says more than the first.
+    ///
+    /// # Panics
+    /// If y, v and the differences are not equally many whole rows.
+    pub fn first_guess_and_mix(&self, y: &[f32], v: &[f32], differences: &mut [f32]) -> Guess {
+        self.guess(y, v, differences)
+    }
+
+    fn guess(&self, y: &[f32], v: &[f32], differences: &mut [f32]) -> Guess {
         let (dim, told) = (self.dim, self.told());
-        assert_eq!(y.len(), v.len() * dim, "rows");
+        assert_eq!((y.len(), differences.len()), (v.len() * dim, v.len() * dim), "rows");
         let zeros = || vec![0.0; y.len()];
-        let mut guess = Guess { mean: zeros(), spread: zeros(), within: zeros(), told: vec![0.0; v.len() * told] };
+        let mut guess = Guess { mean: zeros(), spread: zeros(), told: vec![0.0; v.len() * told] };
         let rows = guess.mean.par_chunks_exact_mut(dim).zip(guess.spread.par_chunks_exact_mut(dim));
-        let rows = rows.zip(guess.within.par_chunks_exact_mut(dim));
+        let rows = rows.zip(differences.par_chunks_exact_mut(dim));
         let rows = rows.zip(y.par_chunks_exact(dim).zip(v)).with_min_len(ROWS);
         let start = || Work::of(self);
         if told == 0 {
-            rows.for_each_init(start, |work, (((mean, spread), within), (y, v))| {
-                self.row(y, *v, [mean, spread, within], &mut [], work);
+            rows.for_each_init(start, |work, (((mean, spread), mixed), (y, v))| {
+                self.row(y, *v, [mean, spread, mixed], &mut [], work);
             });
         } else {
             let rows = rows.zip(guess.told.par_chunks_exact_mut(told));
-            rows.for_each_init(start, |work, ((((mean, spread), within), (y, v)), told)| {
-                self.row(y, *v, [mean, spread, within], told, work);
+            rows.for_each_init(start, |work, ((((mean, spread), mixed), (y, v)), told)| {
+                self.row(y, *v, [mean, spread, mixed], told, work);
             });
         }
         guess
     }
 
-    fn row(&self, y: &[f32], v: f32, [mean, spread, within]: [&mut [f32]; 3], told: &mut [f32], work: &mut Work) {
+    fn row(&self, y: &[f32], v: f32, [mean, spread, mixed]: [&mut [f32]; 3], told: &mut [f32], work: &mut Work) {
         let square = v * v;
         for at in &self.rest {
             mean[*at] = y[*at] / (1.0 + square);
             spread[*at] = v / (1.0 + square).sqrt();
-            within[*at] = 1.0 / (1.0 + square);
+            mixed[*at] /= 1.0 + square;
         }
         let mut rest = told;
         for block in &self.blocks {
             let (local, after) = rest.split_at_mut(block.coordinates.len());
             let (shares, after) = after.split_at_mut(block.cells.len());
             rest = after;
+            block.coordinates.iter().zip(&mut work.difference).for_each(|(at, to)| *to = mixed[*at]);
             block.guess(y, square, local, shares, work);
             for (i, at) in block.coordinates.iter().enumerate() {
                 mean[*at] = work.mean[i];
                 spread[*at] = work.variance[i].max(LEAST_VARIANCE).sqrt().min(v);
-                within[*at] = (work.within[i] / square).min(1.0);
+                mixed[*at] = work.mixed[i];
             }
         }
     }
@@ -218,7 +230,8 @@ struct Work {
     means: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
-    within: Vec<f32>,
+    difference: Vec<f32>,
+    mixed: Vec<f32>,
 }
 
 impl Work {
@@ -226,7 +239,8 @@ impl Work {
         let most = |of: fn(&MixtureBlock) -> usize| vec![0.0; mixture.blocks.iter().map(of).max().unwrap_or(0)];
         let all = |block: &MixtureBlock| block.coordinates.len() * block.cells.len();
         let each = |block: &MixtureBlock| block.coordinates.len();
-        Self { along: most(all), means: most(all), mean: most(each), variance: most(each), within: most(each) }
+        let each = || most(each);
+        Self { along: most(all), means: most(all), mean: each(), variance: each(), difference: each(), mixed: each() }
     }
 }
 
@@ -235,9 +249,9 @@ impl MixtureBlock {
     /// cells' shares into `shares`.
     fn guess(&self, y: &[f32], square: f32, local: &mut [f32], shares: &mut [f32], work: &mut Work) {
         let d = self.coordinates.len();
-        let Work { along, means, mean, variance, within } = work;
+        let Work { along, means, mean, variance, difference, mixed } = work;
         let (along, means) = (&mut along[..d * shares.len()], &mut means[..d * shares.len()]);
-        let (mean, variance) = (&mut mean[..d], &mut variance[..d]);
+        let (mean, variance, mixed) = (&mut mean[..d], &mut variance[..d], &mut mixed[..d]);
         for ((cell, along), share) in self.cells.iter().zip(along.chunks_exact_mut(d)).zip(&mut *shares) {
             let (mut distance, mut volume) = (0.0, 0.0);
             for ((along, axis), own) in along.iter_mut().zip(cell.axes.chunks_exact(d)).zip(&cell.variances) {
@@ -256,6 +270,7 @@ impl MixtureBlock {
         local.fill(0.0);
         mean.fill(0.0);
         variance.fill(0.0);
+        mixed.fill(0.0);
         let parts = self.cells.iter().zip(along.chunks_exact(d)).zip(means.chunks_exact_mut(d)).zip(&*shares);
         for (((cell, along), own), share) in parts.filter(|(_, share)| **share > NOTHING) {
             own.copy_from_slice(&cell.mean);
@@ -263,15 +278,16 @@ impl MixtureBlock {
                 let kept = width / (width + square);
                 let (to_mean, to_variance) = (kept * along, share * kept * square);
                 let to_local = share * along / (width + square).sqrt();
+                let to_mixed = share * kept * axis.iter().zip(&*difference).map(|(a, d)| a * d).sum::<f32>();
                 for (i, a) in axis.iter().enumerate() {
                     own[i] += a * to_mean;
                     variance[i] += a * a * to_variance;
                     local[i] += a * to_local;
+                    mixed[i] += a * to_mixed;
                 }
             }
             mean.iter_mut().zip(&*own).for_each(|(mean, own)| *mean += share * own);
         }
-        within[..d].copy_from_slice(variance);
         for (own, share) in means.chunks_exact(d).zip(&*shares).filter(|(_, share)| **share > NOTHING) {
             let between = variance.iter_mut().zip(own).zip(&*mean);
             between.for_each(|((variance, own), mean)| *variance += share * (own - mean) * (own - mean));

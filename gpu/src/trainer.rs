@@ -168,6 +168,9 @@ impl<D: Backend> Trainer<D> {
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let first = |number: usize| if self.step == 0 { number as u64 } else { 0 };
         let learned = self.spec.learned.as_ref();
+        // What the gradients at the states cost.
+        let slopes = learned.and_then(|learned| learned.slopes.as_ref()).map_or(0, |slopes| slopes.len());
+        report.evaluations += first(slopes / self.spec.generator.dim);
         let pretrain = learned.map_or(0, |learned| first(learned.pretrain));
         let of_target = pretrain + learned.map_or(0, |learned| learned.inner as u64);
         // A learned target's score network begins where the target's is.

@@ -1,7 +1,7 @@
 //! Denoising score matching (Vincent 2011): the loss of the score network (\[P\] algorithm 1, inner loop).
 
 use crate::backend::Backend;
-use crate::mixture::Guess;
+use crate::mixture::{Guess, Mixture};
 use crate::network::score_network::{ScoreNetwork, ScoreSpec};
 use crate::noise::NoiseBatch;
 use crate::tensor::{Matrix, Scalar, Taped, matrix, mean, sum};
@@ -24,38 +24,62 @@ pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise
     loss_with_slopes(net, clean, None, eps, noise)
 }
 
-/// The same where gradients of the energy at the clean samples are known, (batch, dim): a guided network then regresses on the mix
-/// of denoising and target score identity (De Bortoli et al. 2024, "Target score matching") whose variance is least about the
-/// guess, (1 - l) x + l (y - v^2 grad E(x)) with l = [`Guess::within`]: none at all where the target is the mixture's cell. Its mean
-/// given y is that of x for any l that is a function of y. Other networks do without.
+/// Gradients of the energy at clean samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Slopes<'a> {
+    /// (batch, dim).
+    pub gradients: &'a [f32],
+    /// s², of a Gaussian of so steep an energy; a guided network knows better.
+    pub variance: f32,
+}
+
+/// The same where gradients of the energy at the clean samples are known: the network then regresses on the mix of denoising and
+/// target score identity (De Bortoli et al. 2024, "Target score matching") whose variance is least, in place of x:
+///
+/// - guided: x + W (y - v^2 grad E(x) - x) with the matrix W of [`Mixture::first_guess_and_mix`]: no variance at all where the target
+///   is the mixture's cell;
+/// - preconditioned: the same with s^2/(s^2 + v^2) in place of W.
+///
+/// Its mean given y is that of x for any W that is a function of y and v. The published network does without.
 ///
 /// # Panics
 /// As [`loss`].
 pub fn loss_with_slopes<D: Backend>(
     net: &ScoreNetwork<D>,
     clean: &[f32],
-    slopes: Option<&[f32]>,
+    slopes: Option<Slopes<'_>>,
     eps: &[f32],
     noise: &NoiseBatch,
 ) -> Scalar<D, Taped<D>> {
     let dim = net.spec().dim();
     let shape = (noise.len(), dim);
     let y = noise.noised(clean, eps, dim);
-    let guess = net.first_guess(&y, noise);
-    let output: Matrix<D, Taped<D>> = net.raw_told(&y, noise, guess.as_ref().map(|guess| &*guess.told));
     let constant = |values: Vec<f32>| matrix(net.device(), values, shape);
-    if let Some(guess) = guess {
-        let target = guided_target((clean, slopes), &y, noise, &guess);
+    if let ScoreSpec::Guided { mixture, .. } = net.spec() {
+        let (told, target) = guided_target(mixture, (clean, slopes.map(|slopes| slopes.gradients)), &y, noise);
+        let output: Matrix<D, Taped<D>> = net.raw_told(&y, noise, Some(&told));
         return mean((output - constant(target)).square());
     }
+    let output: Matrix<D, Taped<D>> = net.raw(&y, noise);
     match *net.spec() {
         ScoreSpec::Preconditioned { data_sd: s, .. } => {
             let rows = clean.chunks_exact(dim).zip(eps.chunks_exact(dim)).zip(noise.ratios());
-            let target = rows.flat_map(|((x, e), v)| {
-                let norm = s.hypot(v);
-                x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
-            });
-            mean((output - constant(target.collect())).square())
+            let mut target: Vec<f32> = rows
+                .flat_map(|((x, e), v)| {
+                    let norm = s.hypot(v);
+                    x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
+                })
+                .collect();
+            if let Some(Slopes { gradients, variance }) = slopes {
+                let rows = target.chunks_exact_mut(dim).zip(gradients.chunks_exact(dim)).zip(eps.chunks_exact(dim));
+                for (((to, g), e), v) in rows.zip(noise.ratios()) {
+                    // What is added to x, l v (eps - v grad E), over the factor of F in D.
+                    let scale = variance / (variance + v * v) * s.hypot(v) / s;
+                    let more = g.iter().zip(e).map(|(g, e)| scale * (e - v * g));
+                    to.iter_mut().zip(more).filter(|(_, more)| more.is_finite()).for_each(|(to, more)| *to += more);
+                }
+            }
+            mean((output - constant(target)).square())
         }
         ScoreSpec::Published { .. } | ScoreSpec::Guided { .. } => {
             let sigma = noise.sigma().iter().flat_map(|&s| std::iter::repeat_n(s, dim));
@@ -65,19 +89,24 @@ pub fn loss_with_slopes<D: Backend>(
     }
 }
 
-/// What F of a guided network regresses on, from samples and the gradients at them.
+/// What a guided network is told, and what its F regresses on, from samples and the gradients at them.
 fn guided_target(
+    mixture: &Mixture,
     (clean, slopes): (&[f32], Option<&[f32]>),
     y: &[f32],
     noise: &NoiseBatch,
-    Guess { mean, spread, within, .. }: &Guess,
-) -> Vec<f32> {
-    let dim = clean.len() / noise.len().max(1);
-    let squares = noise.ratios().flat_map(|v| std::iter::repeat_n(v * v, dim));
-    let one = |(at, square): (usize, f32)| {
-        let other = slopes.map(|slopes| y[at] - square * slopes[at]).filter(|other| other.is_finite());
-        let denoised = other.map_or(clean[at], |other| clean[at] + within[at] * (other - clean[at]));
-        ((denoised - mean[at]) / spread[at]).clamp(-FARTHEST, FARTHEST)
-    };
-    squares.enumerate().map(one).collect()
+) -> (Vec<f32>, Vec<f32>) {
+    let dim = mixture.dim();
+    let ratios: Vec<f32> = noise.ratios().collect();
+    let mut mixed = vec![0.0; y.len()];
+    if let Some(slopes) = slopes {
+        let squares = ratios.iter().flat_map(|v| std::iter::repeat_n(v * v, dim));
+        let more = squares.zip(y).zip(slopes).zip(clean).map(|(((square, y), slope), x)| y - square * slope - x);
+        mixed.iter_mut().zip(more).for_each(|(to, more)| *to = if more.is_finite() { more } else { 0.0 });
+    }
+    let Guess { mean, spread, told } = mixture.first_guess_and_mix(y, &ratios, &mut mixed);
+    let rows = clean.iter().zip(mixed).zip(mean).zip(spread);
+    let one = |(((x, mixed), mean), spread): (((&f32, f32), f32), f32)| (x + mixed - mean) / spread;
+    (told, rows.map(one).map(|f| f.clamp(-FARTHEST, FARTHEST)).collect())
 }
+
