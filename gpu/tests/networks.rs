@@ -149,7 +149,8 @@ fn gradients_take_the_noise_out_of_what_is_regressed_on() {
     let net = guided();
     let noise = noise_for(&net, 257);
     let (x, eps) = (values(2 * 257, 1), values(2 * 257, 2));
-    let with = denoising::loss_with_slopes(&net, &x, Some(Slopes { gradients: &x, variance: 1.0 }), &eps, &noise).as_vec()[0];
+    let with =
+        denoising::loss_with_slopes(&net, &x, Some(Slopes { gradients: &x, variance: 1.0 }), &eps, &noise).as_vec()[0];
     let without = denoising::loss(&net, &x, &eps, &noise).as_vec()[0];
     assert!(with < 1e-6 && without > 0.1, "{with} {without}");
     // A gradient that is no number is left out.

@@ -109,4 +109,3 @@ fn guided_target(
     let one = |(((x, mixed), mean), spread): (((&f32, f32), f32), f32)| (x + mixed - mean) / spread;
     (told, rows.map(one).map(|f| f.clamp(-FARTHEST, FARTHEST)).collect())
 }
-

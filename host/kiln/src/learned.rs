@@ -211,7 +211,13 @@ fn blocks(pool: &Pool, lower: &[f64]) -> Vec<Vec<usize>> {
 }
 
 /// The mixture over u of free states y and the energy's gradients by them; a block that is best described by the frame has none.
-fn mixture(pool: &Pool, (rows, by_y): (&[&[f64]], &[Vec<f64>]), centre: &[f64], lower: &[f64], config: &Config) -> Result<Mixture, Error> {
+fn mixture(
+    pool: &Pool,
+    (rows, by_y): (&[&[f64]], &[Vec<f64>]),
+    centre: &[f64],
+    lower: &[f64],
+    config: &Config,
+) -> Result<Mixture, Error> {
     let dim = centre.len();
     let n = rows.len() as f64;
     let width = |at: usize| (rows.iter().map(|y| (y[at] - centre[at]).powi(2)).sum::<f64>() / n).sqrt();
@@ -220,8 +226,7 @@ fn mixture(pool: &Pool, (rows, by_y): (&[&[f64]], &[Vec<f64>]), centre: &[f64], 
         let d = coordinates.len();
         let part: Vec<f64> =
             rows.iter().flat_map(|y| coordinates.iter().map(|at| (y[*at] - centre[*at]) / widths[*at])).collect();
-        let gradients: Vec<f64> =
-            by_y.iter().flat_map(|g| coordinates.iter().map(|at| g[*at] * widths[*at])).collect();
+        let gradients: Vec<f64> = by_y.iter().flat_map(|g| coordinates.iter().map(|at| g[*at] * widths[*at])).collect();
         let options = FitOptions {
             most_components: config.learn.cells,
             most_rows: MOST_ROWS,

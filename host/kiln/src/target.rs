@@ -38,7 +38,7 @@ pub struct Target {
     mean_energy: Option<f64>,
     window: Option<[f64; 4]>,
     exact: Option<Arc<Exact>>,
-    /// `direct` and `paper`. What `kiln` is without an exploration is `direct`.
+    /// `direct` and `paper`.
     presets: [Settings; 2],
     reference: Option<Embedded>,
     pretrained: Option<&'static Pretrained>,
@@ -272,13 +272,18 @@ impl Target {
         PRESETS.iter().position(|preset| *preset == name).map(|at| self.recipe(at))
     }
 
-    /// The settings of the default preset.
+    /// The settings of the preset `direct`, which needs no exploration.
     pub fn settings(&self) -> Settings {
-        self.recipe(0)
+        self.recipe(1)
     }
 
+    /// Of the default as it is before an exploration has said how fine noise must be.
     fn recipe(&self, at: usize) -> Settings {
-        self.named(self.presets[usize::from(at + 1 == PRESETS.len())].clone(), at)
+        let settings = match at {
+            0 => preset::learned(self.dim(), self.symmetry(), 1.0),
+            at => self.presets[at - 1].clone(),
+        };
+        self.named(settings, at)
     }
 
     /// Settings of the preset of that place in [`PRESETS`] for this target.

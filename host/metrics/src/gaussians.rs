@@ -7,8 +7,8 @@ mod sharp;
 
 use crate::cholesky::Cholesky;
 use em::{Kind, begin, em, moments};
-pub use sharp::Slopes;
 use kiln_core::random::{Randomness, Stream};
+pub use sharp::Slopes;
 
 /// What a fit may spend.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,7 +15,7 @@ use kiln::explore::Start;
 use kiln::fit::{Options, Prepared, SAMPLE_COUNT, drawn, take};
 use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
-use kiln::pool::{self, EVALUATIONS, Order, Pool, explore};
+use kiln::pool::{self, Order, Pool, TRAINING_EVALUATIONS, explore};
 use kiln::preset::PRESETS;
 use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES};
 use kiln::samples::Samples;
@@ -104,17 +104,16 @@ fn fresh(
         },
     };
     layers.flag("run.target", target.name(), "TARGET")?;
-    let preset = layers.get("run.preset").and_then(|(name, _)| target.preset(name));
+    let preset = layers.get("run.preset").map_or(PRESETS[0], |(name, _)| name);
     // A preset that there is not is refused with its place.
-    let plain = layers.resolve(preset.unwrap_or_else(|| target.settings()))?;
+    let plain = layers.resolve(target.preset(preset).unwrap_or_else(|| target.settings()))?;
     threads::start(plain.run.threads)?;
-    // All but the published one begin with an exploration.
+    // Without an exploration there are no states to learn from, and of a user's energy no scale. The published recipe knows none.
     let ours = Some(&plain.run.preset.as_str()) != PRESETS.last();
+    let needed = plain.learn.states || target.file().is_some() || arguments.evaluations.is_some();
     let pool = match &arguments.explored {
         Some(path) => Some(Pool::open(path)?),
-        None if ours && (target.file().is_some() || arguments.evaluations.is_some()) => {
-            Some(explored(arguments, &target, &plain, budget, quiet)?)
-        }
+        None if ours && needed => Some(explored(arguments, &target, &plain, budget, quiet)?),
         None => None,
     };
     let config = match &pool {
@@ -137,7 +136,7 @@ fn explored(
     budget: Option<Duration>,
     quiet: bool,
 ) -> Result<Pool, Error> {
-    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(EVALUATIONS);
+    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(TRAINING_EVALUATIONS);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         pool::check_destination(out)?;

@@ -1,6 +1,6 @@
 //! A TOML text as entries, each with the place it stands at, and what says which version wrote it.
 
-use super::settings::{KEYS, find_key};
+use super::settings::{KEYS, LEARN, find_key};
 use crate::error::Error;
 use std::fmt;
 use toml::Value;
@@ -70,6 +70,10 @@ pub(super) fn entries(text: &str, name: &str) -> Result<Vec<(String, Value, SetB
         };
         if section_name == ABOUT {
             check_format(&values[ABOUT], name)?;
+            // Runs of earlier versions did not learn from states.
+            if !values.contains_key(LEARN) {
+                entries.push((format!("{LEARN}.states"), Value::Boolean(false), place(section.span().start)));
+            }
             continue;
         }
         for (field, content) in fields {

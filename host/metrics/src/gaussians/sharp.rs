@@ -235,7 +235,8 @@ mod tests {
         let mut root = vec![0.0; dim * dim];
         stream.fill_normal(&mut root);
         let entry = |i: usize, j: usize| (0..dim).map(|k| root[i * dim + k] * root[j * dim + k]).sum::<f64>();
-        let matrix: Vec<f64> = (0..dim * dim).map(|at| entry(at / dim, at % dim) + f64::from(u8::from(at % (dim + 1) == 0))).collect();
+        let matrix: Vec<f64> =
+            (0..dim * dim).map(|at| entry(at / dim, at % dim) + f64::from(u8::from(at % (dim + 1) == 0))).collect();
         (weight, vec![shift; dim], Cholesky::of(&matrix, dim).unwrap())
     }
 
@@ -287,6 +288,8 @@ mod tests {
         let slopes = Slopes { rows: &rows, gradients: &gradients };
         let (fit, believed) = Fit::of_slopes(slopes, dim, &options, &mut Stream::new(9, Purpose::Test, 4)).unwrap();
         let plain = Fit::of(&rows, dim, &options, &mut Stream::new(9, Purpose::Test, 4)).unwrap();
-        assert!(!believed && (fit.components[0].factor.least() / plain.components[0].factor.least() - 1.0).abs() < 0.05);
+        assert!(
+            !believed && (fit.components[0].factor.least() / plain.components[0].factor.least() - 1.0).abs() < 0.05
+        );
     }
 }
