@@ -8,8 +8,9 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const TRAIN: [&str; 10] = [
+const TRAIN: [&str; 11] = [
     "train",
+    "--preset=direct",
     "--out",
     "run",
     "--set",

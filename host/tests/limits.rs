@@ -122,7 +122,7 @@ fn an_interruption_ends_with_130_and_leaves_what_there_is() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     for (signal, run) in [("-INT", "a"), ("-TERM", "b")] {
-        let train = ["train", "--out", run, "--set", "train.pretrain=0"];
+        let train = ["train", "--preset", "direct", "--out", run, "--set", "train.pretrain=0"];
         assert_eq!(interrupted(place, &train, &format!("{run}/config.toml"), signal), Some(130), "{signal}");
         assert!(place.join(run).join("checkpoint.safetensors").is_file());
         let student = format!("{run}-student");
@@ -163,7 +163,7 @@ fn threads_are_asked_for_with_every_command_and_change_nothing() {
     let place = place.path();
     let mut seen = Vec::new();
     for threads in ["1", "2", "1024"] {
-        let train = ["-q", "train", "--out", threads, "--threads", threads];
+        let train = ["-q", "train", "--preset", "direct", "--out", threads, "--threads", threads];
         judged(place, &[&train[..], &SHORT].concat());
         let file = format!("{threads}.npy");
         done(place, &["--threads", threads, "sample", threads, "-n", "50", "-o", &file]);
@@ -204,7 +204,7 @@ fn no_number_on_the_command_line_ends_in_a_panic_or_never() {
         (&distill, &["--hidden", "4", "--batch", "4"], &["--steps"]),
         (&distill, &["--hidden", "4", "--steps", "2"], &["--batch", "--depth"]),
         (&distill, &["--hidden", "4", "--steps", "2", "--batch", "4"], &["--seed", "--fine-tune"]),
-        (&["-q", "train", "--out", "run"], &SHORT, &["--seed", "--budget", "--threads"]),
+        (&["-q", "train", "--preset", "direct", "--out", "run"], &SHORT, &["--seed", "--budget", "--threads"]),
         (&["targets"], &[], &["--threads"]),
     ];
     for (command, more, flags) in orders {

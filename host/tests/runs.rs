@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 /// A training of a second.
-const SMALL: [&str; 14] = [
+const SMALL: [&str; 15] = [
+    "--preset=direct",
     "--seed=1",
     "--set=train.warmup=0",
     "--set=train.pretrain=2",

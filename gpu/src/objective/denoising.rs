@@ -24,30 +24,17 @@ pub fn loss<D: Backend>(net: &ScoreNetwork<D>, clean: &[f32], eps: &[f32], noise
     loss_with_slopes(net, clean, None, eps, noise)
 }
 
-/// Gradients of the energy at clean samples.
-#[derive(Clone, Copy, Debug)]
-pub struct Slopes<'a> {
-    /// (batch, dim).
-    pub gradients: &'a [f32],
-    /// s², of a Gaussian of so steep an energy; a guided network knows better.
-    pub variance: f32,
-}
-
-/// The same where gradients of the energy at the clean samples are known: the network then regresses on the mix of denoising and
-/// target score identity (De Bortoli et al. 2024, "Target score matching") whose variance is least, in place of x:
-///
-/// - guided: x + W (y - v^2 grad E(x) - x) with the matrix W of [`Mixture::first_guess_and_mix`]: no variance at all where the target
-///   is the mixture's cell;
-/// - preconditioned: the same with s^2/(s^2 + v^2) in place of W.
-///
-/// Its mean given y is that of x for any W that is a function of y and v. The published network does without.
+/// The same where gradients of the energy at the clean samples are known, (batch, dim): a guided network then regresses on the mix
+/// of denoising and target score identity (De Bortoli et al. 2024, "Target score matching") whose variance is least about the
+/// guess, x + W (y - v^2 grad E(x) - x) with the matrix W of [`Mixture::first_guess_and_mix`]: none at all where the target is the
+/// mixture's cell. Its mean given y is that of x for any W that is a function of y. Other networks do without.
 ///
 /// # Panics
 /// As [`loss`].
 pub fn loss_with_slopes<D: Backend>(
     net: &ScoreNetwork<D>,
     clean: &[f32],
-    slopes: Option<Slopes<'_>>,
+    slopes: Option<&[f32]>,
     eps: &[f32],
     noise: &NoiseBatch,
 ) -> Scalar<D, Taped<D>> {
@@ -56,7 +43,7 @@ pub fn loss_with_slopes<D: Backend>(
     let y = noise.noised(clean, eps, dim);
     let constant = |values: Vec<f32>| matrix(net.device(), values, shape);
     if let ScoreSpec::Guided { mixture, .. } = net.spec() {
-        let (told, target) = guided_target(mixture, (clean, slopes.map(|slopes| slopes.gradients)), &y, noise);
+        let (told, target) = guided_target(mixture, (clean, slopes), &y, noise);
         let output: Matrix<D, Taped<D>> = net.raw_told(&y, noise, Some(&told));
         return mean((output - constant(target)).square());
     }
@@ -64,22 +51,11 @@ pub fn loss_with_slopes<D: Backend>(
     match *net.spec() {
         ScoreSpec::Preconditioned { data_sd: s, .. } => {
             let rows = clean.chunks_exact(dim).zip(eps.chunks_exact(dim)).zip(noise.ratios());
-            let mut target: Vec<f32> = rows
-                .flat_map(|((x, e), v)| {
-                    let norm = s.hypot(v);
-                    x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
-                })
-                .collect();
-            if let Some(Slopes { gradients, variance }) = slopes {
-                let rows = target.chunks_exact_mut(dim).zip(gradients.chunks_exact(dim)).zip(eps.chunks_exact(dim));
-                for (((to, g), e), v) in rows.zip(noise.ratios()) {
-                    // What is added to x, l v (eps - v grad E), over the factor of F in D.
-                    let scale = variance / (variance + v * v) * s.hypot(v) / s;
-                    let more = g.iter().zip(e).map(|(g, e)| scale * (e - v * g));
-                    to.iter_mut().zip(more).filter(|(_, more)| more.is_finite()).for_each(|(to, more)| *to += more);
-                }
-            }
-            mean((output - constant(target)).square())
+            let target = rows.flat_map(|((x, e), v)| {
+                let norm = s.hypot(v);
+                x.iter().zip(e).map(move |(x, e)| (v / s * x - s * e) / norm)
+            });
+            mean((output - constant(target.collect())).square())
         }
         ScoreSpec::Published { .. } | ScoreSpec::Guided { .. } => {
             let sigma = noise.sigma().iter().flat_map(|&s| std::iter::repeat_n(s, dim));

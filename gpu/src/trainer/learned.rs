@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::network::generator::SpecError;
 use crate::network::parameters::Network;
 use crate::network::score_network::ScoreNetwork;
-use crate::objective::denoising::{self, Slopes};
+use crate::objective::denoising;
 use crate::optimiser::adam::{Adam, NonFiniteGradient};
 use crate::optimiser::ema::Ema;
 use crate::pack::PackEnergy;
@@ -29,8 +29,6 @@ pub(super) struct Target<D: Backend> {
     pub net: ScoreNetwork<D>,
     pub average: Ema<D, ScoreNetwork<D>>,
     pub adam: Adam<D>,
-    /// s² of a Gaussian with as steep an energy: see [`Slopes::variance`].
-    variance: f32,
 }
 
 impl<D: Backend> Target<D> {
@@ -38,9 +36,7 @@ impl<D: Backend> Target<D> {
     pub fn new(device: &D, spec: &TrainerSpec, scratch: &Scratch) -> Result<Self, SpecError> {
         let mut net = ScoreNetwork::new(device, spec.score.clone(), &mut uniforms(spec.seed, 2))?;
         *net.scratch_mut() = scratch.clone();
-        let slopes = spec.learned.as_ref().and_then(|learned| Some((&learned.states, learned.slopes.as_ref()?)));
-        let variance = slopes.map_or(0.0, |(states, slopes)| width(states, slopes));
-        Ok(Self { average: Ema::new(&net), adam: Adam::new(&net), net, variance })
+        Ok(Self { average: Ema::new(&net), adam: Adam::new(&net), net })
     }
 
     /// Adds its state to a file.
@@ -57,13 +53,6 @@ impl<D: Backend> Target<D> {
         self.adam = Adam::from_checkpoint("target_adam.", &self.net, file)?;
         Ok(())
     }
-}
-
-/// E[x·∇E]/E|∇E|² of states: s² of a Gaussian of mean 0.
-fn width(states: &[f32], slopes: &[f32]) -> f32 {
-    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let ratio = product(states, slopes) / product(slopes, slopes);
-    if ratio.is_finite() { ratio.max(0.0) as f32 } else { 0.0 }
 }
 
 impl<D: Backend> Trainer<D> {
@@ -85,9 +74,8 @@ impl<D: Backend> Trainer<D> {
             (0..self.spec.batch).map(|_| (Randomness::<f64>::uniform(&mut stream) * count) as usize).collect();
         let of = |all: &[f32]| rows.iter().flat_map(|at| &all[at * dim..][..dim]).copied().collect::<Vec<f32>>();
         let (x, slopes) = (of(&learned.states), learned.slopes.as_ref().map(|slopes| of(slopes)));
-        let slopes = slopes.as_ref().map(|gradients| Slopes { gradients, variance: target.variance });
         self.batches += 1;
-        let loss = denoising::loss_with_slopes(&target.net, &x, slopes, &eps, &noise);
+        let loss = denoising::loss_with_slopes(&target.net, &x, slopes.as_deref(), &eps, &noise);
         let mut options = self.spec.score_adam;
         options.learning_rate = match part {
             Some(part) => learned.pretrain_rate * (0.55 + 0.45 * (PI * part).cos()) as f32,

@@ -56,18 +56,19 @@ impl Explored {
         }
         let centre: Vec<f64> = frame.centre().iter().map(|m| f64::from(*m)).collect();
         let states = rows.iter().flat_map(|y| solved(&lower, &minus(y, &centre))).map(|u| u as f32);
-        let states: Vec<f32> = states.collect();
+        let states = Arc::new(states.collect::<Vec<f32>>());
+        // Of particles the model's denoiser is learned from samples alone, and that of the target must not know more: what neither knows
+        // cancels.
+        if target.symmetry() != Symmetry::None {
+            return Ok(Self { states, slopes: None, mixture: None });
+        }
         // In f64: where f32 sees a noisy energy, its gradients are noisier.
         let (_, gradients) = energies_and_gradients(target, &places.concat());
         let pairs = rows.iter().zip(gradients.chunks_exact(dim));
         let by_y: Vec<Vec<f64>> = pairs.map(|(y, by_x)| by_free(frame, y, by_x)).collect();
         let slopes = by_y.iter().flat_map(|g| pulled_back(&lower, g)).map(|g| g as f32).collect();
-        let (states, slopes) = (Arc::new(states), Some(Arc::new(slopes)));
-        if target.symmetry() != Symmetry::None {
-            return Ok(Self { states, slopes, mixture: None });
-        }
         let mixture = mixture(pool, (&rows, &by_y), &centre, &lower, config)?;
-        Ok(Self { states, slopes, mixture: Some(Arc::new(mixture)) })
+        Ok(Self { states, slopes: Some(Arc::new(slopes)), mixture: Some(Arc::new(mixture)) })
     }
 
     /// The mixture; none of particles.

@@ -40,6 +40,7 @@ pub use kiln_explore as explore;
 mod bounded;
 pub mod cells;
 pub mod config;
+pub mod cost;
 pub mod distill;
 pub mod error;
 mod exploration;

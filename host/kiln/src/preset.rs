@@ -21,22 +21,33 @@ pub fn general(dim: usize) -> [Settings; 2] {
 }
 
 /// The preset `kiln` in the coordinates of an exploration: the generator begins as a mixture that was fitted to the states, and is
-/// moved gently by what denoisers of both have learned; noise goes down to a part of the least width of a mode.
+/// moved gently by what denoisers of both have learned; noise goes down to a part of the least width of a mode. Particles have no
+/// mixture.
 pub fn learned(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
     let base = explored(dim, symmetry, narrowest);
-    if symmetry != Symmetry::None {
-        return base;
+    let learn = Learn { states: true, ..Learn::OFF };
+    if let Symmetry::Particles { count, .. } = symmetry {
+        // No mixture to begin as: weights of arrangements are set at large noise first.
+        let batch = if count > FEW_PARTICLES { base.train.batch } else { 2 * base.train.batch };
+        return Settings {
+            noise: Noise { anneal: 0.3, ..base.noise },
+            train: Train { batch, ..base.train },
+            learn,
+            ..base
+        };
     }
     let v_min = (FINEST_LEARNED * narrowest).clamp(LEAST_LEARNED, 0.1);
     Settings {
         generator: Generator { thresholds: 0, scale: 0.3, ..base.generator },
         noise: Noise { v_min, v_max: 2.5, ..base.noise },
         train: Train { steps: 1500, inner: 4, generator_lr: 1e-4, score_lr: 5e-4, score_ema: 0.99, ..base.train },
-        learn: Learn { states: true, ..Learn::OFF },
+        learn,
         ..base
     }
 }
 
+/// So few are cheap.
+const FEW_PARTICLES: usize = 8;
 /// The least noise of [`learned`], of a mode's least width, and never less than this.
 const FINEST_LEARNED: f64 = 0.15;
 const LEAST_LEARNED: f64 = 1e-4;

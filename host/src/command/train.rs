@@ -10,6 +10,7 @@ use crate::plot;
 use crate::plot::Caption;
 use crate::progress::parse_budget;
 use kiln::config::{Config, Layers, find_key};
+use kiln::cost::Cost;
 use kiln::error::Error;
 use kiln::explore::Start;
 use kiln::fit::{Options, Prepared, SAMPLE_COUNT, drawn, take};
@@ -223,6 +224,9 @@ pub(super) fn show(
     let verdict = verdict(target, &measured, against);
     if !quiet {
         say(verdict.line());
+        if let Some(cost) = pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten() {
+            say(cost.told());
+        }
     }
     run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())?;
     Ok(verdict)

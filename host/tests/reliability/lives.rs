@@ -39,7 +39,7 @@ const PARTICLES: &[&str] = &["train.select=stein", "generator.radial=4", "score.
 
 /// Words of a small training on one thread, without `--out`.
 pub fn small(target: &str, more: &[&str]) -> Vec<String> {
-    let mut words: Vec<String> = ["train", target, "--threads", "1"].map(String::from).into();
+    let mut words: Vec<String> = ["train", target, "--preset", "direct", "--threads", "1"].map(String::from).into();
     let particles = if target == "dw4" { PARTICLES } else { &[] };
     for setting in SMALL.iter().chain(particles).chain(more) {
         words.extend(["--set".into(), (*setting).into()]);
