@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// A training of a second.
 const SMALL: [&str; 15] = [
-    "--preset=direct",
     "--seed=1",
+    "--preset=direct",
     "--set=train.warmup=0",
     "--set=train.pretrain=2",
     "--set=train.inner=2",

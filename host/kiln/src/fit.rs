@@ -139,11 +139,7 @@ impl Prepared {
     /// If it could not begin: see [`start::check`]; or the directory is used or cannot be written.
     pub fn new(target: &Target, config: Config, out: Option<&Path>, explored: Option<&Pool>) -> Result<Self, Error> {
         find_device(&config.run.device)?;
-        if config.generator.latent < target.dim() {
-            let (latent, dim, title) = (config.generator.latent, target.dim(), target.title());
-            let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
-            return Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")));
-        }
+        start::check_latent(&config, target)?;
         if config.learn.states && explored.is_none() {
             let message = "learn.states is true, but there is no exploration to learn from";
             return Err(Error::input(message, "explore first with `kiln explore`, and give it with --explored"));

@@ -29,6 +29,7 @@ use crate::config::{About, Config, read_run_text, run_text};
 use crate::error::Error;
 use crate::files::{write_keeping, write_whole};
 use kiln_gpu::{Checkpoint, CheckpointError};
+pub use place::check_place;
 use place::{Lock, claim, claim_first_free, lock};
 use std::fs;
 use std::io::{self, Write as _};

@@ -15,6 +15,19 @@ use kiln_gpu::posterior::{energies, normal_batch};
 use kiln_gpu::trainer::{Trainer, TrainerSpec};
 use kiln_gpu::{Backend, Cpu};
 
+/// Refuses a latent that is too small for the target.
+///
+/// # Errors
+/// If it is.
+pub fn check_latent(config: &Config, target: &Target) -> Result<(), Error> {
+    if config.generator.latent >= target.dim() {
+        return Ok(());
+    }
+    let (latent, dim, title) = (config.generator.latent, target.dim(), target.title());
+    let message = format!("generator.latent is {latent}, but must be at least {dim}, the dimension of {title}");
+    Err(Error::input(message, format!("leave it out, or --set generator.latent={dim}")))
+}
+
 /// Samples behind the live quality figure of a training.
 pub const LIVE_SAMPLES: usize = 2000;
 /// Samples at which the energy is tried.

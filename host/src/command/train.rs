@@ -18,7 +18,7 @@ use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
 use kiln::pool::{self, Order, Pool, TRAINING_EVALUATIONS, explore};
 use kiln::preset::PRESETS;
-use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES};
+use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES, check_place};
 use kiln::samples::Samples;
 use kiln::spec::trainer_spec;
 use kiln::start;
@@ -140,8 +140,9 @@ fn explored(
     let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(TRAINING_EVALUATIONS);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
-        pool::check_destination(out)?;
+        check_place(out)?;
     }
+    start::check_latent(config, target)?;
     start::built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
     if !quiet {
         say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));

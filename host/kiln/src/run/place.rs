@@ -32,11 +32,18 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
     }
 }
 
-/// Makes and takes `path`, which must be new or empty.
+/// Looks whether `path` can become a run: it must be new or empty. Makes nothing.
 ///
 /// # Errors
-/// If it is used, cannot be made, or another process has it.
-pub fn claim(path: &Path) -> Result<(PathBuf, Lock), Error> {
+/// If it is used, lies below a file, or another process has it.
+pub fn check_place(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        drop(lock(path)?);
+    }
+    check(path)
+}
+
+fn check(path: &Path) -> Result<(), Error> {
     let used = |what: &str| {
         let message = format!("--out '{}' {what}", path.display());
         Error::input(message, "nothing was overwritten; choose another --out, or go on with an old run by --resume")
@@ -44,13 +51,25 @@ pub fn claim(path: &Path) -> Result<(PathBuf, Lock), Error> {
     if !path.is_dir() && path.symlink_metadata().is_ok() {
         return Err(used("is already used: it is a file"));
     }
+    if path.ancestors().find(|above| above.exists()).is_some_and(|above| !above.is_dir()) {
+        return Err(Error::file("create the directory", path, io::ErrorKind::NotADirectory.into()));
+    }
+    let held = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if held { Err(used("is already used: it is not empty")) } else { Ok(()) }
+}
+
+/// Makes and takes `path`, which must be new or empty.
+///
+/// # Errors
+/// If it is used, cannot be made, or another process has it.
+pub fn claim(path: &Path) -> Result<(PathBuf, Lock), Error> {
+    // What is in a directory is looked at only behind the lock: another process may have made it at the same moment.
+    if !path.is_dir() {
+        check(path)?;
+    }
     fs::create_dir_all(path).map_err(|error| Error::file("create the directory", path, error))?;
     let lock = lock(path)?;
-    // Looked at only now: another process may have made the directory at the same moment.
-    let mut entries = fs::read_dir(path).map_err(|error| Error::file("read the directory", path, error))?;
-    if entries.next().is_some() {
-        return Err(used("is already used: it is not empty"));
-    }
+    check(path)?;
     Ok((path.to_path_buf(), lock))
 }
 
