@@ -166,7 +166,7 @@ impl Mixture {
     /// # Panics
     /// If y and v are not equally many whole rows.
     pub fn first_guess(&self, y: &[f32], v: &[f32]) -> Guess {
-        self.guess(y, v, &mut vec![0.0; y.len()])
+        self.first_guess_and_mix(y, v, &mut vec![0.0; y.len()])
     }
 
     /// The same; and every row d of `differences` (rows, dim) becomes Σ r S (S + v²)⁻¹ d over the cells, with their shares r of the
@@ -176,10 +176,6 @@ impl Mixture {
     /// # Panics
     /// If y, v and the differences are not equally many whole rows.
     pub fn first_guess_and_mix(&self, y: &[f32], v: &[f32], differences: &mut [f32]) -> Guess {
-        self.guess(y, v, differences)
-    }
-
-    fn guess(&self, y: &[f32], v: &[f32], differences: &mut [f32]) -> Guess {
         let (dim, told) = (self.dim, self.told());
         assert_eq!((y.len(), differences.len()), (v.len() * dim, v.len() * dim), "rows");
         let zeros = || vec![0.0; y.len()];

@@ -96,11 +96,11 @@ pub struct Train {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub budget: Option<String>,
 
-    /// Start from what `kiln explore` left here [default: a formula file is explored first]
+    /// Start from what `kiln explore` left here [default: explore first]
     #[arg(long, value_name = "DIR")]
     pub explored: Option<PathBuf>,
 
-    /// Explore first, with so many energy evaluations at most [default: 5e6 for a formula file]
+    /// Explore first, with so many energy evaluations at most [default: 1e7]
     #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "explored")]
     pub evaluations: Option<f64>,
 

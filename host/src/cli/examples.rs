@@ -3,7 +3,7 @@
 
 pub const EXAMPLES: &str = "\
 Examples:
-  kiln train                      train on MoG-40 with our recipe, a few minutes
+  kiln train                      train on MoG-40 with our recipe, minutes
   kiln train mw32 --budget 15m    Many-Well-32, at most 15 minutes
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln evaluate runs/mog40-kiln-seed0
@@ -22,8 +22,9 @@ Examples:
   kiln train --set train.steps=2000 --set train.batch=256
   kiln train --config mine.toml --budget 1h30m
   kiln train --preset paper           the published recipe, to compare with
+  kiln train --preset direct          ask the energy at every sample instead
   kiln train mine.toml                explores a formula, then learns from that
-  kiln train mw32 --evaluations 5e6   the same for one of Kiln's targets
+  kiln train mw32 --evaluations 5e6   with half of the usual evaluations
   kiln train --resume runs/try        go on where it ended, to the same bits
   kiln train --resume runs/try --set train.steps=40000
 
