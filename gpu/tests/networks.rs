@@ -7,8 +7,8 @@ use dfdx::prelude::*;
 use kiln_gpu::generator::features;
 use kiln_gpu::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
 use kiln_gpu::{
-    Adam, AdamOptions, Body, Generator, GeneratorSpec, Matrix, Mixture, Net, NoiseBatch, ScoreNetwork, ScoreSpec,
-    SpecError,
+    Adam, AdamOptions, Body, Cell, Generator, GeneratorSpec, Matrix, Mixture, MixtureBlock, Net, NoiseBatch,
+    ScoreNetwork, ScoreSpec, SpecError,
 };
 
 use std::sync::Arc;
@@ -154,6 +154,41 @@ fn gradients_take_the_noise_out_of_what_is_regressed_on() {
     // A gradient that is no number is left out.
     let lost = denoising::loss_with_slopes(&net, &x, Some(&vec![f32::NAN; x.len()]), &eps, &noise).as_vec()[0];
     assert_eq!(lost, without);
+}
+
+/// One cell whose coordinates are correlated: no latent number chooses, and gradients leave no noise, which needs the whole
+/// covariance.
+#[test]
+fn gradients_take_the_noise_out_of_a_cell_whose_coordinates_are_correlated() {
+    // L = [[1, 0], [0.8, 0.2]]: the covariance is [[1, 0.8], [0.8, 0.68]], its inverse [[17, -20], [-20, 25]].
+    let factor = [1.0f32, 0.0, 0.8, 0.2];
+    let root = (0.32f32 * 0.32 + 4.0 * 0.64).sqrt();
+    let variances = [0.5 * (1.68 + root), 0.5 * (1.68 - root)];
+    let angle = 0.5 * (1.6f32).atan2(0.32);
+    let axes = vec![angle.cos(), angle.sin(), -angle.sin(), angle.cos()];
+    let at = [0.5f32, -1.0];
+    let cell = Cell { weight: 1.0, mean: at.to_vec(), factor: factor.to_vec(), axes, variances: variances.to_vec() };
+    let block = MixtureBlock { coordinates: vec![0, 1], cells: vec![cell], thresholds: Vec::new() };
+    let mixture = Mixture::new(2, vec![block]).expect("a cell");
+    let mut placed = vec![1.0f32, 2.0];
+    mixture.place(&[1.0, 2.0], &mut placed);
+    let near = placed.iter().zip([1.5, 0.2]).all(|(x, expected)| (x - expected).abs() < 1e-6);
+    assert!(near && mixture.thresholds().is_empty(), "{placed:?}");
+
+    let spec = ScoreSpec::Guided { body: Body::Mlp { hidden: 16, depth: 2 }, mixture: Arc::new(mixture) };
+    let net = ScoreNetwork::new(&Cpu::default(), spec, &mut uniform(5)).expect("a spec");
+    let noise = noise_for(&net, 257);
+    let (x, eps) = (values(2 * 257, 1), values(2 * 257, 2));
+    let mut slopes = Vec::new();
+    for x in x.chunks_exact(2) {
+        let [a, b] = [x[0] - at[0], x[1] - at[1]];
+        slopes.extend([17.0 * a - 20.0 * b, 25.0 * b - 20.0 * a]);
+    }
+    let loss = |slopes: Option<&[f32]>| denoising::loss_with_slopes(&net, &x, slopes, &eps, &noise).as_vec()[0];
+    let output = net.raw::<NoneTape>(&noise.noised(&x, &eps, 2), &noise).as_vec();
+    let zero = output.iter().map(|f| f * f).sum::<f32>() / output.len() as f32;
+    let (with, without) = (loss(Some(&slopes)), loss(None));
+    assert!((with - zero).abs() < 1e-4 && without > zero + 0.1, "{with} {without} {zero}");
 }
 
 /// For Gaussian data of standard deviation s the best denoiser is c_skip y: training a network whose region is

@@ -100,7 +100,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub explored: Option<PathBuf>,
 
-    /// Explore first, with so many energy evaluations at most [default: 1e7]
+    /// Explore first, with so many energy evaluations at most [default: 9.9e6]
     #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "explored")]
     pub evaluations: Option<f64>,
 

@@ -18,7 +18,7 @@ use kiln_gpu::ScoreSpec;
 use kiln_gpu::body::Body;
 use kiln_gpu::mixture::{Cell, Mixture, MixtureBlock};
 use kiln_gpu::trainer::{Learned, TrainerSpec};
-use kiln_metrics::gaussians::{Fit, FitOptions, Slopes};
+use kiln_metrics::gaussians::{Fit, FitOptions};
 use kiln_metrics::measure::energies_and_gradients;
 use kiln_metrics::principal::eigen;
 use kiln_metrics::quantile::normal_quantile;
@@ -235,7 +235,7 @@ fn mixture(
             ..FitOptions::default()
         };
         let mut stream = Stream::new(config.run.seed, Purpose::Exploration, FIT_STREAMS + number as u64);
-        let (fit, believed) = Fit::of_slopes(Slopes { rows: &part, gradients: &gradients }, d, &options, &mut stream)?;
+        let (fit, believed) = Fit::with_gradients(&part, &gradients, d, &options, &mut stream)?;
         let mut order: Vec<(usize, f64, Vec<f64>)> =
             fit.components().enumerate().map(|(at, (weight, mean))| (at, weight, mean.to_vec())).collect();
         order.retain(|(_, weight, _)| *weight > LEAST_SHARE);

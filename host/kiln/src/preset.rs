@@ -1,5 +1,5 @@
-//! The presets: `kiln`, our own recipe, which learns from an exploration where there is one; `direct`, ours by posterior sampling
-//! at every sample; and `paper`, the published one (\[P\] He et al., AISTATS 2025, tables of
+//! The presets: `kiln`, our own recipe, which learns from an exploration; `direct`, ours by posterior sampling at every
+//! sample, which can do without one; and `paper`, the published one (\[P\] He et al., AISTATS 2025, tables of
 //! the appendix; \[C\] the authors' published code where the two differ).
 
 mod paper;

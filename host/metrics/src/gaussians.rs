@@ -8,7 +8,6 @@ mod sharp;
 use crate::cholesky::Cholesky;
 use em::{Kind, begin, em, moments};
 use kiln_core::random::{Randomness, Stream};
-pub use sharp::Slopes;
 
 /// What a fit may spend.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,27 +88,16 @@ impl Fit {
         let chosen: Vec<&[f64]> = (0..n).map(|at| &rows[at * all / n * dim..][..dim]).collect();
         let (mean, covariance) = moments(&chosen, dim, |_| 1.0);
         let mut best: Option<(f64, Vec<Component>)> = None;
-        let mut in_vain = 0;
-        for k in COUNTS.into_iter().filter(|k| *k <= options.most_components) {
-            if k > 1 && n < ROWS_PER_DIMENSION * k * dim || in_vain == IN_VAIN {
-                break;
+        for_each_fit(&chosen, dim, options, &covariance, stream, |(k, kind), likelihood, components| {
+            let triangle = dim * (dim + 1) / 2;
+            let numbers = k * (1 + dim) + if kind == Kind::Own { k * triangle } else { triangle } - 1;
+            let score = likelihood - 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
+            let better = best.as_ref().is_none_or(|(least, _)| score > *least);
+            if better {
+                best = Some((score, components));
             }
-            in_vain += 1;
-            let own = std::iter::repeat_n(Kind::Own, if k == 1 { 1 } else { STARTS });
-            let tied = [Kind::Tied, Kind::Sliced].into_iter().filter(|_| options.tied && k > 1);
-            for kind in own.chain(tied) {
-                let triangle = dim * (dim + 1) / 2;
-                let numbers = k * (1 + dim) + if kind == Kind::Own { k * triangle } else { triangle } - 1;
-                let cost = 0.5 * options.penalty * numbers as f64 * (n as f64).ln();
-                let fitted = begin(&chosen, dim, (k, kind), &covariance, stream)
-                    .and_then(|start| em(&chosen, dim, kind, &covariance, start, options.iterations));
-                let Some((likelihood, components)) = fitted else { continue };
-                let score = likelihood - cost;
-                if best.as_ref().is_none_or(|(least, _)| score > *least) {
-                    (best, in_vain) = (Some((score, components)), 0);
-                }
-            }
-        }
+            better
+        });
         best.map(|(_, components)| Self { dim, components, mean, covariance })
     }
 
@@ -251,6 +239,34 @@ impl Fit {
         stream.fill_normal(&mut noise);
         component.factor.multiply(&noise, out);
         out.iter_mut().zip(&component.mean).for_each(|(out, mean)| *out += mean);
+    }
+}
+
+/// Fits more and more components, with all that may differ, and tells each fit with its log-likelihood, until `judge` has found no
+/// better one for a while.
+fn for_each_fit(
+    rows: &[&[f64]],
+    dim: usize,
+    options: &FitOptions,
+    covariance: &[f64],
+    stream: &mut Stream,
+    mut judge: impl FnMut((usize, Kind), f64, Vec<Component>) -> bool,
+) {
+    let mut in_vain = 0;
+    for k in COUNTS.into_iter().filter(|k| *k <= options.most_components) {
+        if k > 1 && rows.len() < ROWS_PER_DIMENSION * k * dim || in_vain == IN_VAIN {
+            break;
+        }
+        in_vain += 1;
+        let own = std::iter::repeat_n(Kind::Own, if k == 1 { 1 } else { STARTS });
+        let tied = [Kind::Tied, Kind::Sliced].into_iter().filter(|_| options.tied && k > 1);
+        for kind in own.chain(tied) {
+            let fitted = begin(rows, dim, (k, kind), covariance, stream)
+                .and_then(|start| em(rows, dim, kind, covariance, start, options.iterations));
+            if fitted.is_some_and(|(likelihood, components)| judge((k, kind), likelihood, components)) {
+                in_vain = 0;
+            }
+        }
     }
 }
 

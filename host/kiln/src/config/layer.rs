@@ -174,6 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_of_a_run_that_could_not_learn_from_states_does_not() {
+        let resolved = |text: &str| {
+            let mut layers = Layers::new();
+            layers.text(text, "run/config.toml").unwrap();
+            layers.resolve(targets::builtin()[0].preset("kiln").unwrap()).unwrap().learn
+        };
+        let old = "[about]\nkiln = \"0.1.0\"\nformat = 2\n[run]\nseed = 1\n";
+        assert!(!resolved(old).states);
+        assert!(resolved(&format!("{old}[learn]\ncells = 4\n")).states, "it could");
+        assert!(resolved("[run]\nseed = 1\n").states, "one's own");
+    }
+
+    #[test]
     fn text_needs_no_quotes_in_set() {
         let mut layers = Layers::new();
         for set in ["train.weight=1", "train.decay = none", "posterior.transition=\"mala\"", "noise.v_max=70"] {

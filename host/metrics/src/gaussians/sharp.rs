@@ -7,8 +7,8 @@
 //! Where the modes are no Gaussians, gradients mislead (they are steepest where there is least mass). So states that nothing
 //! was fitted to decide whether gradients are believed, and how many components there are: the fit of greatest density at them.
 
-use super::em::{Kind, begin, em, moments};
-use super::{COUNTS, Component, Fit, FitOptions, IN_VAIN, ROWS_PER_DIMENSION, STARTS};
+use super::em::{Kind, em, moments};
+use super::{Component, Fit, FitOptions, for_each_fit};
 use crate::cholesky::Cholesky;
 use crate::principal::eigen;
 use kiln_core::random::Stream;
@@ -23,34 +23,26 @@ const TOGETHER_AT_LEAST: usize = 256;
 /// A smaller eigenvalue of what gradients say, relative to the greatest, is rounding.
 const LEAST: f64 = 1e-14;
 
-/// States (n, dim) and the gradients of minus their log density (n, dim).
-#[derive(Debug, Clone, Copy)]
-pub struct Slopes<'a> {
-    /// The states.
-    pub rows: &'a [f64],
-    /// The gradients.
-    pub gradients: &'a [f64],
-}
-
 /// One state with its gradient.
 type Pair<'a> = (&'a [f64], &'a [f64]);
 
 impl Fit {
-    /// Fitted to states and gradients; and whether the gradients were believed. The last quarter of the states decides that and the number of
-    /// components. None as of [`Fit::of`].
-    pub fn of_slopes(
-        states: Slopes<'_>,
+    /// Fitted to states (n, dim) and the gradients of minus their log density (n, dim); and whether the gradients were believed. The
+    /// last quarter of the states decides that and the number of components. None as of [`Fit::of`].
+    pub fn with_gradients(
+        rows: &[f64],
+        gradients: &[f64],
         dim: usize,
         options: &FitOptions,
         stream: &mut Stream,
     ) -> Option<(Self, bool)> {
-        let all = states.rows.len() / dim;
+        let all = rows.len() / dim;
         let known = all - all / HELD;
         let finite = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());
-        if all < 2 * HELD || !finite(states.rows) || !finite(states.gradients) {
-            return Some((Self::of(states.rows, dim, options, stream)?, false));
+        if all < 2 * HELD || !finite(rows) || !finite(gradients) {
+            return Some((Self::of(rows, dim, options, stream)?, false));
         }
-        let pair = |at: usize| (&states.rows[at * dim..][..dim], &states.gradients[at * dim..][..dim]);
+        let pair = |at: usize| (&rows[at * dim..][..dim], &gradients[at * dim..][..dim]);
         let spread = |from: usize, of: usize, most: usize| -> Vec<Pair<'_>> {
             let n = of.min(most);
             (0..n).map(|at| pair(from + at * of / n)).collect()
@@ -61,29 +53,19 @@ impl Fit {
         let (mean, covariance) = moments(&rows, dim, |_| 1.0);
         let whole = |components| Self { dim, components, mean: mean.clone(), covariance: covariance.clone() };
         let mut best: Option<(Vec<f64>, Kind, bool, Self)> = None;
-        let mut in_vain = 0;
-        for k in COUNTS.into_iter().filter(|k| *k <= options.most_components) {
-            if k > 1 && first.len() < ROWS_PER_DIMENSION * k * dim || in_vain == IN_VAIN {
-                break;
-            }
-            in_vain += 1;
-            let own = std::iter::repeat_n(Kind::Own, if k == 1 { 1 } else { STARTS });
-            let tied = [Kind::Tied, Kind::Sliced].into_iter().filter(|_| options.tied && k > 1);
-            for kind in own.chain(tied) {
-                let fitted = begin(&rows, dim, (k, kind), &covariance, stream)
-                    .and_then(|start| em(&rows, dim, kind, &covariance, start, options.iterations));
-                let Some((_, components)) = fitted else { continue };
-                let fit = whole(components);
-                let sharp = fit.clone().sharpened(&first, kind);
-                for (fit, believed) in [(Some(fit), false), (sharp, true)] {
-                    let Some(fit) = fit else { continue };
-                    let densities: Vec<f64> = held.par_iter().map(|(x, _)| fit.log_density(x)).collect();
-                    if best.as_ref().is_none_or(|(least, ..)| is_greater(&densities, least)) {
-                        (best, in_vain) = (Some((densities, kind, believed, fit)), 0);
-                    }
+        for_each_fit(&rows, dim, options, &covariance, stream, |(_, kind), _, components| {
+            let fit = whole(components);
+            let sharp = fit.clone().sharpened(&first, kind);
+            let mut better = false;
+            for (fit, believed) in [(Some(fit), false), (sharp, true)] {
+                let Some(fit) = fit else { continue };
+                let densities: Vec<f64> = held.par_iter().map(|(x, _)| fit.log_density(x)).collect();
+                if best.as_ref().is_none_or(|(least, ..)| is_greater(&densities, least)) {
+                    (best, better) = (Some((densities, kind, believed, fit)), true);
                 }
             }
-        }
+            better
+        });
         let (_, kind, believed, fit) = best?;
         let chosen = spread(0, all, options.most_rows);
         let again = if believed {
@@ -243,8 +225,7 @@ mod tests {
     fn fitted(truth: &Fit, n: usize, most: usize) -> (Fit, bool) {
         let (rows, gradients) = states(truth, n);
         let options = FitOptions { most_components: most, tied: true, ..FitOptions::default() };
-        let slopes = Slopes { rows: &rows, gradients: &gradients };
-        Fit::of_slopes(slopes, truth.dim(), &options, &mut Stream::new(9, Purpose::Test, 2)).unwrap()
+        Fit::with_gradients(&rows, &gradients, truth.dim(), &options, &mut Stream::new(9, Purpose::Test, 2)).unwrap()
     }
 
     #[test]
@@ -285,8 +266,8 @@ mod tests {
         }
         let gradients: Vec<f64> = rows.iter().map(|x| 10.0 * (x / 2.0).powi(19)).collect();
         let options = FitOptions { most_components: 1, ..FitOptions::default() };
-        let slopes = Slopes { rows: &rows, gradients: &gradients };
-        let (fit, believed) = Fit::of_slopes(slopes, dim, &options, &mut Stream::new(9, Purpose::Test, 4)).unwrap();
+        let (fit, believed) =
+            Fit::with_gradients(&rows, &gradients, dim, &options, &mut Stream::new(9, Purpose::Test, 4)).unwrap();
         let plain = Fit::of(&rows, dim, &options, &mut Stream::new(9, Purpose::Test, 4)).unwrap();
         assert!(
             !believed && (fit.components[0].factor.least() / plain.components[0].factor.least() - 1.0).abs() < 0.05
