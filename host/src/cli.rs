@@ -60,7 +60,7 @@ pub enum Command {
 /// `kiln targets`
 #[derive(Debug, Args)]
 pub struct Targets {
-    /// List what a training with default settings must reach instead: target, figure, what of it, least, most
+    /// List what a training must reach instead (with default settings; of particles, by `--preset direct`): target, figure, what of it, least, most
     #[arg(long)]
     pub bars: bool,
 }

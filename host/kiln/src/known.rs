@@ -22,7 +22,7 @@ pub struct Pretrained {
     pub quality: &'static str,
 }
 
-/// What a training with default settings must reach; both ends are allowed.
+/// What a training must reach, with default settings, of particles by `direct`; both ends are allowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
     /// A row of `kiln evaluate`, or `seconds`, the wall time of `kiln train`.

@@ -153,7 +153,7 @@ impl Target {
         self
     }
 
-    /// What a training with default settings must reach.
+    /// What a training must reach, with default settings, of particles by `direct`.
     #[must_use]
     pub fn with_bars(mut self, bars: &'static [Bar]) -> Self {
         self.bars = bars;
@@ -302,7 +302,7 @@ impl Target {
         self.pretrained
     }
 
-    /// What a training with default settings must reach.
+    /// What a training must reach, with default settings, of particles by `direct`.
     pub fn bars(&self) -> &'static [Bar] {
         self.bars
     }

@@ -178,7 +178,7 @@ mod tests {
         let resolved = |text: &str| {
             let mut layers = Layers::new();
             layers.text(text, "run/config.toml").unwrap();
-            layers.resolve(targets::builtin()[0].preset("kiln").unwrap()).unwrap().learn
+            layers.resolve(targets::builtin()[0].preset("kiln").unwrap()).unwrap().learn.clone()
         };
         let old = "[about]\nkiln = \"0.1.0\"\nformat = 2\n[run]\nseed = 1\n";
         assert!(!resolved(old).states);
