@@ -43,6 +43,8 @@ pub enum Purpose {
     Distillation = 11,
     /// Exploration of an energy; index = ladder, or stage.
     Exploration = 12,
+    /// Noise that a denoiser brings samples back from; index = sample.
+    Denoising = 13,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words.

@@ -3,7 +3,7 @@
 //! # Layers
 //! Each knows those before it: [`shape`] (what a network looks like) < kernels (slices in, slices out) < [`backend`] (shapes
 //! and parameter slices; knows no network) < networks ([`mlp`], [`egnn`], [`generator`], [`score_network`]) < [`objective`] and
-//! optimisers ([`adam`], [`ema`]) < [`trainer`] and [`distill`]. Beside them: [`checkpoint`], a leaf of named tensors and texts;
+//! optimisers ([`adam`], [`ema`]) < [`trainer`], [`distill`] and [`flow`]. Beside them: [`checkpoint`], a leaf of named tensors and texts;
 //! [`pack`] and [`posterior`], which sample a target's posterior for whole batches. Of dfdx only [`tensor`] and the backends
 //! name what they use.
 //!
@@ -30,6 +30,7 @@ pub mod backend;
 pub mod called;
 pub mod checkpoint;
 pub mod distill;
+pub mod flow;
 mod kernel;
 mod memory;
 pub mod mixture;

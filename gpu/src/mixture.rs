@@ -9,6 +9,8 @@
 //! The mixture noised by v has a posterior mean in closed form, and a posterior variance ([`Mixture::first_guess`]): a denoiser
 //! D = mean + spread F has to learn only what the mixture does not know.
 
+mod file;
+
 use rayon::prelude::*;
 
 /// Rows that one thread takes at least.
@@ -87,10 +89,8 @@ impl Mixture {
                 lengths == [d, d * d, d * d, d] && cell.weight > 0.0
             };
             let rising = thresholds.windows(2).all(|pair| pair[0] < pair[1]);
-            if before - rest.len() != d || cells.is_empty() || thresholds.len() + 1 != cells.len() || !rising {
-                return Err(MixtureError);
-            }
-            if !cells.iter().all(fits) {
+            let counts = before - rest.len() == d && !cells.is_empty() && thresholds.len() + 1 == cells.len();
+            if !(counts && rising && cells.iter().all(fits)) {
                 return Err(MixtureError);
             }
         }

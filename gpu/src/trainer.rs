@@ -142,6 +142,11 @@ impl<D: Backend> Trainer<D> {
         if self.spec.ema > 0.0 { self.average.network() } else { &self.generator }
     }
 
+    /// The target's denoiser, where it is learned: the average of its network.
+    pub fn denoiser(&self) -> Option<&ScoreNetwork<D>> {
+        self.target.as_ref().map(|target| target.average.network())
+    }
+
     /// Its samples (rows, dim) of latents (rows, latent), put into the mixture's cells where there is one.
     ///
     /// # Panics

@@ -130,6 +130,10 @@ pub struct Sample {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
+    /// Draw in N steps of the probability-flow ODE of the run's denoiser in place of one of its generator
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub steps: Option<i64>,
+
     /// Polish every sample by K steps of MALA on the true energy
     #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
     pub polish: i64,

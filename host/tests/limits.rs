@@ -195,7 +195,7 @@ fn no_number_on_the_command_line_ends_in_a_panic_or_never() {
     // A command that is quick but for the number that is tried, and the flags that take one.
     let orders: [(&[&str], &[&str], &[&str]); 12] = [
         (&sample, &[], &["-n"]),
-        (&sample, &["-n", "5"], &["--polish", "--gate", "--seed"]),
+        (&sample, &["-n", "5"], &["--polish", "--gate", "--seed", "--steps"]),
         (&reference, &[], &["-n"]),
         (&reference, &["-n", "20"], &["--seed", "--effort", "--evaluations"]),
         (&evaluate, &[], &["--polish", "--gate", "--seed"]),

@@ -1,6 +1,6 @@
 //! The shape of a generator, and the shape in its file.
 
-use super::body::Body;
+use super::body::{Body, WIDEST};
 use super::egnn::{EgnnSpec, EgnnSpecError};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
@@ -10,8 +10,6 @@ const FORMAT: &str = "1";
 const FORMAT_WITH_CELLS: &str = "2";
 /// What names of the cells' thresholds begin with; also the text that says how many latent numbers have some.
 const CELLS: &str = "cells";
-/// What names of an EGNN's texts begin with.
-const EGNN_PREFIX: &str = "egnn.";
 
 /// The shape of a generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +62,6 @@ impl GeneratorSpec {
     /// # Errors
     /// If no generator can have this shape.
     pub fn check(&self) -> Result<(), SpecError> {
-        /// No layer is wider: products of two widths fit everywhere.
-        const WIDEST: usize = 1 << 20;
         if self.dim == 0 {
             return Err(SpecError::Empty);
         }
@@ -83,12 +79,10 @@ impl GeneratorSpec {
         {
             return Err(SpecError::Cells);
         }
+        self.body.check()?;
         match &self.body {
-            Body::Mlp { hidden: 0, .. } | Body::Mlp { depth: 0, .. } => Err(SpecError::Empty),
-            Body::Mlp { hidden, depth } if *hidden > WIDEST || *depth > 1000 => Err(SpecError::TooLarge),
             Body::Mlp { .. } => Ok(()),
             Body::Egnn(egnn) => {
-                egnn.check()?;
                 let own = self.latent - self.dim;
                 let fits = egnn.particles * egnn.dimensions == self.dim
                     && own.is_multiple_of(egnn.particles)
@@ -141,17 +135,7 @@ impl GeneratorSpec {
         for (key, number) in [("dim", self.dim), ("latent", self.latent)] {
             file.insert_text(key, number.to_string());
         }
-        match &self.body {
-            Body::Mlp { hidden, depth } => {
-                file.insert_text("network", "mlp");
-                file.insert_text("hidden", hidden.to_string());
-                file.insert_text("depth", depth.to_string());
-            }
-            Body::Egnn(egnn) => {
-                file.insert_text("network", "egnn");
-                egnn.insert_into(EGNN_PREFIX, file);
-            }
-        }
+        self.body.insert_into("", file);
         file.insert_text("skip", self.skip.to_string());
         file.insert_text("scale", self.scale.to_string());
         if self.cells.is_empty() {
@@ -179,11 +163,6 @@ impl GeneratorSpec {
             }
             _ => return Err(file.bad_text("format")),
         };
-        let body = match file.text("network")? {
-            "mlp" => Body::Mlp { hidden: file.parsed("hidden")?, depth: file.parsed("depth")? },
-            "egnn" => Body::Egnn(EgnnSpec::from_checkpoint(EGNN_PREFIX, file)?),
-            _ => return Err(file.bad_text("network")),
-        };
         let spec = Self {
             dim: file.parsed("dim")?,
             latent: file.parsed("latent")?,
@@ -191,7 +170,7 @@ impl GeneratorSpec {
             skip: file.parsed("skip")?,
             scale: file.parsed("scale")?,
             cells,
-            body,
+            body: Body::from_checkpoint("", file)?,
         };
         spec.check().map_err(|error| CheckpointError::no_shape("generator", error))?;
         Ok(spec)

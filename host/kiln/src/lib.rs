@@ -41,6 +41,7 @@ mod bounded;
 pub mod cells;
 pub mod config;
 pub mod cost;
+pub mod denoiser;
 pub mod distill;
 pub mod error;
 mod exploration;

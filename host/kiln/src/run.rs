@@ -5,6 +5,7 @@
 //! | `config.toml` | every setting, seed, versions, the target's convention, a checksum |
 //! | `metrics.jsonl` | one JSON object a line, appended while training ([`Record`]) |
 //! | `generator.safetensors` | the trained generator |
+//! | `denoiser.safetensors` | the denoiser that was learned from an exploration, see [`crate::denoiser`] |
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
@@ -43,6 +44,8 @@ pub const EXPLORATION: &str = "exploration";
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained generator.
 pub const GENERATOR: &str = "generator.safetensors";
+/// The denoiser that was learned from an exploration.
+pub const DENOISER: &str = "denoiser.safetensors";
 /// The best generator so far.
 pub const BEST: &str = "best.safetensors";
 /// The state of the training.

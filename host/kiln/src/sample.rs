@@ -3,6 +3,7 @@
 //! are drawn, whatever the number of threads, for a run, the model that is exported from it, and a firmware.
 
 use crate::cells::Placement;
+use crate::denoiser::Denoiser;
 use crate::error::Error;
 use crate::export::bytes::ModelFile;
 use crate::export::draw::{Shape, draw, normal, rows};
@@ -32,6 +33,8 @@ pub struct Sampler {
 enum Held {
     /// A generator as trained, of any depth, with its frame or its cells.
     Trained(Checkpoint, Box<GeneratorSpec>, Option<Placement>),
+    /// A denoiser, in several steps.
+    Denoiser(Box<Denoiser>),
     /// A deployed model.
     Deployed(ModelFile),
     /// States that are handed out, each once.
@@ -68,6 +71,15 @@ impl Sampler {
         Ok(Self { name: file.path().display().to_string(), dim, held: Held::Deployed(file) })
     }
 
+    /// Of the denoiser of a run, in so many steps.
+    ///
+    /// # Errors
+    /// If the run has none, or a file is damaged.
+    pub fn in_steps(run: &Run, steps: usize) -> Result<Self, Error> {
+        let denoiser = Box::new(Denoiser::open(run, steps)?);
+        Ok(Self { name: run.path().display().to_string(), dim: denoiser.dim(), held: Held::Denoiser(denoiser) })
+    }
+
     /// Of a pool of states.
     pub fn of_pool(pool: Pool) -> Self {
         let (name, dim) = (pool.path().display().to_string(), pool.samples.dim);
@@ -86,6 +98,7 @@ impl Sampler {
     pub fn rows(&self, seed: u64, first: u64, n: usize) -> Result<Samples, Error> {
         let (file, spec, placement) = match &self.held {
             Held::Trained(file, spec, placement) => (file, spec.as_ref(), placement.as_ref()),
+            Held::Denoiser(denoiser) => return denoiser.rows(seed, first, n),
             Held::Deployed(file) => return rows(&file.model()?, seed, first, n),
             Held::Pool(pool) => return pool.draw(seed, first, n),
         };

@@ -97,6 +97,20 @@ impl Source {
             Self::Pool(pool) => Ok(Sampler::of_pool(Pool::clone(pool))),
         }
     }
+
+    /// The run's denoiser, ready to draw in so many steps.
+    ///
+    /// # Errors
+    /// If it has none, or is no run.
+    pub fn open_in_steps(&self, steps: usize) -> Result<Sampler, Error> {
+        match self {
+            Self::Run(run, _) => Sampler::in_steps(run, steps),
+            _ => {
+                let message = format!("--steps needs the denoiser of a run, which '{}' is not", self.name());
+                Err(Error::input(message, "give a run that learned from an exploration, or leave --steps out"))
+            }
+        }
+    }
 }
 
 /// What is answered where a generator is needed and a pool was given.

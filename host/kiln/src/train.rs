@@ -14,7 +14,7 @@ use crate::learned::Explored;
 use crate::metric::suite;
 use crate::metric::suite::Headline;
 use crate::progress::{Part, Progress, Tick};
-use crate::run::{BEST, GENERATOR, GOOD, METRICS, Phase, Record, Run};
+use crate::run::{BEST, DENOISER, GENERATOR, GOOD, METRICS, Phase, Record, Run};
 pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start::{self, LIVE_SAMPLES};
@@ -333,6 +333,9 @@ impl<D: Backend> Session<'_, D> {
             _ => training
                 .run
                 .write(GENERATOR, &self.state.generator_file(self.whitened, training.run, None).to_bytes())?,
+        }
+        if let Some(denoiser) = self.state.denoiser_file(self.whitened, training.run) {
+            training.run.write(DENOISER, &denoiser.to_bytes())?;
         }
         if self.changed {
             training.run.write_checkpoint(&checkpoint.to_bytes())?;

@@ -12,8 +12,8 @@ use kiln::metric::Measured;
 use kiln::pool::FRAME;
 use kiln::pool::{Order, Pool, explore};
 use kiln::progress::Silent;
-use kiln::run::EXPLORATION;
-use kiln::sample::sample;
+use kiln::run::{DENOISER, EXPLORATION};
+use kiln::sample::{Sampler, sample};
 use kiln::target::Target;
 use kiln::train::Outcome;
 use kiln::verdict::{Against, Outcome as Verdict, verdict};
@@ -164,15 +164,25 @@ fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradien
     let Trained { run, samples, .. } = fit_explored(&target, &pool, settings.clone(), Some(&whole), &options).unwrap();
     assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(pool.fitting().1.len() as u64));
     // The gamma's mean and standard deviation, 2 and 1, and its third central moment, 1: not those of a Gaussian's exponential.
-    let column = |k: usize| samples.data.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
-    let (far, wait) = (column(0), column(1).iter().map(|x| x / UNIT).collect::<Vec<f64>>());
-    let moment =
-        |x: &[f64], about: f64, power: i32| x.iter().map(|x| (x - about).powi(power)).sum::<f64>() / x.len() as f64;
-    let (at, mean) = (moment(&far, 0.0, 1), moment(&wait, 0.0, 1));
-    assert!((at - 300.0).abs() < 0.1 * WIDTH && (moment(&far, at, 2).sqrt() / WIDTH - 1.0).abs() < 0.06, "{at}");
-    assert!((mean - 2.0).abs() < 0.06 && (moment(&wait, mean, 2).sqrt() - 1.0).abs() < 0.06, "{mean}");
-    assert!((moment(&wait, mean, 3) - 1.0).abs() < 0.3, "{}", moment(&wait, mean, 3));
-    assert!(wait.iter().all(|x| *x > 0.0), "nothing outside a wall");
+    let is_right = |samples: &[f32]| {
+        let column = |k: usize| samples.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let (far, wait) = (column(0), column(1).iter().map(|x| x / UNIT).collect::<Vec<f64>>());
+        let moment =
+            |x: &[f64], about: f64, power: i32| x.iter().map(|x| (x - about).powi(power)).sum::<f64>() / x.len() as f64;
+        let (at, mean) = (moment(&far, 0.0, 1), moment(&wait, 0.0, 1));
+        assert!((at - 300.0).abs() < 0.1 * WIDTH && (moment(&far, at, 2).sqrt() / WIDTH - 1.0).abs() < 0.06, "{at}");
+        assert!((mean - 2.0).abs() < 0.06 && (moment(&wait, mean, 2).sqrt() - 1.0).abs() < 0.06, "{mean}");
+        assert!((moment(&wait, mean, 3) - 1.0).abs() < 0.3, "{}", moment(&wait, mean, 3));
+        assert!(wait.iter().all(|x| *x > 0.0), "nothing outside a wall");
+    };
+    is_right(&samples.data);
+
+    // Its denoiser draws in several steps, as well, and a sample is the same whichever others are drawn.
+    let sampler = Sampler::in_steps(&run, 12).unwrap();
+    let drawn = sampler.rows(3, 0, samples.len()).unwrap().data;
+    is_right(&drawn);
+    assert_eq!(sampler.rows(3, 101, 33).unwrap().data, drawn[202..268]);
+    assert!(drawn != sample(&run, 3, samples.len()).unwrap().data);
 
     // Cells or the frame belong to the model.
     let bytes = float_model(&run.generator_file().unwrap(), "far", "far").unwrap();
@@ -188,6 +198,20 @@ fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradien
     let prepared = Prepared::resumed(run, &config.clone(), config, &target).unwrap();
     assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
     assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
+    let run = &prepared.run;
+    assert_eq!(Sampler::in_steps(run, 12).unwrap().rows(3, 0, 50).unwrap().data, drawn[..100]);
+
+    // What is damaged, of another run or not there is told.
+    let refused = |why: &str| {
+        let error = Sampler::in_steps(run, 12).err().unwrap();
+        assert!(error.to_string().contains(why) && error.exit_code() == 2, "{error}");
+    };
+    let place = run.file(DENOISER);
+    let whole = std::fs::read(&place).unwrap();
+    std::fs::write(&place, &whole[..whole.len() / 2]).unwrap();
+    refused("denoiser.safetensors' is damaged");
+    std::fs::remove_file(&place).unwrap();
+    refused("has no denoiser.safetensors to draw from in several steps");
 }
 
 #[test]

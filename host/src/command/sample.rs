@@ -35,6 +35,10 @@ const PART: std::ops::RangeInclusive<usize> = 64..=1 << 14;
 /// The work of a part, in samples of a small network times [`LEAST_COST`].
 const PART_WORK: usize = 1 << 17;
 const LEAST_COST: usize = 8;
+/// Steps of a denoiser at most.
+const MOST_DENOISING: i64 = 10_000;
+/// Evaluations of the generator that a step of a denoiser takes about as long as: two of a network that is larger.
+const DRAWS_OF_A_STEP: usize = 4;
 /// MALA steps that take about as long as drawing.
 const STEPS_OF_A_DRAW: usize = 16;
 /// Draws that take longer show a bar.
@@ -45,12 +49,14 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let n = whole(arguments.n, 1, "-n")?;
     let seed = whole(arguments.seed, 0, "--seed")?;
     let steps = steps(arguments.polish)?;
+    let denoising = arguments.steps.map(denoising).transpose()?;
     if arguments.gate.is_some_and(f64::is_nan) {
         return Err(Error::input("--gate is not a number", "give an energy, for example --gate 0"));
     }
     let output = &arguments.output;
     let format = format::check_destination(output, arguments.force)?;
     let source = resolve(&arguments.run)?;
+    let open = || denoising.map_or_else(|| source.open(), |steps| source.open_in_steps(steps));
     // Samples alone need no energy.
     let known = match known_target(source.target(), source.convention(), source.energy()) {
         Err(_) if steps == 0 && arguments.gate.is_none() => None,
@@ -59,7 +65,7 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let (target, opened) = match known {
         Some(target) => (target, None),
         None => {
-            let sampler = source.open()?;
+            let sampler = open()?;
             (without_energy(&source, sampler.dim()), Some(sampler))
         }
     };
@@ -72,10 +78,10 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     }
     format.suits(target)?;
     format::check_space(output, n, target)?;
-    let sampler = opened.map_or_else(|| source.open(), Ok)?;
+    let sampler = opened.map_or_else(open, Ok)?;
     check_dim(&source, sampler.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
-    let wanted = Wanted { n, seed, steps, gate: arguments.gate };
+    let wanted = Wanted { n, seed, steps, denoising: denoising.unwrap_or(0), gate: arguments.gate };
     let watch = Watch::new(target, n, quiet);
     let Drawn { polished, gate } = format::write_in_parts(output, n, target, arguments.force, |put| {
         draw(&sampler, target, &wanted, watch, &stop, put)
@@ -107,11 +113,24 @@ pub(super) fn steps(polish: i64) -> Result<usize, Error> {
     Ok(steps as usize)
 }
 
+/// The number of steps of a denoiser, from `--steps`.
+fn denoising(steps: i64) -> Result<usize, Error> {
+    if steps > MOST_DENOISING {
+        let message = format!("--steps is {steps}, but must be at most {MOST_DENOISING}");
+        return Err(Error::input(message, "20 are near the best that a denoiser can do"));
+    }
+    let steps = whole(steps, 1, "--steps").map_err(|error| error.with_hint("for example --steps 20"))?;
+    Ok(steps as usize)
+}
+
 /// What is to be drawn.
 struct Wanted {
     n: u64,
     seed: u64,
+    /// Of polishing.
     steps: usize,
+    /// Steps of a denoiser; 0 for the generator.
+    denoising: usize,
     gate: Option<f64>,
 }
 
@@ -130,14 +149,14 @@ fn draw(
     stop: &AtomicBool,
     put: &mut dyn FnMut(&Samples) -> Result<(), Error>,
 ) -> Result<Drawn, Error> {
-    let &Wanted { n, seed, steps, gate } = wanted;
+    let &Wanted { n, seed, steps, denoising, gate } = wanted;
     // The step size comes from the same samples whatever n is.
     let mut polisher = match steps {
         0 => None,
         _ => Some(Polisher::tuned(target, &source.rows(seed, 0, PILOT_ROWS)?, steps, seed, stop)?),
     };
     let mut gate = gate.map(Gate::new);
-    let part = part(target, steps) as u64;
+    let part = part(target, steps, denoising) as u64;
     let (mut drawn, mut written) = (0, 0);
     let go_on = |drawn: u64| match stop.load(Ordering::SeqCst) {
         false => Ok(()),
@@ -170,12 +189,12 @@ fn draw(
 }
 
 /// Samples of a part: fewer where one of them takes longer.
-fn part(target: &Target, steps: usize) -> usize {
+fn part(target: &Target, steps: usize, denoising: usize) -> usize {
     let pairs = match target.symmetry() {
         Symmetry::Particles { count, .. } => count * count,
         Symmetry::None => 0,
     };
-    let cost = pairs.max(LEAST_COST) * (1 + steps / STEPS_OF_A_DRAW);
+    let cost = pairs.max(LEAST_COST) * (1 + steps / STEPS_OF_A_DRAW + DRAWS_OF_A_STEP * denoising);
     (PART_WORK / cost).clamp(*PART.start(), *PART.end())
 }
 
@@ -319,9 +338,9 @@ mod tests {
     #[test]
     fn parts_are_smaller_where_a_sample_costs_more() {
         let target = |name: &str| builtin().into_iter().find(|target| target.name() == name).unwrap();
-        let [mog40, dw4, lj13, lj55] = ["mog40", "dw4", "lj13", "lj55"].map(|name| part(&target(name), 0));
+        let [mog40, dw4, lj13, lj55] = ["mog40", "dw4", "lj13", "lj55"].map(|name| part(&target(name), 0, 0));
         assert_eq!(mog40, *PART.end());
         assert!(mog40 > dw4 && dw4 > lj13 && lj13 > lj55 && lj55 == *PART.start());
-        assert_eq!(part(&target("mog40"), 1_000_000), *PART.start());
+        assert_eq!(part(&target("mog40"), 1_000_000, 0), *PART.start());
     }
 }

@@ -6,6 +6,7 @@ use super::runaway::Watch;
 use super::window::Window;
 use crate::cells::Cells;
 use crate::config::Config;
+use crate::denoiser::Denoiser;
 use crate::error::Error;
 use crate::framed::FramedTarget;
 use crate::guard::Guard;
@@ -14,7 +15,7 @@ use crate::run::Run;
 use crate::spec::trainer_spec;
 use kiln_core::random::Purpose;
 use kiln_gpu::posterior::normal_batch;
-use kiln_gpu::trainer::Trainer;
+use kiln_gpu::trainer::{Noising, Trainer};
 use kiln_gpu::{Backend, Checkpoint};
 use kiln_metrics::measure::energies;
 use kiln_metrics::statistic::median;
@@ -89,6 +90,27 @@ impl<D: Backend> State<D> {
 
     /// The generator as a file, with its score where it was kept for that.
     pub fn generator_file(&self, whitened: &FramedTarget<'_>, run: &Run, stein: Option<f64>) -> Checkpoint {
+        let stein = stein.map(|stein| (STEIN, stein.to_string()));
+        let mut file = self.trainer.generator().to_checkpoint(self.texts(whitened, run).into_iter().chain(stein));
+        match (&self.cells, whitened.frame) {
+            (Some(cells), _) => cells.insert_into(&mut file),
+            (None, Some(frame)) => frame.insert_into(&mut file),
+            (None, None) => {}
+        }
+        file
+    }
+
+    /// The learned denoiser of the target as a file, where there is one for a range of noise.
+    pub fn denoiser_file(&self, whitened: &FramedTarget<'_>, run: &Run) -> Option<Checkpoint> {
+        let Noising::Continuous { v_min, v_max, .. } = self.trainer.spec().noising else { return None };
+        let mut file = Checkpoint::new();
+        Denoiser::insert_into(self.trainer.denoiser()?, [v_min, v_max], whitened.frame, &mut file);
+        self.texts(whitened, run).into_iter().for_each(|(key, text)| file.insert_text(key, text));
+        Some(file)
+    }
+
+    /// What files of this training say of it.
+    fn texts(&self, whitened: &FramedTarget<'_>, run: &Run) -> Vec<(&'static str, String)> {
         let target = whitened.target;
         let texts = [
             ("target", target.name().to_string()),
@@ -96,15 +118,7 @@ impl<D: Backend> State<D> {
             ("step", self.trainer.steps_done().to_string()),
             ("kiln", env!("CARGO_PKG_VERSION").to_string()),
         ];
-        let stein = stein.map(|stein| (STEIN, stein.to_string()));
-        let texts = texts.into_iter().chain(stein).chain(run.identity().texts());
-        let mut file = self.trainer.generator().to_checkpoint(texts);
-        match (&self.cells, whitened.frame) {
-            (Some(cells), _) => cells.insert_into(&mut file),
-            (None, Some(frame)) => frame.insert_into(&mut file),
-            (None, None) => {}
-        }
-        file
+        texts.into_iter().chain(run.identity().texts()).collect()
     }
 
     /// All of it.
