@@ -9,10 +9,12 @@ mod style;
 mod table;
 
 use kiln::config::{Config, run_text};
+use kiln::cost::Cost;
 use kiln::error::Error;
 use kiln::files::write_whole;
 use kiln::metric::Measured;
 use kiln::metric::{Comparison, Report};
+use kiln::pool::Pool;
 use kiln::run::{Metrics, Run};
 use kiln::target::Target;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -42,6 +44,10 @@ pub struct Training {
     preset: String,
     seed: u64,
     metrics: Metrics,
+    /// What it cost with the exploration that it began with.
+    cost: Option<Cost>,
+    /// Evaluations of that exploration; 0 where it began without.
+    exploring: u64,
 }
 
 impl Training {
@@ -50,17 +56,20 @@ impl Training {
     /// # Errors
     /// If the metrics are there and cannot be read.
     pub fn read(run: &Run, config: &Config) -> Result<Self, Error> {
+        let pool = Pool::of_run(run)?;
         Ok(Self {
             settings: run_text(config, run.about()),
             preset: config.run.preset.to_string(),
             seed: config.run.seed,
             metrics: run.metrics()?,
+            cost: pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten(),
+            exploring: pool.map_or(0, |pool| pool.facts.evaluations),
         })
     }
 
-    /// Its energy evaluations, where they are known.
+    /// Its energy evaluations, where they are known, with those of the exploration that it began with.
     pub fn energy_evaluations(&self) -> Option<u64> {
-        self.metrics.all_energy_evaluations()
+        self.metrics.all_energy_evaluations().map(|training| self.exploring + training)
     }
 }
 
@@ -145,6 +154,9 @@ impl Page<'_> {
                     @if report.polish_steps > 0 { ", each polished by " (report.polish_steps) " MALA steps" } } }
                 @if let Some(training) = self.run {
                     div { dt { "Training" } dd { "preset " (training.preset) ", seed " (training.seed) (curves::effort(training)) } }
+                    @if let Some(cost) = &training.cost {
+                        div { dt { "Cost" } dd { (cost.told()) } }
+                    }
                 }
                 @if let Some(reference) = &report.reference {
                     div { dt { "Reference" } dd { (reference.source) ", " (reference.n) " samples" } }
@@ -195,8 +207,12 @@ mod tests {
             preset: "kiln".into(),
             seed: 3,
             metrics: Metrics { records: Vec::new(), damaged: 2 },
+            cost: Some(Cost { exploring: (500_000, 2.0), training: (1000, 6.0), effective: Some(1000.0) }),
+            exploring: 500_000,
         };
+        assert_eq!(training.energy_evaluations(), None, "unknown without metrics");
         let page = page("<script>alert(1)</script>", Some(&training));
+        assert!(page.contains("5.0e5, 2 s; training 1000, 6 s") && page.contains("Replica exchange alone costs 500"));
         for banned in ["<script", "http://", "https://", "@import", "url("] {
             assert!(!page.contains(banned), "{banned}");
         }

@@ -1,1 +1,1 @@
-//! (placeholder)
+//! Tests that cross crates are the files of `tests/`; there is nothing here.

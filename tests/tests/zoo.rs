@@ -9,6 +9,8 @@
 //! The distance to the truth's samples has its floor, that of their two halves from each other; it is the Kolmogorov-Smirnov
 //! distance, the largest over coordinates and the energy.
 
+mod shares;
+
 use kiln::format::npy;
 use kiln::formula::target;
 use kiln::pool::{Order, Pool, explore};
@@ -55,42 +57,6 @@ const BARS: [Bar; 15] = [
 ];
 const MW32_LOG_Z: f64 = kiln_core::energy::MANY_WELL_32_LOG_Z;
 
-/// Shares of a pool that are known, and how far from the truth they may be.
-struct Shares {
-    name: &'static str,
-    truth: &'static [f64],
-    most: f64,
-    /// The part that a state belongs to.
-    part: fn(&[f32]) -> usize,
-}
-
-const SHARES: [Shares; 2] = [
-    Shares { name: "mixture", truth: &[0.05, 0.1, 0.15, 0.2, 0.5], most: 0.02, part: nearest_mode },
-    Shares { name: "phi4", truth: &[0.5, 0.5], most: 0.03, part: |x| usize::from(x.iter().sum::<f32>() > 0.0) },
-];
-
-/// The mode of `mixture` that most likely made a state.
-fn nearest_mode(x: &[f32]) -> usize {
-    let log_part = |mode: &&str| {
-        let row: Vec<f64> = mode.split(',').map(|number| number.parse().unwrap()).collect();
-        let square: f64 = x.iter().zip(&row[2..]).map(|(x, mean)| (f64::from(*x) - mean).powi(2)).sum();
-        row[0].ln() - x.len() as f64 * row[1].ln() - square / (2.0 * row[1] * row[1])
-    };
-    let modes: Vec<f64> =
-        include_str!("../../host/formula/zoo/mixture.csv").lines().map(|row| log_part(&row)).collect();
-    (0..modes.len()).max_by(|a, b| modes[*a].total_cmp(&modes[*b])).unwrap()
-}
-
-impl Shares {
-    /// The largest difference of a share from its truth.
-    fn off(&self, pool: &Pool) -> f64 {
-        let mut counts = vec![0.0; self.truth.len()];
-        let rows = pool.samples.data.chunks_exact(pool.samples.dim);
-        rows.for_each(|row| counts[(self.part)(row)] += 1.0 / pool.samples.len() as f64);
-        counts.iter().zip(self.truth).map(|(share, truth)| (share - truth).abs()).fold(0.0, f64::max)
-    }
-}
-
 /// One exploration's figures.
 struct Figures {
     effective: f64,
@@ -105,8 +71,8 @@ struct Figures {
 fn measured(target: &Target, pool: &Pool) -> Figures {
     let truth = target.truth().filter(|path| path.is_file());
     let distance = truth.map(|path| above_floor(target, pool, path));
-    let shares = SHARES.iter().find(|shares| shares.name == target.name());
-    let share = shares.map(|shares| [shares.off(pool), shares.most]);
+    let most = if target.name() == "phi4" { 0.03 } else { 0.02 };
+    let share = shares::off(target.name(), &pool.samples.data).map(|off| [off, most]);
     Figures { effective: pool.effective(), r_hat: pool.r_hat(), distance, log_z: pool.facts.log_z, share }
 }
 

@@ -44,7 +44,7 @@ impl Cost {
     pub fn told(&self) -> String {
         let (all, seconds) = (self.exploring.0 + self.training.0, self.exploring.1 + self.training.1);
         let spent = format!(
-            "cost: {} energy evaluations, {seconds:.0} s (exploring {}, {:.0} s; training {}, {:.0} s)",
+            "{} energy evaluations, {seconds:.0} s (exploring {}, {:.0} s; training {}, {:.0} s)",
             rounded(all as f64),
             rounded(self.exploring.0 as f64),
             self.exploring.1,
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(cost.worthwhile(), Some([12_000.0, 40_000.0]));
         assert_eq!(
             cost.told(),
-            "cost: 6.0e6 energy evaluations, 80 s (exploring 5.0e6, 20 s; training 1.0e6, 60 s). Replica exchange alone costs 500 \
+            "6.0e6 energy evaluations, 80 s (exploring 5.0e6, 20 s; training 1.0e6, 60 s). Replica exchange alone costs 500 \
              evaluations and 2.00 ms an independent sample: this generator, whose draws cost none, is cheaper from 12000 samples \
              on by evaluations, from 40000 by time"
         );

@@ -20,6 +20,7 @@ use crate::frame::{Frame, FrameError};
 use crate::metric::Mixing;
 use crate::preset;
 use crate::progress::Progress;
+use crate::run::{EXPLORATION, Run};
 use crate::samples::Samples;
 use crate::target::Target;
 use kiln_core::frame::{Bound as Ends, InvalidFrame};
@@ -214,6 +215,15 @@ impl Pool {
             None
         };
         Ok(Self { facts, samples, energies, frame, path: path.to_path_buf() })
+    }
+
+    /// The one in a run's directory; none where the run began without.
+    ///
+    /// # Errors
+    /// As [`Pool::open`].
+    pub fn of_run(run: &Run) -> Result<Option<Self>, Error> {
+        let path = run.file(EXPLORATION);
+        if is_pool(&path) { Self::open(&path).map(Some) } else { Ok(None) }
     }
 
     /// What tells it from any other: states and frame.

@@ -37,6 +37,7 @@ Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln sample runs/mog40-kiln-seed0 -n 500 -o samples.csv --seed 7
   kiln sample runs/lj13 -n 1000 -o lj13.extxyz --polish 20 --gate 0
+  kiln sample runs/mine -n 1000 -o fine.npy --steps 20    from its denoiser
 
 Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the distribution off \
 above E; how much it left out is told.";

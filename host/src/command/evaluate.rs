@@ -2,7 +2,6 @@
 //! floor or truth.
 
 use super::given::Given;
-use super::train::exploration;
 use super::{check_dim, find_target, refuse_failing, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Evaluate;
@@ -45,7 +44,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
         Some(path) if is_pool(path) => Some(Pool::open(path)?),
         Some(_) => None,
         // What the run itself started from.
-        None => run.as_ref().map(|(run, _)| exploration(run)).transpose()?.flatten(),
+        None => run.as_ref().map(|(run, _)| Pool::of_run(run)).transpose()?.flatten(),
     };
     let comparison = match (&pool, &arguments.reference) {
         (Some(pool), _) => {

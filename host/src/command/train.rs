@@ -16,9 +16,9 @@ use kiln::explore::Start;
 use kiln::fit::{Options, Prepared, SAMPLE_COUNT, drawn, take};
 use kiln::metric::suite;
 use kiln::metric::{Comparison, Measured};
-use kiln::pool::{self, Order, Pool, TRAINING_EVALUATIONS, explore};
+use kiln::pool::{Order, Pool, TRAINING_EVALUATIONS, explore};
 use kiln::preset::PRESETS;
-use kiln::run::{EXPLORATION, MAY_CHANGE, PICTURE, Run, SAMPLES, check_place};
+use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES, check_place};
 use kiln::samples::Samples;
 use kiln::spec::trainer_spec;
 use kiln::start;
@@ -194,12 +194,6 @@ fn flags_of_the_machine(arguments: &Train, threads: Option<usize>, layers: &mut 
     Ok(())
 }
 
-/// What the run started from, where that was an exploration.
-pub(super) fn exploration(run: &Run) -> Result<Option<Pool>, Error> {
-    let path = run.file(EXPLORATION);
-    if pool::is_pool(&path) { Pool::open(&path).map(Some) } else { Ok(None) }
-}
-
 /// Draws fresh samples into the run, pictures them and says how good they are, with the verdict.
 pub(super) fn show(
     run: &Run,
@@ -208,7 +202,7 @@ pub(super) fn show(
     stop: &AtomicBool,
     quiet: bool,
 ) -> Result<Verdict, Error> {
-    let pool = exploration(run)?;
+    let pool = Pool::of_run(run)?;
     // Evaluations for the verdict: a small part of what was spent before, where that is known.
     let judged = pool.as_ref().map_or(0, |pool| (pool.facts.evaluations / JUDGED_PART) as usize);
     let measured = Measured::differentiated(target, drawn(run, judged.clamp(SAMPLE_COUNT, MOST_JUDGED), stop)?)?;
@@ -226,7 +220,7 @@ pub(super) fn show(
     if !quiet {
         say(verdict.line());
         if let Some(cost) = pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten() {
-            say(cost.told());
+            say(format_args!("cost: {}", cost.told()));
         }
     }
     run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())?;
