@@ -148,6 +148,8 @@ pub struct Exploration {
     pub blocks: Vec<(Vec<usize>, f64)>,
     /// The least width in u of a coordinate, those before it known, within a mode that matters; 1 of particles.
     pub narrowest: f64,
+    /// The leapfrog step in u that moves on the target were accepted well with.
+    pub step: f64,
     /// What the probe found.
     pub probe: Probe,
     /// Evaluations, exactly.

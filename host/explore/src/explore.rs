@@ -336,6 +336,7 @@ impl Explorer<'_> {
             trips: (kind == Kind::Ladders).then(|| trips as f64 / self.chains as f64),
             worst_pair: record.worst_pair(),
             blocks,
+            step: plan.steps.last().copied().unwrap_or(1.0),
             probe,
             evaluations: self.energy.evaluations(),
             left_out: self.left_out.clone(),

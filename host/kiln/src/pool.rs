@@ -18,7 +18,7 @@ use crate::files::{hash, write_together};
 use crate::format::npy;
 use crate::frame::{Frame, FrameError};
 use crate::metric::Mixing;
-use crate::preset;
+use crate::preset::{self, Found};
 use crate::progress::Progress;
 use crate::run::{EXPLORATION, Run};
 use crate::samples::Samples;
@@ -112,6 +112,7 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         betas: found.betas,
         figures: found.figures,
         narrowest: Some(found.narrowest),
+        step: Some(found.step),
         probe: found.probe,
         left_out: found.left_out,
         reasons: found.reasons,
@@ -247,10 +248,10 @@ impl Pool {
     /// preset that knows no explorations.
     pub fn settings(&self, target: &Target, preset: &str) -> Option<Settings> {
         let at = preset::PRESETS.iter().position(|known| *known == preset)?;
-        let narrowest = self.facts.narrowest.unwrap_or(1.0);
+        let found = Found { narrowest: self.facts.narrowest.unwrap_or(1.0), step: self.facts.step };
         let found = match at {
-            0 => preset::learned(target.dim(), target.symmetry(), narrowest),
-            1 => preset::explored(target.dim(), target.symmetry(), narrowest),
+            0 => preset::learned(target.dim(), target.symmetry(), found),
+            1 => preset::explored(target.dim(), target.symmetry(), found),
             _ => return None,
         };
         Some(target.named(found, at))

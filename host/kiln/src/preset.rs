@@ -20,11 +20,25 @@ pub fn general(dim: usize) -> [Settings; 2] {
     [kiln_user(dim), paper_user(dim)]
 }
 
+/// What an exploration found, in its whitened coordinates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// The least width within a mode that matters.
+    pub narrowest: f64,
+    /// The leapfrog step that moves on the target were accepted well with, where it is known.
+    pub step: Option<f64>,
+}
+
+impl Found {
+    /// One mode of unit width.
+    pub const UNIT: Self = Self { narrowest: 1.0, step: None };
+}
+
 /// The preset `kiln` in the coordinates of an exploration: the generator begins as a mixture that was fitted to the states, and is
 /// moved gently by what denoisers of both have learned; noise goes down to a part of the least width of a mode. Particles have no
 /// mixture.
-pub fn learned(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
-    let base = explored(dim, symmetry, narrowest);
+pub fn learned(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
+    let base = explored(dim, symmetry, found);
     let learn = Learn { states: true, ..Learn::OFF };
     if let Symmetry::Particles { count, .. } = symmetry {
         // No mixture to begin as: weights of arrangements are set at large noise first.
@@ -36,7 +50,7 @@ pub fn learned(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
             ..base
         };
     }
-    let v_min = (FINEST_LEARNED * narrowest).clamp(LEAST_LEARNED, 0.1);
+    let v_min = (FINEST_LEARNED * found.narrowest).clamp(LEAST_LEARNED, 0.1);
     Settings {
         generator: Generator { thresholds: 0, scale: 0.3, ..base.generator },
         noise: Noise { v_min, v_max: 2.5, ..base.noise },
@@ -53,14 +67,27 @@ const FINEST_LEARNED: f64 = 0.15;
 const LEAST_LEARNED: f64 = 1e-4;
 
 /// The preset `direct` in the coordinates of an exploration, in which the whole has about unit width: noise goes down to what
-/// still shows a mode whose least width is `narrowest`, and up to where all modes are one.
-pub fn explored(dim: usize, symmetry: Symmetry, narrowest: f64) -> Settings {
+/// still shows the narrowest mode, and up to where all modes are one; step sizes begin with what the exploration's own moves had.
+pub fn explored(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     let base = match symmetry {
         Symmetry::None => kiln_user(dim),
         Symmetry::Particles { count, dimensions } => kiln_explored_particles(count, dimensions),
     };
-    let v_min = (FINEST * narrowest * narrowest).clamp(LEAST_NOISE, base.noise.v_min);
-    Settings { noise: Noise { v_min, ..base.noise }, score: Score { data_sd: 1.0, ..base.score }, ..base }
+    let v_min = (FINEST * found.narrowest * found.narrowest).clamp(LEAST_NOISE, base.noise.v_min);
+    // MALA's h is half the square of a leapfrog step.
+    let step = |kernel, otherwise| match (found.step, kernel) {
+        (None, _) => otherwise,
+        (Some(step), Transition::Hmc) => step,
+        (Some(step), Transition::Mala) => 0.5 * step * step,
+    };
+    let posterior = &base.posterior;
+    let posterior = Posterior {
+        step_size: step(posterior.transition, posterior.step_size),
+        chain_step_size: step(posterior.chain_kernel, posterior.chain_step_size),
+        ..posterior.clone()
+    };
+    let (noise, score) = (Noise { v_min, ..base.noise }, Score { data_sd: 1.0, ..base.score });
+    Settings { noise, score, posterior, ..base }
 }
 
 /// The least noise, of the square of a mode's least width. On MoG-40 it is 0.15 of 1.7.
@@ -296,5 +323,23 @@ fn kiln_user(dim: usize) -> Settings {
         train: Train { steps: 4000, sample_clip: 5.0, ..base.train },
         posterior: Posterior { particles: 32, ..base.posterior },
         ..base
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn step_sizes_are_those_that_the_exploration_moved_with() {
+        let found = Found { narrowest: 0.5, step: Some(0.2) };
+        let posterior = explored(3, Symmetry::None, found).posterior;
+        assert_eq!(posterior.chain_kernel, Transition::Mala);
+        assert!((posterior.chain_step_size - 0.02).abs() < 1e-15, "h = 0.2^2 / 2");
+        let particles = Symmetry::Particles { count: 13, dimensions: 3 };
+        let posterior = explored(39, particles, found).posterior;
+        assert_eq!((posterior.chain_kernel, posterior.chain_step_size), (Transition::Hmc, 0.2));
+        let unknown = Found { step: None, ..found };
+        assert!(explored(39, particles, unknown).posterior.chain_step_size != 0.2);
     }
 }

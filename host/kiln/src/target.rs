@@ -8,7 +8,7 @@ pub use crate::known::{Bar, Embedded, Pretrained, Relation};
 
 use crate::bounded::Bounded;
 use crate::config::Settings;
-use crate::preset::{self, PRESETS};
+use crate::preset::{self, Found, PRESETS};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_core::{Energy, Scalar};
@@ -280,7 +280,7 @@ impl Target {
     /// Of the default as it is before an exploration has said how fine noise must be.
     fn recipe(&self, at: usize) -> Settings {
         let settings = match at {
-            0 => preset::learned(self.dim(), self.symmetry(), 1.0),
+            0 => preset::learned(self.dim(), self.symmetry(), Found::UNIT),
             at => self.presets[at - 1].clone(),
         };
         self.named(settings, at)

@@ -50,6 +50,9 @@ pub struct Facts {
     /// The least width of a coordinate, those before it known, within a mode that matters, in units of the whole's width.
     #[serde(default)]
     pub narrowest: Option<f64>,
+    /// The leapfrog step in whitened coordinates that moves on the target were accepted well with.
+    #[serde(default)]
+    pub step: Option<f64>,
     /// What the energy was checked for.
     pub probe: Probe,
     /// What a larger budget would have done too.
