@@ -16,7 +16,11 @@ pub fn levels(v_min: f64, v_max: f64, steps: usize) -> Vec<f32> {
 }
 
 /// Takes rows y (rows, dim), noised by the first level, down all of them to no noise, in place: Heun's method (Karras et al.
-/// 2022, algorithm 1), whose last step is the denoiser itself. Two evaluations of the network a step and row, one the last.
+/// 2022, algorithm 1), two evaluations of the network a step and row, one the last.
+///
+/// The last step goes half of the way to the denoiser, where theirs goes all of it: the slope falls to 0 with v, so that this
+/// is Heun's step too. The mean of what a sample could have been has less variance than samples have, by a part of
+/// v_min² over their squared width.
 ///
 /// # Panics
 /// If y is no whole number of rows, or the network needs levels from a table.
@@ -26,7 +30,7 @@ pub fn bring_back<D: Backend>(net: &ScoreNetwork<D>, y: &mut [f32], levels: &[f3
     for (step, &v) in levels.iter().enumerate() {
         let denoised = net.denoise(y, &at(v));
         let Some(&next) = levels.get(step + 1) else {
-            y.copy_from_slice(&denoised);
+            y.iter_mut().zip(&denoised).for_each(|(y, d)| *y = 0.5 * (*y + d));
             return;
         };
         let slope: Vec<f32> = y.iter().zip(&denoised).map(|(y, d)| (y - d) / v).collect();
@@ -76,6 +80,16 @@ mod tests {
         let [ten, twenty, forty] = [10, 20, 40].map(error);
         // Second order: a quarter for twice the steps.
         assert!(twenty < 0.35 * ten && forty < 0.35 * twenty && forty < 2e-3, "{ten} {twenty} {forty}");
+    }
+
+    #[test]
+    fn the_last_step_keeps_the_variance() {
+        // From v = 0.3, 4 % of the variance would be lost in the mean; what is left out is of fourth order.
+        let net = exact(Mixture::new(1, vec![]).unwrap());
+        let mut y = [1.0];
+        bring_back(&net, &mut y, &[0.3]);
+        let truth = 1.0 / 1.09_f32.sqrt();
+        assert!((y[0] / truth - 1.0).abs() < 2e-3, "{y:?} {truth}");
     }
 
     #[test]

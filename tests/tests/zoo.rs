@@ -9,12 +9,12 @@
 //! The distance to the truth's samples has its floor, that of their two halves from each other; it is the Kolmogorov-Smirnov
 //! distance, the largest over coordinates and the energy.
 
-mod shares;
+mod truth;
 
-use kiln::format::npy;
 use kiln::formula::target;
 use kiln::pool::{Order, Pool, explore};
 use kiln::progress::Silent;
+use kiln::samples::Samples;
 use kiln::target::Target;
 use kiln::targets::find;
 use kiln_explore::Start;
@@ -41,7 +41,7 @@ const fn bar(name: &'static str, evaluations: u64, effective: f64, r_hat: f64, d
 const BARS: [Bar; 15] = [
     bar("rings", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("scaled", 5_000_000, 2000.0, 1.05, Some(0.02)),
-    bar("shifted", 5_000_000, 2000.0, 1.05, None),
+    bar("shifted", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("mixture", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("schools", 5_000_000, 2000.0, 1.05, Some(0.02)),
     bar("phi4", 5_000_000, 2000.0, 1.05, Some(0.02)),
@@ -69,16 +69,14 @@ struct Figures {
 }
 
 fn measured(target: &Target, pool: &Pool) -> Figures {
-    let truth = target.truth().filter(|path| path.is_file());
-    let distance = truth.map(|path| above_floor(target, pool, path));
+    let distance = truth::draws(target).map(|truth| above_floor(target, pool, &truth));
     let most = if target.name() == "phi4" { 0.03 } else { 0.02 };
-    let share = shares::off(target.name(), &pool.samples.data).map(|off| [off, most]);
+    let share = truth::off(target.name(), &pool.samples.data).map(|off| [off, most]);
     Figures { effective: pool.effective(), r_hat: pool.r_hat(), distance, log_z: pool.facts.log_z, share }
 }
 
 /// The largest distance of a coordinate or the energy, less the floor of the same.
-fn above_floor(target: &Target, pool: &Pool, path: &Path) -> f64 {
-    let truth = npy::read(&std::fs::read(path).unwrap()).unwrap();
+fn above_floor(target: &Target, pool: &Pool, truth: &Samples) -> f64 {
     let (dim, half) = (truth.dim, truth.len() / 2);
     let energies = kiln::metric::measure::energies(target, &truth.data);
     let column = |data: &[f32], at: usize| data.iter().skip(at).step_by(dim).map(|x| f64::from(*x)).collect::<Vec<_>>();

@@ -11,10 +11,9 @@
 //! truth. Evaluations are those of the exploration and of the training. Of Many-Well-32, and of energies of its form whose wells have
 //! other shares (`wells60`, `wells75`, `wells90`), the worst well is asserted too.
 
-mod shares;
+mod truth;
 
 use kiln::fit::{Options, Prepared, drawn};
-use kiln::format::npy;
 use kiln::formula::target;
 use kiln::metric::Measured;
 use kiln::metric::measure::energies;
@@ -125,7 +124,7 @@ fn energy(name: &str) -> Target {
 
 /// How far the share of a mode is off, or that of the worst well, and how far it may be.
 fn share(name: &str, states: &[f32]) -> Option<[f64; 2]> {
-    let Some(truth) = well(name) else { return shares::off(name, states).map(|off| [off, SHARE]) };
+    let Some(truth) = well(name) else { return truth::off(name, states).map(|off| [off, SHARE]) };
     let share = |at: usize| {
         let deeper = states.chunks_exact(32).filter(|row| row[at] > 0.0).count();
         (deeper as f64 / (states.len() / 32) as f64 - truth).abs()
@@ -138,14 +137,6 @@ fn tilts_give_their_shares() {
     assert!((deeper(0.5) - 0.844).abs() < 5e-4, "{}", deeper(0.5));
     for share in [0.6, 0.75, 0.9] {
         assert!((deeper(tilt(share)) - share).abs() < 1e-12);
-    }
-}
-
-/// The truth's samples; none where there are none.
-fn truth(target: &Target) -> Option<Vec<f32>> {
-    match target.truth().filter(|path| path.is_file()) {
-        Some(path) => Some(npy::read(&std::fs::read(path).unwrap()).unwrap().data),
-        None => target.exact_samples(77, DRAWS),
     }
 }
 
@@ -212,8 +203,8 @@ fn the_zoo_is_trained_within_its_bars() {
             let seconds = begun.elapsed().as_secs_f64();
             let spent = prepared.run.metrics().unwrap().all_energy_evaluations().unwrap();
             let samples = drawn(&prepared.run, JUDGED, &never).unwrap();
-            let found =
-                truth(&target).map(|truth| above_floors(&target, &samples.data[..DRAWS * target.dim()], &truth));
+            let found = truth::draws(&target)
+                .map(|truth| above_floors(&target, &samples.data[..DRAWS * target.dim()], &truth.data));
             let share = share(bar.name, &samples.data);
             let judged = verdict(&target, &Measured::differentiated(&target, samples).unwrap(), Against::Pool(&pool));
             let all = pool.facts.evaluations + spent;

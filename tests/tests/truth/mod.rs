@@ -1,4 +1,31 @@
-//! Shares of modes that are known.
+//! What is known of the zoo's energies: independent samples, and shares of modes.
+
+use kiln::format::npy;
+use kiln::samples::Samples;
+use kiln::target::Target;
+use kiln_core::random::{Purpose, Randomness, Stream};
+
+/// Draws where the truth is a distribution that is known.
+const DRAWS: usize = 20_000;
+
+/// Independent samples of the truth; none where there are none.
+pub fn draws(target: &Target) -> Option<Samples> {
+    if let Some(path) = target.truth().filter(|path| path.is_file()) {
+        return Some(npy::read(&std::fs::read(path).unwrap()).unwrap());
+    }
+    let dim = target.dim();
+    let data = match target.name() {
+        // N(50, 1) in every coordinate.
+        "shifted" => {
+            let mut data = vec![0.0_f32; dim * DRAWS];
+            Stream::new(77, Purpose::Test, 0).fill_normal(&mut data);
+            data.iter_mut().for_each(|x| *x += 50.0);
+            data
+        }
+        _ => target.exact_samples(77, DRAWS)?,
+    };
+    Some(Samples { dim, data })
+}
 
 /// Shares of an energy's modes.
 struct Shares {
