@@ -213,6 +213,10 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE")]
     pub reference: Option<PathBuf>,
 
+    /// Draw from a run in N steps of its denoiser in place of one of its generator
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub steps: Option<i64>,
+
     /// Polish every sample by K steps of MALA first; their energy evaluations are counted
     #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
     pub polish: i64,

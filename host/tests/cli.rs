@@ -204,6 +204,8 @@ fn a_file_of_samples_is_judged_only_as_what_it_is() {
     refused(&place, &evaluate(&["--target", "mog41"]), "--target: unknown target 'mog41'", "'mog40'");
     refused(&place, &evaluate(&["--target", "dw4"]), "in 'x.csv' have 2 coordinates, DW-4 has 8", "--target");
     refused(&place, &evaluate(&["--target", "mog40", "--polish", "-1"]), "--polish is -1", "--polish 20");
+    refused(&place, &evaluate(&["--target", "mog40", "--steps", "0"]), "--steps is 0", "--steps 20");
+    refused(&place, &evaluate(&["--target", "mog40", "--steps", "9"]), "--steps is for runs", "leave --steps out");
     refused(
         &place,
         &evaluate(&["--target", "mog40", "--polish", "1000001"]),

@@ -38,7 +38,8 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
     if let Some(path) = &arguments.report {
         html::check_destination(path)?;
     }
-    let Judged { target, mut measured, mut origin, run } = judged(arguments, seed, effort, quiet)?;
+    let denoising = arguments.steps.map(super::sample::denoising).transpose()?;
+    let Judged { target, mut measured, mut origin, run } = judged(arguments, (seed, denoising), effort, quiet)?;
     let target = &target;
     let pool = match &arguments.reference {
         Some(path) if is_pool(path) => Some(Pool::open(path)?),
@@ -75,7 +76,8 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
         let against = Against::best(pool.as_ref(), comparison.as_ref());
         report.verdict = Some(verdict(target, &measured, against));
     }
-    if let (Some((run, _)), Some(verdict)) = (&run, &report.verdict) {
+    // What the run says of itself is of its generator.
+    if let (Some((run, _)), Some(verdict), None) = (&run, &report.verdict, denoising) {
         let json = serde_json::to_vec_pretty(verdict).unwrap_or_default();
         if let Err(error) = run.write(QUALITY, &json) {
             say(format_args!("note: no {QUALITY}: {error}"));
@@ -97,8 +99,8 @@ fn write_page(
     run: Option<&(Run, Training)>,
     quiet: bool,
 ) -> Result<(), Error> {
-    let place = arguments.report.clone().or_else(|| run.map(|(run, _)| run.file(REPORT)));
-    let Some(path) = place else { return Ok(()) };
+    let own = run.filter(|_| arguments.steps.is_none()).map(|(run, _)| run.file(REPORT));
+    let Some(path) = arguments.report.clone().or(own) else { return Ok(()) };
     let page = Page { target, measured, comparison, report, run: run.map(|(_, training)| training) };
     match html::write(&path, &page) {
         // A run may lie where nothing can be written; the figures have been told.
@@ -121,10 +123,19 @@ struct Judged {
     run: Option<(Run, Training)>,
 }
 
-fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Result<Judged, Error> {
+fn judged(
+    arguments: &Evaluate,
+    (seed, denoising): (u64, Option<usize>),
+    effort: Effort,
+    quiet: bool,
+) -> Result<Judged, Error> {
     let path = &arguments.what;
     let source = path.display().to_string();
     if path.is_file() && !is_model(path) {
+        if denoising.is_some() {
+            let message = format!("--steps is for runs: '{source}' holds samples that were drawn");
+            return Err(Error::input(message, "leave --steps out"));
+        }
         let named = arguments.target.as_deref().map(|name| find_target(name, "--target: ")).transpose()?;
         if let Some(target) = &named {
             check_memory(path, target)?;
@@ -158,14 +169,15 @@ fn judged(arguments: &Evaluate, seed: u64, effort: Effort, quiet: bool) -> Resul
         return Err(Error::input(message, "leave --target out: a generator knows its target"));
     }
     let target = target_of_source(&generator, path)?;
-    let sampler = generator.open()?;
+    let sampler = denoising.map_or_else(|| generator.open(), |steps| generator.open_in_steps(steps))?;
     check_dim(&generator, sampler.dim(), &target)?;
     let n = match &generator {
         Source::Pool(pool) => effort.samples().min(pool.samples.len()),
         _ => effort.samples(),
     };
     let measured = Measured::differentiated(&target, sampler.rows(seed, 0, n)?)?;
-    let draws = Origin::draws(&source, seed);
+    let told = denoising.map_or_else(|| source.clone(), |steps| format!("{source} in {steps} steps of its denoiser"));
+    let draws = Origin::draws(&told, seed);
     Ok(match generator {
         Source::Run(run, config) => {
             let training = Training::read(&run, &config)?;

@@ -114,7 +114,7 @@ pub(super) fn steps(polish: i64) -> Result<usize, Error> {
 }
 
 /// The number of steps of a denoiser, from `--steps`.
-fn denoising(steps: i64) -> Result<usize, Error> {
+pub(super) fn denoising(steps: i64) -> Result<usize, Error> {
     if steps > MOST_DENOISING {
         let message = format!("--steps is {steps}, but must be at most {MOST_DENOISING}");
         return Err(Error::input(message, "20 are near the best that a denoiser can do"));
