@@ -42,7 +42,7 @@ const SHARES: [Shares; 2] = [
 ];
 
 /// The mode of `mixture` that most likely made a state.
-fn nearest_mode(x: &[f32]) -> usize {
+pub fn nearest_mode(x: &[f32]) -> usize {
     let log_part = |mode: &&str| {
         let row: Vec<f64> = mode.split(',').map(|number| number.parse().unwrap()).collect();
         let square: f64 = x.iter().zip(&row[2..]).map(|(x, mean)| (f64::from(*x) - mean).powi(2)).sum();
