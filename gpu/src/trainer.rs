@@ -24,6 +24,7 @@ use crate::tensor::backward;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::Symmetry;
 use std::f64::consts::PI;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use learned::Target;
@@ -85,6 +86,8 @@ pub struct Trainer<D: Backend> {
     updates: u64,
     /// Batches drawn, the key of their streams.
     batches: u64,
+    /// Set where there is no time for more updates before the first step.
+    hurry: Arc<AtomicBool>,
 }
 
 impl<D: Backend> Trainer<D> {
@@ -124,12 +127,18 @@ impl<D: Backend> Trainer<D> {
             step,
             updates,
             batches,
+            hurry: Arc::default(),
         })
     }
 
     /// Outer steps done.
     pub fn steps_done(&self) -> u64 {
         self.step
+    }
+
+    /// Set it to go on to the first step with what the target's denoiser has learned until then.
+    pub fn hurry(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.hurry)
     }
 
     /// What decides this training.
@@ -186,6 +195,9 @@ impl<D: Backend> Trainer<D> {
         while self.updates < updates {
             if stop.load(Ordering::Relaxed) {
                 return Err(StepError::Interrupted);
+            }
+            if self.updates < pretrain && self.hurry.load(Ordering::Relaxed) {
+                self.updates = pretrain - 1;
             }
             if self.updates < of_target {
                 let part = (self.updates < pretrain).then(|| self.updates as f64 / pretrain as f64);

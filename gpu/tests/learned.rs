@@ -212,3 +212,14 @@ fn a_training_that_is_stopped_within_its_first_step_goes_on_with_the_same_bits()
     }
     assert!(resumed.to_checkpoint().to_bytes() == straight.to_checkpoint().to_bytes());
 }
+
+#[test]
+fn what_comes_before_the_first_step_ends_where_there_is_no_time_for_it() {
+    let (energy, mut late) = (Counting::default(), trainer());
+    late.hurry().store(true, Ordering::Relaxed);
+    late.step(&energy, 0.0, &NEVER).unwrap();
+    // One of the thousand, one beside the step, those of the model's score network, and the generator's own.
+    let batches: u64 = late.to_checkpoint().parsed("batches").unwrap();
+    assert_eq!(batches, 3 + late.spec().inner as u64);
+    assert_eq!(late.steps_done(), 1);
+}

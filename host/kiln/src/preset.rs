@@ -41,12 +41,15 @@ pub fn learned(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     let base = explored(dim, symmetry, found);
     let learn = Learn { states: true, ..Learn::OFF };
     if let Symmetry::Particles { count, .. } = symmetry {
-        // No mixture to begin as: weights of arrangements are set at large noise first.
-        let batch = if count > FEW_PARTICLES { base.train.batch } else { 2 * base.train.batch };
+        // No mixture to begin as: weights of arrangements are set at large noise first. What the target's denoiser has not learned
+        // before, the generator never learns.
+        let few = count <= FEW_PARTICLES;
+        let (batch, pretrain) = if few { (2 * base.train.batch, 24_000) } else { (base.train.batch, 12_000) };
         return Settings {
+            score: Score { depth: 4, radial: 32, radial_range: 4.5, ..base.score },
             noise: Noise { anneal: 0.3, ..base.noise },
             train: Train { batch, ..base.train },
-            learn,
+            learn: Learn { pretrain, ..learn },
             ..base
         };
     }

@@ -1,6 +1,7 @@
 //! Training as a configuration says, into a run directory: metrics, checkpoints and the generator.
 
 mod best;
+mod clock;
 mod device;
 mod runaway;
 mod state;
@@ -20,6 +21,7 @@ pub use crate::spec::trainer_spec;
 use crate::start::{self, LIVE_SAMPLES};
 use crate::target::Target;
 use best::{Best, kept};
+use clock::Clock;
 pub use device::find_device;
 #[cfg(feature = "cuda")]
 use device::no_cuda;
@@ -33,7 +35,7 @@ use runaway::{Found, WINDOW};
 use state::State;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a training that has run away goes back before it is given up.
 const ROLL_BACKS: u32 = 2;
@@ -118,18 +120,19 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
         saved: training.from.map(|_| done),
         changed: false,
         went_back: false,
-        start: Instant::now(),
+        clock: Clock::start(training.budget),
     };
     std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
-        let (halt, start) = (&halt, session.start);
+        let (halt, clock, hurry) = (&halt, session.clock, session.state.trainer.hurry());
         // Ends a step that would outlast the budget, or the person's patience.
         scope.spawn(move || {
             while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if training.stop.load(Ordering::Relaxed)
-                    || training.budget.is_some_and(|budget| start.elapsed() >= budget)
-                {
+                if training.stop.load(Ordering::Relaxed) || clock.is_over() {
                     halt.store(true, Ordering::Relaxed);
+                }
+                if clock.is_late() {
+                    hurry.store(true, Ordering::Relaxed);
                 }
             }
         });
@@ -160,7 +163,7 @@ struct Session<'a, D: Backend> {
     changed: bool,
     /// Whether the training went back since.
     went_back: bool,
-    start: Instant,
+    clock: Clock,
 }
 
 impl<D: Backend> Session<'_, D> {
@@ -183,7 +186,7 @@ impl<D: Backend> Session<'_, D> {
             let done = self.state.trainer.steps_done();
             self.tick.step(done);
             // With a budget the schedules follow the clock where that is ahead of the steps.
-            let spent = self.training.budget.map_or(0.0, |budget| self.start.elapsed().div_duration_f64(budget));
+            let spent = self.clock.spent();
             let progress = (done as f64 / steps as f64).max(behind + (1.0 - behind) * spent);
             let ended = match () {
                 () if done >= steps => Some(Outcome::Finished),
@@ -221,7 +224,12 @@ impl<D: Backend> Session<'_, D> {
     fn step(&mut self, progress: f64) -> Result<Option<String>, Error> {
         self.changed = true;
         match self.state.trainer.step(self.whitened.energy(), progress, self.halt) {
-            Ok(report) => self.look(&report),
+            Ok(report) => {
+                if self.state.trainer.steps_done() == 1 {
+                    self.clock.begin_schedules();
+                }
+                self.look(&report)
+            }
             // Told apart where it was asked for, and taken up again where it was left.
             Err(StepError::Interrupted) => Ok(None),
             Err(StepError::NonFinite(_)) => {
@@ -371,7 +379,7 @@ impl<D: Backend> Session<'_, D> {
             self.training.run.write(BEST, &file)?;
             self.best = Best { score, file: Some(file) };
         }
-        let seconds = self.before + self.start.elapsed().as_secs_f64();
+        let seconds = self.before + self.clock.elapsed().as_secs_f64();
         let mut record = Record {
             stein,
             median_energy: Some(median_energy),
