@@ -41,15 +41,16 @@ pub fn learned(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     let base = explored(dim, symmetry, found);
     let learn = Learn { states: true, ..Learn::OFF };
     if let Symmetry::Particles { count, .. } = symmetry {
-        // No mixture to begin as: weights of arrangements are set at large noise first. What the target's denoiser has not learned
-        // before, the generator never learns.
-        let few = count <= FEW_PARTICLES;
-        let (batch, pretrain) = if few { (2 * base.train.batch, 24_000) } else { (base.train.batch, 12_000) };
+        // No mixture to begin as: weights of arrangements are set at large noise first.
+        let base = Settings { noise: Noise { anneal: 0.3, ..base.noise }, learn, ..base };
+        if count > FEW_PARTICLES {
+            return base;
+        }
+        // What the target's denoiser has not learned before the first step, the generator never learns.
         return Settings {
             score: Score { depth: 4, radial: 32, radial_range: 4.5, ..base.score },
-            noise: Noise { anneal: 0.3, ..base.noise },
-            train: Train { batch, ..base.train },
-            learn: Learn { pretrain, ..learn },
+            train: Train { batch: 2 * base.train.batch, ..base.train },
+            learn: Learn { pretrain: 24_000, ..base.learn },
             ..base
         };
     }
