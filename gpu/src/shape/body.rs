@@ -1,8 +1,7 @@
 //! The two kinds of network inside a generator or score network: an MLP for coordinates without a symmetry, an EGNN for
 //! particles.
 
-use super::egnn::EgnnSpec;
-use super::generator::SpecError;
+use super::egnn::{EgnnSpec, EgnnSpecError};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
 /// No layer is wider: products of two widths fit everywhere.
@@ -22,6 +21,32 @@ pub enum Body {
     },
     /// Messages between particles.
     Egnn(EgnnSpec),
+}
+
+/// Why no network has a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A size is zero.
+    #[error("dim, hidden and depth must be at least 1")]
+    Empty,
+    /// The latent is too small.
+    #[error("the latent must have at least as many numbers as a sample")]
+    Latent,
+    /// Particles and latent do not fit.
+    #[error("beside dim numbers the latent must have equally many for each particle")]
+    Particles,
+    /// Cells and latent do not fit.
+    #[error("cells need an mlp and one latent number each beside dim of them")]
+    Cells,
+    /// Not finite.
+    #[error("thresholds, skip and scale must be finite")]
+    NonFinite,
+    /// More numbers than fit in memory.
+    #[error("the network is too large")]
+    TooLarge,
+    /// No equivariant network.
+    #[error(transparent)]
+    Egnn(#[from] EgnnSpecError),
 }
 
 impl Body {

@@ -1,8 +1,10 @@
 //! The shape of a generator, and the shape in its file.
 
 use super::body::{Body, WIDEST};
-use super::egnn::{EgnnSpec, EgnnSpecError};
+use super::egnn::EgnnSpec;
 use crate::checkpoint::{Checkpoint, CheckpointError};
+
+pub use super::body::SpecError;
 
 /// Version of the file format.
 const FORMAT: &str = "1";
@@ -30,32 +32,6 @@ pub struct GeneratorSpec {
     pub scale: f32,
     /// The network. An EGNN's `node_inputs` are [`GeneratorSpec::node_inputs`].
     pub body: Body,
-}
-
-/// Why a [`GeneratorSpec`] is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpecError {
-    /// A size is zero.
-    #[error("dim, hidden and depth must be at least 1")]
-    Empty,
-    /// The latent is too small.
-    #[error("the latent must have at least as many numbers as a sample")]
-    Latent,
-    /// Particles and latent do not fit.
-    #[error("beside dim numbers the latent must have equally many for each particle")]
-    Particles,
-    /// Cells and latent do not fit.
-    #[error("cells need an mlp and one latent number each beside dim of them")]
-    Cells,
-    /// Not finite.
-    #[error("thresholds, skip and scale must be finite")]
-    NonFinite,
-    /// More numbers than fit in memory.
-    #[error("the network is too large")]
-    TooLarge,
-    /// No equivariant network.
-    #[error(transparent)]
-    Egnn(#[from] EgnnSpecError),
 }
 
 impl GeneratorSpec {

@@ -1,7 +1,6 @@
 //! The shape of a score network.
 
-use super::body::{Body, WIDEST};
-use super::generator::SpecError;
+use super::body::{Body, SpecError, WIDEST};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::mixture::Mixture;
 use kiln_core::symmetry::Symmetry;
