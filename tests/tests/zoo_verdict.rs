@@ -3,7 +3,7 @@
 //! each energy, made from its truth; none may hold, and 48 must fail. Not part of the gate:
 //!
 //! ```text
-//! scripts/quality zoo-verdict            ten minutes on two cores
+//! scripts/quality zoo-verdict            half an hour on two cores
 //! ZOO="phi4 mixture" scripts/quality zoo-verdict
 //! ```
 
@@ -93,7 +93,7 @@ fn spoilt(fault: Fault, truth: &Samples, set: u64) -> Samples {
 }
 
 #[test]
-#[ignore = "ten minutes; scripts/quality zoo-verdict"]
+#[ignore = "half an hour; scripts/quality zoo-verdict"]
 fn samples_of_failed_trainings_fail() {
     let chosen = std::env::var("ZOO").unwrap_or_default();
     let mut missed = Vec::new();
