@@ -42,6 +42,9 @@ pub enum CheckpointError {
     /// A tensor holds a NaN or an infinity.
     #[error("`{0}` holds numbers that are not finite")]
     NonFinite(String),
+    /// Coordinates are no whole numbers.
+    #[error("`{0}` holds numbers that count no coordinate")]
+    NoCoordinate(String),
     /// A text does not say what it should.
     #[error("`{key}` cannot be `{text}`")]
     Text {
@@ -72,6 +75,8 @@ const CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 /// What every file begins with after the length of its header, up to the digits of the checksum.
 const HEAD: &str = "{\"__metadata__\":{\"checksum\":\"";
 const CHECKSUM: &str = "checksum";
+/// Whole numbers below are exact in f32.
+const EXACT: f32 = 16_777_216.0;
 /// Where those digits stand, and how many there are.
 const DIGITS: std::ops::Range<usize> = 8 + HEAD.len()..8 + HEAD.len() + 16;
 
@@ -157,6 +162,16 @@ impl Checkpoint {
     pub fn vector(&self, name: &str) -> Result<&[f32], CheckpointError> {
         let length = self.stored(name)?.values.len();
         self.tensor(name, &[length])
+    }
+
+    /// Coordinates, counted from 0, which a tensor of one axis holds.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::vector`], or if a number is no whole one that f32 counts exactly.
+    pub fn coordinates(&self, name: &str) -> Result<Vec<usize>, CheckpointError> {
+        let whole = |x: &f32| (*x >= 0.0 && x.fract() == 0.0 && *x < EXACT).then_some(*x as usize);
+        let found: Option<Vec<usize>> = self.vector(name)?.iter().map(whole).collect();
+        found.ok_or_else(|| CheckpointError::NoCoordinate(name.to_string()))
     }
 
     /// How many rows a matrix of so many columns has.

@@ -20,7 +20,7 @@ pub fn levels(v_min: f64, v_max: f64, steps: usize) -> Vec<f32> {
 ///
 /// The last step goes half of the way to the denoiser, where theirs goes all of it: the slope falls to 0 with v, so that this
 /// is Heun's step too. The mean of what a sample could have been has less variance than samples have, by a part of
-/// v_min² over their squared width.
+/// v_min² over their squared width. One level alone is no way down: half of its noise stays.
 ///
 /// # Panics
 /// If y is no whole number of rows, or the network needs levels from a table.

@@ -44,10 +44,9 @@ pub struct Training {
     preset: String,
     seed: u64,
     metrics: Metrics,
-    /// What it cost with the exploration that it began with.
+    /// Whether it began with an exploration, and what it cost with that, where it is known.
+    explored: bool,
     cost: Option<Cost>,
-    /// Evaluations of that exploration; 0 where it began without.
-    exploring: u64,
 }
 
 impl Training {
@@ -62,14 +61,18 @@ impl Training {
             preset: config.run.preset.to_string(),
             seed: config.run.seed,
             metrics: run.metrics()?,
+            explored: run.about().explored.is_some(),
             cost: pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten(),
-            exploring: pool.map_or(0, |pool| pool.facts.evaluations),
         })
     }
 
     /// Its energy evaluations, where they are known, with those of the exploration that it began with.
     pub fn energy_evaluations(&self) -> Option<u64> {
-        self.metrics.all_energy_evaluations().map(|training| self.exploring + training)
+        match &self.cost {
+            Some(Cost { exploring, training, .. }) => Some(exploring.0 + training.0),
+            None if self.explored => None,
+            None => self.metrics.all_energy_evaluations(),
+        }
     }
 }
 
@@ -207,12 +210,14 @@ mod tests {
             preset: "kiln".into(),
             seed: 3,
             metrics: Metrics { records: Vec::new(), damaged: 2 },
+            explored: true,
             cost: Some(Cost { exploring: (500_000, 2.0), training: (1000, 6.0), effective: Some(1000.0) }),
-            exploring: 500_000,
         };
-        assert_eq!(training.energy_evaluations(), None, "unknown without metrics");
+        assert_eq!(training.energy_evaluations(), Some(501_000));
         let page = page("<script>alert(1)</script>", Some(&training));
         assert!(page.contains("5.0e5, 2 s; training 1000, 6 s") && page.contains("Replica exchange alone costs 500"));
+        let without = Training { cost: None, ..training };
+        assert_eq!(without.energy_evaluations(), None, "unknown, not those of the training alone");
         for banned in ["<script", "http://", "https://", "@import", "url("] {
             assert!(!page.contains(banned), "{banned}");
         }

@@ -138,7 +138,7 @@ fn polishing_and_gates_are_checked_before_anything_is_drawn() {
     refused(&place, &sample(&["--polish", "-1"]), "--polish is -1", "--polish 20");
     refused(&place, &sample(&["--polish", "1000001"]), "at most 1000000 steps", "kiln reference");
     refused(&place, &sample(&["--gate", "nan"]), "--gate is not a number", "--gate 0");
-    refused(&place, &sample(&["--steps", "0"]), "--steps is 0", "--steps 20");
+    refused(&place, &sample(&["--steps", "1"]), "--steps is 1, but must be a whole number from 2 up", "--steps 20");
     refused(&place, &sample(&["--steps", "10001"]), "at most 10000", "20 are near");
     let mog40 = ["sample", "mog40", "-n", "5", "-o", "x.npy", "--steps", "20"];
     refused(&place, &mog40, "needs the denoiser of a run, which 'mog40' is not", "leave --steps out");

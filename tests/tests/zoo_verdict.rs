@@ -25,8 +25,9 @@ use std::sync::atomic::AtomicBool;
 const SETS: u64 = 50;
 const MUST_FAIL: usize = 48;
 const ROWS: usize = 20_000;
-/// Evaluations of the exploration that judges.
-const EVALUATIONS: u64 = 5_000_000;
+/// Evaluations of the explorations that judge, as `kiln explore` is promised to need: of necks and steep valleys the second.
+const FEW: u64 = 5_000_000;
+const MANY: u64 = 20_000_000;
 
 /// What went wrong.
 #[derive(Clone, Copy)]
@@ -42,20 +43,20 @@ enum Fault {
     Untrained,
 }
 
-const FAULTS: [(&str, Fault); 8] = [
-    ("funnel", Fault::RanAway { neck: 0 }),
-    ("rosenbrock", Fault::RanAway { neck: 0 }),
-    ("schools", Fault::RanAway { neck: 1 }),
-    ("scaled", Fault::RanAway { neck: 9 }),
-    ("mixture", Fault::Modes(|x| [3, 4].contains(&truth::nearest_mode(x)))),
-    ("phi4", Fault::Modes(|x| x.iter().sum::<f32>() > 0.0)),
-    ("shifted", Fault::Width),
-    ("cancer", Fault::Untrained),
+const FAULTS: [(&str, u64, Fault); 8] = [
+    ("funnel", MANY, Fault::RanAway { neck: 0 }),
+    ("rosenbrock", MANY, Fault::RanAway { neck: 0 }),
+    ("schools", FEW, Fault::RanAway { neck: 1 }),
+    ("scaled", FEW, Fault::RanAway { neck: 9 }),
+    ("mixture", FEW, Fault::Modes(|x| [3, 4].contains(&truth::nearest_mode(x)))),
+    ("phi4", FEW, Fault::Modes(|x| x.iter().sum::<f32>() > 0.0)),
+    ("shifted", FEW, Fault::Width),
+    ("cancer", FEW, Fault::Untrained),
 ];
 
 /// The rows of a set.
 fn spoilt(fault: Fault, truth: &Samples, set: u64) -> Samples {
-    let (dim, mut stream) = (truth.dim, Stream::new(set, Purpose::Test, 1));
+    let (dim, [mut stream, mut normal]) = (truth.dim, [1, 2].map(|index| Stream::new(set, Purpose::Test, index)));
     let mut uniform = || Randomness::<f64>::uniform(&mut stream);
     let n = truth.len() as f64;
     let mean: Vec<f64> =
@@ -83,10 +84,11 @@ fn spoilt(fault: Fault, truth: &Samples, set: u64) -> Samples {
             Fault::Modes(found) if !found(row) => {}
             Fault::RanAway { .. } | Fault::Modes(_) => data.extend(row),
             Fault::Width => data.extend(scaled(width)),
-            Fault::Untrained => data.extend((0..dim).map(|_| {
-                let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
-                normal as f32
-            })),
+            Fault::Untrained => {
+                let at = data.len();
+                data.resize(at + dim, 0.0);
+                normal.fill_normal(&mut data[at..]);
+            }
         }
     }
     Samples { dim, data }
@@ -98,20 +100,25 @@ fn samples_of_failed_trainings_fail() {
     let chosen = std::env::var("ZOO").unwrap_or_default();
     let mut missed = Vec::new();
     println!("{:<11} {:>5} {:>5} {:>11}", "energy", "fails", "holds", "cannot tell");
-    for (name, fault) in FAULTS.into_iter().filter(|(name, _)| chosen.is_empty() || chosen.contains(name)) {
+    for (name, evaluations, fault) in FAULTS.into_iter().filter(|(name, ..)| chosen.is_empty() || chosen.contains(name))
+    {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../host/formula/zoo/{name}.toml"));
         let target = target(&path).unwrap();
-        let order = Order { evaluations: EVALUATIONS, seconds: None, seed: 1, start: Start::Scattered };
+        let order = Order { evaluations, seconds: None, seed: 1, start: Start::Scattered };
         let pool = explore(&target, &order, &Silent, &AtomicBool::new(false)).unwrap();
         let truth = truth::draws(&target).unwrap();
         let mut counts = [0; 3];
         for set in 0..SETS {
             let measured = Measured::differentiated(&target, spoilt(fault, &truth, set)).unwrap();
-            counts[match verdict(&target, &measured, Against::Pool(&pool)).outcome {
+            let verdict = verdict(&target, &measured, Against::Pool(&pool));
+            counts[match verdict.outcome {
                 Outcome::Fails => 0,
                 Outcome::Holds => 1,
                 Outcome::CannotTell => 2,
             }] += 1;
+            if verdict.outcome != Outcome::Fails {
+                println!("{name}, set {set}: {}", verdict.line());
+            }
         }
         let [fails, holds, unclear] = counts;
         println!("{name:<11} {fails:>5} {holds:>5} {unclear:>11}");

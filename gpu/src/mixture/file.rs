@@ -13,9 +13,6 @@
 use super::{Cell, Mixture, MixtureBlock};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
-/// Whole numbers up to here are exact in f32.
-const EXACT: f32 = 16_777_216.0;
-
 impl Mixture {
     /// Adds it to a file; names begin with `prefix`.
     pub fn insert_into(&self, prefix: &str, file: &mut Checkpoint) {
@@ -41,10 +38,7 @@ impl Mixture {
     pub fn from_checkpoint(prefix: &str, dim: usize, file: &Checkpoint) -> Result<Self, CheckpointError> {
         let block = |at: usize| {
             let name = |part: &str| format!("{prefix}{at}.{part}");
-            let whole = |x: &f32| (*x >= 0.0 && x.fract() == 0.0 && *x < EXACT).then_some(*x as usize);
-            // A number that counts nothing is no coordinate either.
-            let coordinates: Vec<usize> =
-                file.vector(&name("coordinates"))?.iter().map(|x| whole(x).unwrap_or(dim)).collect();
+            let coordinates = file.coordinates(&name("coordinates"))?;
             let (d, weights) = (coordinates.len(), file.vector(&name("weights"))?);
             let rows = |part: &str, width: usize| file.tensor(&name(part), &[weights.len(), width]);
             let (means, factors) = (rows("means", d)?, rows("factors", d * d)?);
@@ -109,7 +103,7 @@ mod tests {
         };
         let none = "no mixture has this shape: blocks of a mixture have distinct coordinates, a cell at least, and all numbers of them";
         assert_eq!(told("1.coordinates", &[2], &[0.0, 5.0]), none);
-        assert_eq!(told("1.coordinates", &[2], &[0.0, -1.0]), none);
+        assert_eq!(told("1.coordinates", &[2], &[0.0, -1.0]), "`1.coordinates` holds numbers that count no coordinate");
         assert_eq!(told("1.coordinates", &[2], &[0.0, 4.0]), none);
         assert_eq!(told("0.thresholds", &[0], &[]), none);
         assert_eq!(told("0.means", &[1, 2], &[0.0, 4.0]), "`0.means` has shape [1, 2], not [2, 2]");

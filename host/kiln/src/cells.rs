@@ -98,10 +98,7 @@ impl Cells {
         let mut blocks = Vec::new();
         for at in 0..file.parsed::<usize>(BLOCKS)? {
             let name = |part: &str| format!("{BLOCKS}.{at}.{part}");
-            let held = file.vector(&name("coordinates"))?;
-            let whole = |x: &f32| (*x >= 0.0 && x.fract() == 0.0 && *x < 16_777_216.0).then_some(*x as usize);
-            let coordinates = held.iter().map(whole).collect::<Option<Vec<_>>>();
-            let coordinates = coordinates.ok_or_else(|| FrameError::NoCoordinate(name("coordinates")))?;
+            let coordinates = file.coordinates(&name("coordinates"))?;
             let size = coordinates.len();
             // Its shape says how many there are.
             let factors = triangle(size).ok_or(InvalidFrame::Lengths)?;

@@ -74,7 +74,7 @@ impl Denoiser {
         Ok(Self { generator, net, frame, levels: levels(v_min, v_max, steps) })
     }
 
-    /// Adds what a training has learned to a file; nothing where it learned no denoiser over a range of noise.
+    /// Adds a network that was trained on a range of noise to a file, with the frame of its coordinates.
     pub fn insert_into<D: Backend>(
         net: &ScoreNetwork<D>,
         [v_min, v_max]: [f64; 2],

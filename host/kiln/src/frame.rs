@@ -34,9 +34,6 @@ pub enum FrameError {
     /// A frame and cells are both there.
     #[error("it holds both a frame and cells")]
     TwoMaps,
-    /// A block's coordinates are no whole numbers.
-    #[error("`{0}` holds numbers that count no coordinate")]
-    NoCoordinate(String),
     /// The factor is no lower triangle.
     #[error("`{FACTOR}` is not zero above its diagonal")]
     NotTriangular,

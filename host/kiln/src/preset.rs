@@ -79,7 +79,7 @@ pub fn explored(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     };
     let v_min = (FINEST * found.narrowest * found.narrowest).clamp(LEAST_NOISE, base.noise.v_min);
     // MALA's h is half the square of a leapfrog step.
-    let step = |kernel, otherwise| match (found.step, kernel) {
+    let step = |kernel, otherwise| match (found.step.map(|step| step.clamp(LEAST_STEP, MOST_STEP)), kernel) {
         (None, _) => otherwise,
         (Some(step), Transition::Hmc) => step,
         (Some(step), Transition::Mala) => 0.5 * step * step,
@@ -94,6 +94,9 @@ pub fn explored(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     Settings { noise, score, posterior, ..base }
 }
 
+/// Leapfrog steps where adaptation may begin: an energy that is flat takes any.
+const LEAST_STEP: f64 = 1e-4;
+const MOST_STEP: f64 = 2.0;
 /// The least noise, of the square of a mode's least width. On MoG-40 it is 0.15 of 1.7.
 const FINEST: f64 = 0.09;
 /// Less noise than this is no noise in f32.
@@ -343,6 +346,8 @@ mod tests {
         let particles = Symmetry::Particles { count: 13, dimensions: 3 };
         let posterior = explored(39, particles, found).posterior;
         assert_eq!((posterior.chain_kernel, posterior.chain_step_size), (Transition::Hmc, 0.2));
+        let flat = explored(3, Symmetry::None, Found { step: Some(1e6), ..found });
+        assert_eq!(flat.posterior.chain_step_size, 2.0);
         let unknown = Found { step: None, ..found };
         assert!(explored(39, particles, unknown).posterior.chain_step_size != 0.2);
     }

@@ -119,7 +119,7 @@ pub(super) fn denoising(steps: i64) -> Result<usize, Error> {
         let message = format!("--steps is {steps}, but must be at most {MOST_DENOISING}");
         return Err(Error::input(message, "20 are near the best that a denoiser can do"));
     }
-    let steps = whole(steps, 1, "--steps").map_err(|error| error.with_hint("for example --steps 20"))?;
+    let steps = whole(steps, 2, "--steps").map_err(|error| error.with_hint("for example --steps 20"))?;
     Ok(steps as usize)
 }
 
