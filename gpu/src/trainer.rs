@@ -7,6 +7,7 @@
 
 mod learned;
 mod levels;
+mod score;
 mod spec;
 
 use crate::backend::Backend;
@@ -15,8 +16,8 @@ use crate::network::generator::{Generator, SpecError};
 use crate::network::parameters::Network;
 use crate::network::score_network::ScoreNetwork;
 use crate::noise::NoiseBatch;
-use crate::objective::{clip_rows, denoising, dikl, reverse_kl, surrogate};
-use crate::optimiser::adam::{Adam, AdamOptions, NonFiniteGradient};
+use crate::objective::{clip_rows, dikl, reverse_kl, surrogate};
+use crate::optimiser::adam::{Adam, NonFiniteGradient};
 use crate::optimiser::ema::Ema;
 use crate::pack::PackEnergy;
 use crate::posterior::{RowReport, denoise_batch, energies, mean_free, normal_batch};
@@ -88,6 +89,8 @@ pub struct Trainer<D: Backend> {
     batches: u64,
     /// Set where there is no time for more updates before the first step.
     hurry: Arc<AtomicBool>,
+    /// Samples that several updates of the score network share, and the key of their latents.
+    shared: Option<(u64, Vec<f32>)>,
 }
 
 impl<D: Backend> Trainer<D> {
@@ -128,6 +131,7 @@ impl<D: Backend> Trainer<D> {
             updates,
             batches,
             hurry: Arc::default(),
+            shared: None,
         })
     }
 
@@ -182,9 +186,7 @@ impl<D: Backend> Trainer<D> {
         let decay = if self.spec.cosine { 0.5 + 0.5 * (PI * progress.clamp(0.0, 1.0)).cos() } else { 1.0 } as f32;
         let first = |number: usize| if self.step == 0 { number as u64 } else { 0 };
         let learned = self.spec.learned.as_ref();
-        // What the gradients at the states cost.
-        let slopes = learned.and_then(|learned| learned.slopes.as_ref()).map_or(0, |slopes| slopes.len());
-        report.evaluations += first(slopes / self.spec.generator.dim);
+        report.evaluations += learned.filter(|_| self.step == 0).map_or(0, |learned| learned.spent);
         let pretrain = learned.map_or(0, |learned| first(learned.pretrain));
         let of_target = pretrain + learned.map_or(0, |learned| learned.inner as u64);
         // A learned target's score network begins where the target's is.
@@ -203,7 +205,8 @@ impl<D: Backend> Trainer<D> {
                 let part = (self.updates < pretrain).then(|| self.updates as f64 / pretrain as f64);
                 self.update_target(energy.symmetry(), part, score_rate)?;
             } else {
-                report.score_loss = Some(self.update_score(energy.symmetry(), progress, score_rate)?);
+                let number = self.updates - of_target;
+                report.score_loss = Some(self.update_score(energy.symmetry(), number, progress, score_rate)?);
             }
             self.updates += 1;
             if self.step == 0 && self.updates == of_target {
@@ -214,23 +217,6 @@ impl<D: Backend> Trainer<D> {
         self.update_generator(energy, progress, decay * warmup, &mut report, stop)?;
         (self.step, self.updates) = (self.step + 1, 0);
         Ok(report)
-    }
-
-    /// One update of the score network. Returns its loss.
-    fn update_score(&mut self, symmetry: Symmetry, progress: f64, rate: f32) -> Result<f32, NonFiniteGradient> {
-        let z = self.draw(Purpose::Latent, self.spec.generator.latent);
-        let x = self.placed(&z, self.generator.sample(&z));
-        let eps = self.draw_noise(symmetry);
-        let noise = self.noise((self.lowest(progress) - AHEAD).max(0.0));
-        self.batches += 1;
-        let loss = denoising::loss(&self.score, &x, &eps, &noise);
-        let value = loss.as_vec()[0];
-        let options = AdamOptions { learning_rate: rate * self.spec.score_adam.learning_rate, ..self.spec.score_adam };
-        self.score_adam.step(&mut self.score, backward(loss), &options)?;
-        if self.spec.score_ema > 0.0 {
-            self.score_average.update(&self.score, self.spec.score_ema.min(young(self.score_adam.steps())));
-        }
-        Ok(value)
     }
 
     /// One update of the generator; nothing has changed where it is interrupted.
@@ -326,14 +312,9 @@ impl<D: Backend> Trainer<D> {
         };
         let sigma_score = self.model_score().sigma_score(x, &noise);
         let mut gradient = vec![0.0; x.len()];
-        report.evaluations = energies(energy, x, &mut gradient).len() as u64;
+        report.evaluations += energies(energy, x, &mut gradient).len() as u64;
         let weights = vec![1.0; self.spec.batch];
         reverse_kl::coefficients(&sigma_score, &gradient, &noise, &weights, self.spec.generator.dim)
-    }
-
-    /// The score network that the generator follows.
-    fn model_score(&self) -> &ScoreNetwork<D> {
-        if self.spec.score_ema > 0.0 { self.score_average.network() } else { &self.score }
     }
 
     /// A batch of standard normal numbers.

@@ -121,6 +121,8 @@ fn spec() -> TrainerSpec {
         learned: Some(Learned {
             states: Arc::new(states()),
             slopes: None,
+            spent: 0,
+            reuse: 1,
             pretrain: 1000,
             inner: 1,
             pretrain_rate: 4e-3,

@@ -3,13 +3,15 @@
 
 mod examples;
 mod explore;
+mod known;
 
-pub use explore::{Explore, Formula};
+pub use explore::{Attempt, Explore, Formula};
+pub use known::{Presets, Targets};
 
 use clap::{Args, Parser, Subcommand};
 use examples::{
-    DISTILL_EXAMPLES, EVALUATE_EXAMPLES, EXAMPLES, EXPORT_EXAMPLES, INSPECT_EXAMPLES, PRESETS_EXAMPLES,
-    REFERENCE_EXAMPLES, SAMPLE_EXAMPLES, TRAIN_EXAMPLES,
+    DISTILL_EXAMPLES, EVALUATE_EXAMPLES, EXAMPLES, EXPORT_EXAMPLES, INSPECT_EXAMPLES, REFERENCE_EXAMPLES,
+    SAMPLE_EXAMPLES, TRAIN_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -39,7 +41,7 @@ pub enum Command {
     Sample(Sample),
     /// Find the modes of an energy and draw a pool of states from it, with the evidence
     Explore(Explore),
-    /// Check a formula file: a value, the gradient, the cost
+    /// Check a formula file or a library: a value, the gradient, the cost
     Formula(Formula),
     /// Make reference samples of a target, with the evidence that they are right
     Reference(Reference),
@@ -51,25 +53,20 @@ pub enum Command {
     Distill(Distill),
     /// Explain a file that `kiln export` wrote
     Inspect(Inspect),
+    /// Call a library's energy a few times, in a process that may crash
+    #[command(hide = true)]
+    Attempt(Attempt),
     /// List the targets
     Targets(Targets),
     /// Show the presets side by side, or one as TOML
     Presets(Presets),
 }
 
-/// `kiln targets`
-#[derive(Debug, Args)]
-pub struct Targets {
-    /// List what a training must reach instead (with default settings; of particles, by `--preset direct`): target, figure, what of it, least, most
-    #[arg(long)]
-    pub bars: bool,
-}
-
 /// `kiln train`
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct Train {
-    /// What to sample: one of `kiln targets`, or a formula file [default: mog40]
+    /// What to sample: one of `kiln targets`, a formula file or a shared library [default: mog40]
     pub target: Option<String>,
 
     /// Where the defaults come from: kiln (ours), direct (ours, estimating at every sample) or paper (published) [default: kiln]
@@ -100,7 +97,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub explored: Option<PathBuf>,
 
-    /// Explore first, with so many energy evaluations at most [default: 9.9e6]
+    /// So many energy evaluations at most, exploration included [default: 1e7]
     #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "explored")]
     pub evaluations: Option<f64>,
 
@@ -155,8 +152,8 @@ pub struct Sample {
 #[derive(Debug, Args)]
 #[command(after_help = REFERENCE_EXAMPLES)]
 pub struct Reference {
-    /// What to sample: one of `kiln targets`, or a formula file
-    #[arg(value_name = "TARGET|FILE.toml")]
+    /// What to sample: one of `kiln targets`, a formula file or a shared library
+    #[arg(value_name = "TARGET|FILE")]
     pub target: String,
 
     /// How many frames
@@ -323,18 +320,6 @@ pub struct Inspect {
     /// A file that `kiln export` wrote
     #[arg(value_name = "FILE.kiln")]
     pub model: PathBuf,
-}
-
-/// `kiln presets`
-#[derive(Debug, Args)]
-#[command(after_help = PRESETS_EXAMPLES)]
-pub struct Presets {
-    /// Print this target's preset as TOML
-    pub target: Option<String>,
-
-    /// Which preset to print
-    #[arg(long, value_name = "PRESET", default_value = "kiln", requires = "target")]
-    pub preset: String,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The commands, one a file, and what they share.
 
+pub mod attempt;
 pub mod distill;
 pub mod evaluate;
 pub mod explore;
@@ -14,8 +15,8 @@ pub mod targets;
 pub mod train;
 
 use crate::cli::{Cli, Command};
+use kiln::energy_file::is_energy_file;
 use kiln::error::{Error, nearest};
-use kiln::formula::{is_formula, target as formula_target};
 use kiln::source::Source;
 use kiln::target::Target;
 use kiln::targets::{builtin, find};
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Command::Export(arguments) => export::run(arguments, cli.quiet),
         Command::Distill(arguments) => distill::run(arguments, cli.quiet, threads),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Attempt(arguments) => attempt::run(arguments),
         Command::Targets(arguments) => targets::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),
     }
@@ -47,16 +49,16 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
 
 /// The target of that name or formula file; `place` ("--set: ", or nothing) says where the name came from.
 fn find_target(name: &str, place: &str) -> Result<Target, Error> {
-    if is_formula(name) {
-        return formula_target(Path::new(name));
+    if is_energy_file(name) {
+        return attempt::target_of_file(Path::new(name));
     }
     let targets = builtin();
     let names: Vec<String> = targets.iter().map(|target| target.name().to_string()).collect();
     targets.into_iter().find(|target| target.name() == name).ok_or_else(|| {
         let all = names.join(", ");
         let hint = match nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean '{near}'? There are {all}, and formula files such as mine.toml"),
-            None => format!("there are {all}, and formula files such as mine.toml"),
+            Some(near) => format!("did you mean '{near}'? There are {all}, formula files such as mine.toml, and libraries such as ./libmine.so"),
+            None => format!("there are {all}, formula files such as mine.toml, and libraries such as ./libmine.so"),
         };
         Error::input(format!("{place}unknown target '{name}'"), hint)
     })
@@ -82,7 +84,7 @@ fn without_energy(source: &Source, dim: usize) -> Target {
 /// If the file cannot be read, or describes another energy by now.
 fn known_target(name: &str, convention: Option<&str>, file: Option<&Path>) -> Result<Option<Target>, Error> {
     let Some(file) = file else { return Ok(find(name)) };
-    let target = formula_target(file).map_err(|error| {
+    let target = attempt::target_of_file(file).map_err(|error| {
         let hint = error.hint().to_string();
         error.with_hint(format!("the energy came from there; put it back, or {hint}"))
     })?;

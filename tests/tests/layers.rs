@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates, from the bottom up: each may depend on those before it.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 8] = [
     ("kiln-core", "core"),
     ("kiln-gpu", "gpu"),
     ("kiln-metrics", "host/metrics"),
     ("kiln-explore", "host/explore"),
     ("kiln-formula", "host/formula"),
+    ("kiln-foreign", "host/foreign"),
     ("kiln", "host/kiln"),
     ("host", "host"),
 ];
@@ -141,15 +142,18 @@ fn circles(graph: &Graph) -> Vec<String> {
 
 #[test]
 fn no_crate_has_a_circle_of_files_or_folders() {
+    let mut read = 0;
     for (name, folder) in CRATES {
         let mut all = BTreeMap::new();
         modules(&root().join(folder).join("src"), "", &mut all);
         let files = files(&all);
         let edges: usize = files.values().map(BTreeSet::len).sum();
-        assert!(all.len() > 9 && edges > all.len() / 2, "{name}: {} files, {edges} arrows are too few", all.len());
+        assert!(all.len() > 2 && edges > all.len() / 2, "{name}: {} files, {edges} arrows are too few", all.len());
+        read += all.len();
         assert_eq!(circles(&files), [""; 0], "{name}: files in circles");
         assert_eq!(circles(&folders(&files)), [""; 0], "{name}: folders in circles");
     }
+    assert!(read > 200, "{read} files are too few");
 }
 
 #[test]

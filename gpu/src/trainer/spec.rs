@@ -67,12 +67,16 @@ pub struct Learned {
     pub states: Arc<Vec<f32>>,
     /// The energy's gradients at them (n, dim), which say more than states alone; none where they are unknown.
     pub slopes: Option<Arc<Vec<f32>>>,
+    /// Energy evaluations that all this took: they count to the first step.
+    pub spent: u64,
     /// Updates before the first outer step; the model's score network begins as what they lead to.
     pub pretrain: usize,
     /// Updates before each outer step.
     pub inner: usize,
     /// The learning rate of the first of them, which falls to a tenth. Those of the outer steps have the score network's.
     pub pretrain_rate: f32,
+    /// Updates of the model's score network that share a batch of generated samples.
+    pub reuse: usize,
     /// Decay of its average, which the generator follows.
     pub ema: f32,
     /// The part of the training after which the energy itself says what small noise is estimated to be, by posterior sampling;

@@ -15,7 +15,7 @@ pub fn settings(target: &Target, evaluations: u64, seed: u64) -> Settings {
 /// Explores a target, as one part of `progress`, in evaluations.
 ///
 /// # Errors
-/// If the energy is refused, the budget is too small, or `stop` was set.
+/// If the energy is refused or failed, the budget is too small, or `stop` was set.
 pub fn find(
     target: &Target,
     settings: &Settings,
@@ -30,7 +30,10 @@ pub fn find(
             tick.step(evaluations);
         }
     };
-    explore(target, settings, &watch, stop).map_err(refused)
+    let found = explore(target, settings, &watch, stop);
+    // An energy that has failed is infinite from then on, whatever that was taken for.
+    target.check()?;
+    found.map_err(refused)
 }
 
 /// What one evaluation costs, and hence all of them.

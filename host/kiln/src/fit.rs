@@ -12,7 +12,7 @@ use crate::metric::Report;
 use crate::metric::suite::{Effort, evaluate};
 use crate::pool::Pool;
 use crate::progress::{Progress, Silent};
-use crate::run::{EXPLORATION, Run, SAMPLES};
+use crate::run::{EXPLORATION, LEARNED, Run, SAMPLES};
 use crate::sample::Sampler;
 use crate::samples::Samples;
 use crate::spec::trainer_spec;
@@ -157,6 +157,9 @@ impl Prepared {
         if let Some(pool) = explored {
             pool.clone().write(&run.file(EXPLORATION))?;
         }
+        if let Some(states) = &states {
+            keep(&run, states, target)?;
+        }
         let notes = explored.and_then(|pool| noisy(target, pool)).into_iter().collect();
         Ok(Self { run, config, frame, explored: states, from: None, notes })
     }
@@ -175,7 +178,7 @@ impl Prepared {
         let pool = pool_of(&run)?;
         let frame = pool.as_ref().map(|pool| frame_for(target, pool)).transpose()?;
         let states = pool.as_ref().zip(frame.as_ref());
-        let explored = states.map(|(pool, frame)| learned(target, pool, frame, &config)).transpose()?.flatten();
+        let explored = states.map(|(pool, frame)| kept(&run, target, pool, frame, &config)).transpose()?.flatten();
         let latest = run.latest_checkpoint()?;
         let mut notes: Vec<String> = latest.iter().filter_map(|latest| latest.note.clone()).collect();
         let from = latest.map(|latest| latest.checkpoint);
@@ -224,6 +227,27 @@ impl Prepared {
 /// What a training learns from states, where its settings say so.
 fn learned(target: &Target, pool: &Pool, frame: &Frame, config: &Config) -> Result<Option<Explored>, Error> {
     config.learn.states.then(|| Explored::of(pool, frame, target, config)).transpose()
+}
+
+/// Writes that into the run.
+fn keep(run: &Run, states: &Explored, target: &Target) -> Result<(), Error> {
+    let mut file = states.to_checkpoint(target.dim());
+    run.identity().texts().into_iter().for_each(|(key, text)| file.insert_text(key, text));
+    run.write(LEARNED, &file.to_bytes())
+}
+
+/// What is kept of it in the run; made anew where that is gone or damaged.
+fn kept(run: &Run, target: &Target, pool: &Pool, frame: &Frame, config: &Config) -> Result<Option<Explored>, Error> {
+    if !config.learn.states {
+        return Ok(None);
+    }
+    let file = run.tensors(LEARNED).ok().flatten();
+    if let Some(known) = file.and_then(|file| Explored::from_checkpoint(&file, target.dim()).ok()) {
+        return Ok(Some(known));
+    }
+    let states = Explored::of(pool, frame, target, config)?;
+    keep(run, &states, target)?;
+    Ok(Some(states))
 }
 
 /// The exploration that a run began with.

@@ -33,13 +33,7 @@ pub fn target(path: &Path) -> Result<Target, Error> {
         Error::input(sentence, error.hint)
     })?;
     let name = formula.name().to_string();
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || name.starts_with(['.', '-']) {
-        let message = format!("{}: the name '{name}' is not a word", path.display());
-        return Err(Error::input(
-            message,
-            "use letters, digits, '-' and '_': files and directories are named after it",
-        ));
-    }
+    check_name(&name, path)?;
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let convention = format!("E of the formula file {file}, sha256 {}", &hash(&read.borrow())[..16]);
@@ -48,6 +42,18 @@ pub fn target(path: &Path) -> Result<Target, Error> {
     let names = formula.coordinate_names().to_vec();
     let truth = formula.truth().map(PathBuf::from);
     Ok(Target::new(&name, formula).described(&name, &summary, &convention).from_file(whole, names, bounds, truth))
+}
+
+/// Refuses a name of an energy that no file could have.
+pub(crate) fn check_name(name: &str, path: &Path) -> Result<(), Error> {
+    if !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !name.starts_with(['.', '-'])
+    {
+        return Ok(());
+    }
+    let message = format!("{}: the name '{name}' is not a word", path.display());
+    Err(Error::input(message, "use letters, digits, '-' and '_': files and directories are named after it"))
 }
 
 /// An array of data, of one or two dimensions.

@@ -55,3 +55,29 @@ impl std::fmt::Display for Relation {
         })
     }
 }
+
+/// What is known of a target's modes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Structure {
+    /// Equal Gaussians: the energy is normalised, E = -log p.
+    Mixture {
+        /// Means, row by row.
+        means: Vec<f64>,
+        /// Standard deviation of each.
+        sd: f64,
+    },
+    /// Independent pairs (d, v): a double well in each even coordinate.
+    Wells {
+        /// P(d > 0).
+        right: f64,
+    },
+    /// Equal particles, whose mean is at the origin.
+    Particles {
+        /// How many.
+        count: usize,
+        /// Coordinates of each.
+        dimensions: usize,
+    },
+    /// Nothing.
+    Unknown,
+}

@@ -3,7 +3,13 @@
 //!
 //! The mixture is fitted in the user's free coordinates, each in units of its width, block by block: coordinates that the
 //! exploration found to be apart are fitted apart, so that many wells need few cells. A block that is best described by one
-//! Gaussian needs none. Particles have no mixture: their states are learned from alone.
+//! Gaussian needs none. The shares of the cells are measured by the energy, and the states taken as often as these say. Particles have no
+//! mixture: their states are learned from alone.
+
+mod coordinates;
+mod file;
+mod fitted;
+mod shares;
 
 use crate::cells::{Block, Cells};
 use crate::config::Config;
@@ -11,32 +17,30 @@ use crate::error::Error;
 use crate::frame::Frame;
 use crate::pool::Pool;
 use crate::target::Target;
+use coordinates::{by_free, freed, minus, pulled_back, solved};
 use kiln_core::frame::{Bound, InvalidFrame};
-use kiln_core::random::{Purpose, Stream};
+use kiln_core::random::{Purpose, Randomness as _, Stream};
 use kiln_core::symmetry::Symmetry;
 use kiln_gpu::ScoreSpec;
 use kiln_gpu::body::Body;
-use kiln_gpu::mixture::{Cell, Mixture, MixtureBlock};
+use kiln_gpu::mixture::Mixture;
 use kiln_gpu::trainer::{Learned, TrainerSpec};
-use kiln_metrics::gaussians::{Fit, FitOptions};
 use kiln_metrics::measure::energies_and_gradients;
-use kiln_metrics::principal::eigen;
-use kiln_metrics::quantile::normal_quantile;
 use std::sync::Arc;
 
-/// Streams of fits begin here.
-const FIT_STREAMS: u64 = 8 << 40;
-/// States that a mixture is fitted to, at most.
-const MOST_ROWS: usize = 6000;
-/// A cell with a smaller share cannot be told from its neighbour by thresholds in f32.
-const LEAST_SHARE: f64 = 1e-4;
+/// The stream that chooses states.
+const STATE_STREAM: u64 = 10 << 40;
+/// States are chosen by their weights where so large a part of them is left in effect.
+const LEAST_EFFECTIVE: f64 = 0.5;
 
 /// States and mixture.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Explored {
     states: Arc<Vec<f32>>,
     slopes: Option<Arc<Vec<f32>>>,
     mixture: Option<Arc<Mixture>>,
+    /// Energy evaluations that they took.
+    spent: u64,
 }
 
 impl Explored {
@@ -55,20 +59,32 @@ impl Explored {
             return Err(Error::input(format!("'{place}' has no state within its bounds"), "explore anew"));
         }
         let centre: Vec<f64> = frame.centre().iter().map(|m| f64::from(*m)).collect();
-        let states = rows.iter().flat_map(|y| solved(&lower, &minus(y, &centre))).map(|u| u as f32);
-        let states = Arc::new(states.collect::<Vec<f32>>());
+        let whitened = |y: &&[f64]| solved(&lower, &minus(y, &centre)).into_iter().map(|u| u as f32).collect();
+        let states: Vec<Vec<f32>> = rows.iter().map(whitened).collect();
         // Of particles the model's denoiser is learned from samples alone, and that of the target must not know more: what neither knows
         // cancels.
         if target.symmetry() != Symmetry::None {
-            return Ok(Self { states, slopes: None, mixture: None });
+            return Ok(Self { states: Arc::new(states.concat()), slopes: None, mixture: None, spent: 0 });
         }
         // In f64: where f32 sees a noisy energy, its gradients are noisier.
-        let (_, gradients) = energies_and_gradients(target, &places.concat());
+        let (energies, gradients) = energies_and_gradients(target, &places.concat());
         let pairs = rows.iter().zip(gradients.chunks_exact(dim));
         let by_y: Vec<Vec<f64>> = pairs.map(|(y, by_x)| by_free(frame, y, by_x)).collect();
-        let slopes = by_y.iter().flat_map(|g| pulled_back(&lower, g)).map(|g| g as f32).collect();
-        let mixture = mixture(pool, (&rows, &by_y), &centre, &lower, config)?;
-        Ok(Self { states, slopes: Some(Arc::new(slopes)), mixture: Some(Arc::new(mixture)) })
+        let slope = |g: &Vec<f64>| pulled_back(&lower, g).into_iter().map(|g| g as f32).collect();
+        let slopes: Vec<Vec<f32>> = by_y.iter().map(slope).collect();
+        let seed = config.run.seed;
+        let known = shares::States { target, frame, rows: &rows, energies: &energies, seed };
+        let differentiated = rows.len() as u64;
+        let left = config.learn.after(pool.facts.evaluations).saturating_sub(differentiated);
+        let found = fitted::mixture(pool, &known, &by_y, (&centre, &lower), config, left)?;
+        let chosen = chosen(&found.corrections, seed);
+        let of = |all: &[Vec<f32>]| Arc::new(chosen.iter().flat_map(|at| &all[*at]).copied().collect::<Vec<f32>>());
+        Ok(Self {
+            states: of(&states),
+            slopes: Some(of(&slopes)),
+            mixture: Some(Arc::new(found.mixture)),
+            spent: differentiated + found.spent,
+        })
     }
 
     /// The mixture; none of particles.
@@ -121,8 +137,10 @@ impl Explored {
         spec.learned = Some(Learned {
             states: Arc::clone(&self.states),
             slopes: self.slopes.clone(),
+            spent: self.spent,
             pretrain: learn.pretrain,
             inner: learn.inner,
+            reuse: learn.reuse,
             pretrain_rate: learn.rate as f32,
             ema: learn.ema as f32,
             direct_from: learn.direct_from,
@@ -137,151 +155,11 @@ impl Explored {
     }
 }
 
-/// The free y of a state, f32 as it is.
-fn freed(frame: &Frame, x: &[f32]) -> Vec<f64> {
-    let one = |(at, x): (usize, &f32)| {
-        let x = f64::from(*x);
-        match wide(frame.bound(at)) {
-            Bound::None => x,
-            Bound::Low(low) => (x - low).ln(),
-            Bound::High(high) => (high - x).ln(),
-            Bound::Both { low, high } => ((x - low) / (high - x)).ln(),
-        }
-    };
-    x.iter().enumerate().map(one).collect()
-}
-
-/// The gradient by the free y, Jacobian included, of one by x.
-fn by_free(frame: &Frame, y: &[f64], by_x: &[f64]) -> Vec<f64> {
-    let one = |(at, by_x): (usize, &f64)| match frame.bound(at) {
-        Bound::None => *by_x,
-        bound => {
-            let mapped = wide(bound).map(y[at]);
-            by_x * mapped.slope - mapped.log_slope_slope
-        }
-    };
-    by_x.iter().enumerate().map(one).collect()
-}
-
-/// The gradient by u of one by the free y.
-fn pulled_back(lower: &[f64], by_y: &[f64]) -> Vec<f64> {
-    let dim = by_y.len();
-    (0..dim).map(|k| (k..dim).map(|i| lower[i * dim + k] * by_y[i]).sum()).collect()
-}
-
-/// The same bound in f64.
-fn wide(bound: Bound<f32>) -> Bound<f64> {
-    match bound {
-        Bound::None => Bound::None,
-        Bound::Low(low) => Bound::Low(low.into()),
-        Bound::High(high) => Bound::High(high.into()),
-        Bound::Both { low, high } => Bound::Both { low: low.into(), high: high.into() },
+/// The states that are learned from, each as often as its weight says; all of them where weights leave few.
+fn chosen(weights: &[f64], seed: u64) -> Vec<usize> {
+    let (sum, squares) = weights.iter().fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
+    if sum * sum < LEAST_EFFECTIVE * weights.len() as f64 * squares {
+        return (0..weights.len()).collect();
     }
-}
-
-fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| a - b).collect()
-}
-
-/// L⁻¹ x of a lower triangle, whole rows.
-fn solved(lower: &[f64], x: &[f64]) -> Vec<f64> {
-    let dim = x.len();
-    let mut u: Vec<f64> = Vec::with_capacity(dim);
-    for (row, x) in lower.chunks_exact(dim).zip(x) {
-        let known: f64 = row.iter().zip(&u).map(|(l, u)| l * u).sum();
-        u.push((x - known) / row[u.len()]);
-    }
-    u
-}
-
-/// Blocks that the exploration found, all else together; everything together where the frame connects blocks.
-fn blocks(pool: &Pool, lower: &[f64]) -> Vec<Vec<usize>> {
-    let names = &pool.facts.names;
-    let dim = names.len();
-    let place = |name: &String| names.iter().position(|other| other == name);
-    let mut blocks: Vec<Vec<usize>> =
-        pool.facts.blocks.iter().map(|(block, _)| block.iter().filter_map(place).collect()).collect();
-    let rest: Vec<usize> = (0..dim).filter(|at| !blocks.iter().any(|block| block.contains(at))).collect();
-    if !rest.is_empty() {
-        blocks.push(rest);
-    }
-    blocks.iter_mut().for_each(|block| block.sort_unstable());
-    let of: Vec<Option<usize>> = (0..dim).map(|at| blocks.iter().position(|block| block.contains(&at))).collect();
-    let connected = (0..dim).any(|i| (0..i).any(|j| of[i] != of[j] && lower[i * dim + j] != 0.0));
-    if connected { vec![(0..dim).collect()] } else { blocks }
-}
-
-/// The mixture over u of free states y and the energy's gradients by them; a block that is best described by the frame has none.
-fn mixture(
-    pool: &Pool,
-    (rows, by_y): (&[&[f64]], &[Vec<f64>]),
-    centre: &[f64],
-    lower: &[f64],
-    config: &Config,
-) -> Result<Mixture, Error> {
-    let dim = centre.len();
-    let n = rows.len() as f64;
-    let width = |at: usize| (rows.iter().map(|y| (y[at] - centre[at]).powi(2)).sum::<f64>() / n).sqrt();
-    let widths: Vec<f64> = (0..dim).map(width).collect();
-    let fitted = |(number, coordinates): (usize, Vec<usize>)| {
-        let d = coordinates.len();
-        let part: Vec<f64> =
-            rows.iter().flat_map(|y| coordinates.iter().map(|at| (y[*at] - centre[*at]) / widths[*at])).collect();
-        let gradients: Vec<f64> = by_y.iter().flat_map(|g| coordinates.iter().map(|at| g[*at] * widths[*at])).collect();
-        let options = FitOptions {
-            most_components: config.learn.cells,
-            most_rows: MOST_ROWS,
-            tied: true,
-            ..FitOptions::default()
-        };
-        let mut stream = Stream::new(config.run.seed, Purpose::Exploration, FIT_STREAMS + number as u64);
-        let (fit, believed) = Fit::with_gradients(&part, &gradients, d, &options, &mut stream)?;
-        let mut order: Vec<(usize, f64, Vec<f64>)> =
-            fit.components().enumerate().map(|(at, (weight, mean))| (at, weight, mean.to_vec())).collect();
-        order.retain(|(_, weight, _)| *weight > LEAST_SHARE);
-        order.sort_by(|a, b| a.2[0].total_cmp(&b.2[0]));
-        if order.len() < 2 && !believed {
-            return None;
-        }
-        let total: f64 = order.iter().map(|(_, weight, _)| weight).sum();
-        let own: Vec<f64> =
-            coordinates.iter().flat_map(|i| coordinates.iter().map(move |j| lower[i * dim + j])).collect();
-        // From units of widths to u.
-        let to_u = |x: &[f64]| {
-            let scaled: Vec<f64> = x.iter().zip(&coordinates).map(|(x, at)| x * widths[*at]).collect();
-            solved(&own, &scaled)
-        };
-        let narrow = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect::<Vec<f32>>();
-        let cell = |(at, weight, mean): &(usize, f64, Vec<f64>)| {
-            let mut factor = vec![0.0; d * d];
-            for column in 0..d {
-                let (mut unit, mut image) = (vec![0.0; d], vec![0.0; d]);
-                unit[column] = 1.0;
-                fit.place(*at, &unit, &mut image);
-                let image = to_u(&minus(&image, mean));
-                image.iter().enumerate().for_each(|(row, x)| factor[row * d + column] = *x);
-            }
-            let rows = || factor.chunks_exact(d);
-            let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let covariance: Vec<f64> = rows().flat_map(|a| rows().map(move |b| product(a, b))).collect();
-            let (variances, axes) = eigen(&covariance, d);
-            Cell {
-                weight: (weight / total) as f32,
-                mean: narrow(to_u(mean)),
-                factor: narrow(factor.clone()),
-                axes: narrow(axes),
-                variances: narrow(variances),
-            }
-        };
-        let mut sum = 0.0;
-        let thresholds = order[..order.len() - 1].iter().map(|(_, weight, _)| {
-            sum += weight / total;
-            normal_quantile(sum) as f32
-        });
-        let thresholds = thresholds.collect();
-        Some(MixtureBlock { cells: order.iter().map(cell).collect(), coordinates, thresholds })
-    };
-    let found: Vec<MixtureBlock> = blocks(pool, lower).into_iter().enumerate().filter_map(fitted).collect();
-    let wrong = |error| Error::numerics(format!("no mixture fits the explored states: {error}"), "set learn.cells=1");
-    Mixture::new(dim, found).map_err(wrong)
+    shares::resampled(weights, Stream::new(seed, Purpose::Exploration, STATE_STREAM).uniform())
 }

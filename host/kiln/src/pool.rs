@@ -50,8 +50,8 @@ const ORDER_STREAM: u64 = 5 << 40;
 
 /// Evaluations of an exploration that nobody says more of.
 pub const EVALUATIONS: u64 = 5_000_000;
-/// The same of one that a training begins with, of which half of the ladders teach: with the gradients at their states less than 1e7.
-pub const TRAINING_EVALUATIONS: u64 = 9_900_000;
+/// The same of a training with the exploration that it begins with.
+pub const TRAINING_EVALUATIONS: u64 = 10_000_000;
 
 /// What is asked of an exploration.
 #[derive(Debug, Clone)]

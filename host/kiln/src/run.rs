@@ -6,6 +6,7 @@
 //! | `metrics.jsonl` | one JSON object a line, appended while training ([`Record`]) |
 //! | `generator.safetensors` | the trained generator |
 //! | `denoiser.safetensors` | the denoiser that was learned from an exploration, see [`crate::denoiser`] |
+//! | `learned.safetensors` | what was made of the exploration before the first step, see [`crate::learned`] |
 //! | `best.safetensors` | the best generator so far, where the settings ask for one (`train.select`) |
 //! | `checkpoint.safetensors` | all that a resumed training needs |
 //! | `checkpoint.previous.safetensors` | the one before, for where the last is damaged |
@@ -46,6 +47,8 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const GENERATOR: &str = "generator.safetensors";
 /// The denoiser that was learned from an exploration.
 pub const DENOISER: &str = "denoiser.safetensors";
+/// What was made of an exploration before the first step.
+pub const LEARNED: &str = "learned.safetensors";
 /// The best generator so far.
 pub const BEST: &str = "best.safetensors";
 /// The state of the training.

@@ -4,10 +4,11 @@
 //!
 //! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
 
-pub use crate::known::{Bar, Embedded, Pretrained, Relation};
+pub use crate::known::{Bar, Embedded, Pretrained, Relation, Structure};
 
 use crate::bounded::Bounded;
 use crate::config::Settings;
+use crate::error::Error;
 use crate::preset::{self, Found, PRESETS};
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 /// Draws one exact sample.
 type Exact = dyn Fn(&mut Stream) -> Vec<f64> + Send + Sync;
+/// Says why an evaluation failed, once one has.
+type Watch = dyn Fn() -> Option<String> + Send + Sync;
 
 /// A distribution p(x) ∝ exp(-E(x)).
 #[derive(Clone)]
@@ -50,12 +53,18 @@ pub struct Target {
     bounds: Vec<Bound>,
     /// A file of exact samples.
     truth: Option<PathBuf>,
+    /// Why an evaluation failed, once one has.
+    failure: Option<Arc<Watch>>,
 }
 
 impl Target {
     /// An energy of which nothing else is known. `name` is a word for files and commands.
     pub fn new<E: Energy<f64> + Energy<Pack> + Send + Sync + 'static>(name: &str, energy: E) -> Self {
-        let energy = Arc::new(energy);
+        Self::shared(name, Arc::new(energy))
+    }
+
+    /// The same of an energy that is used elsewhere too.
+    pub fn shared<E: Energy<f64> + Energy<Pack> + Send + Sync + 'static>(name: &str, energy: Arc<E>) -> Self {
         let dim = Energy::<f64>::dim(&*energy);
         let structure = match Energy::<f64>::symmetry(&*energy) {
             Symmetry::None => Structure::Unknown,
@@ -82,7 +91,25 @@ impl Target {
             names: (0..dim).map(|k| format!("x{k}")).collect(),
             bounds: vec![Bound::NONE; dim],
             truth: None,
+            failure: None,
         }
+    }
+
+    /// Whose evaluations can fail: what is returned says why, once one has. From then on the energy should be infinite.
+    #[must_use]
+    pub fn failing(mut self, failure: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.failure = Some(Arc::new(failure));
+        self
+    }
+
+    /// Refuses an energy of which an evaluation has failed.
+    ///
+    /// # Errors
+    /// If one has.
+    pub fn check(&self) -> Result<(), Error> {
+        let Some(why) = self.failure.as_ref().and_then(|failure| failure()) else { return Ok(()) };
+        let message = format!("the energy {} failed: {why}", self.title);
+        Err(Error::input(message, "mend it where it comes from; what was done before is kept"))
     }
 
     /// A target whose energy is not at hand, such as that of a run which another program trained: enough to draw and to
@@ -349,30 +376,4 @@ impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Target").field("name", &self.name).field("convention", &self.convention).finish_non_exhaustive()
     }
-}
-
-/// What is known of a target's modes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Structure {
-    /// Equal Gaussians: the energy is normalised, E = -log p.
-    Mixture {
-        /// Means, row by row.
-        means: Vec<f64>,
-        /// Standard deviation of each.
-        sd: f64,
-    },
-    /// Independent pairs (d, v): a double well in each even coordinate.
-    Wells {
-        /// P(d > 0).
-        right: f64,
-    },
-    /// Equal particles, whose mean is at the origin.
-    Particles {
-        /// How many.
-        count: usize,
-        /// Coordinates of each.
-        dimensions: usize,
-    },
-    /// Nothing.
-    Unknown,
 }

@@ -167,10 +167,10 @@ struct Session<'a, D: Backend> {
 }
 
 impl<D: Backend> Session<'_, D> {
-    /// Trains to an end, and saves what was reached unless it left the finite numbers.
+    /// Trains to an end, and saves what was reached unless it left the finite numbers or the energy failed.
     fn run(mut self) -> Result<Outcome, Error> {
         match self.train() {
-            Err(error) if error.kind() == ErrorKind::Numerics => Err(error),
+            Err(error) if error.kind() == ErrorKind::Numerics || self.training.target.check().is_err() => Err(error),
             outcome => {
                 let saved = self.save();
                 outcome.and_then(|outcome| saved.map(|()| outcome))
@@ -220,10 +220,12 @@ impl<D: Backend> Session<'_, D> {
     /// One step. Returns what was seen where the training has run away.
     ///
     /// # Errors
-    /// If numbers are no longer finite, or a good state cannot be written.
+    /// If numbers are no longer finite, the energy failed, or a good state cannot be written.
     fn step(&mut self, progress: f64) -> Result<Option<String>, Error> {
         self.changed = true;
-        match self.state.trainer.step(self.whitened.energy(), progress, self.halt) {
+        let done = self.state.trainer.step(self.whitened.energy(), progress, self.halt);
+        self.training.target.check()?;
+        match done {
             Ok(report) => {
                 if self.state.trainer.steps_done() == 1 {
                     self.clock.begin_schedules();

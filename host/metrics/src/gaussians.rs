@@ -212,6 +212,15 @@ impl Fit {
         most + sum.ln()
     }
 
+    /// log density, and the share that every component has of it.
+    pub fn log_density_and_shares(&self, x: &[f64]) -> (f64, Vec<f64>) {
+        let mut work = vec![0.0; self.dim];
+        let parts = self.components.iter().map(|c| c.log_part(x, f64::NEG_INFINITY, &mut work));
+        let parts: Vec<f64> = parts.collect();
+        let all = log_sum_exp(parts.iter().copied());
+        (all, parts.into_iter().map(|part| (part - all).exp()).collect())
+    }
+
     /// The component that most likely made x.
     pub fn component(&self, x: &[f64]) -> usize {
         let mut work = vec![0.0; self.dim];

@@ -20,10 +20,14 @@ pub fn finite<T: Copy + Into<f64>>(row: &[T]) -> bool {
 }
 
 /// E of every row; NaN where a coordinate is not finite.
-pub fn energies<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> Vec<f64> {
-    let energy = |x: &mut Vec<f64>, row: &[f32]| {
+pub fn energies<E, T>(target: &E, samples: &[T]) -> Vec<f64>
+where
+    E: Energy<f64> + Sync + ?Sized,
+    T: Copy + Into<f64> + Sync,
+{
+    let energy = |x: &mut Vec<f64>, row: &[T]| {
         x.clear();
-        x.extend(row.iter().map(|v| f64::from(*v)));
+        x.extend(row.iter().map(|v| (*v).into()));
         if finite(row) { target.energy(x) } else { f64::NAN }
     };
     samples.par_chunks_exact(target.dim().max(1)).map_init(Vec::new, energy).collect()

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = EXPLORE_EXAMPLES)]
 pub struct Explore {
-    /// What to explore: one of `kiln targets`, or a formula file
-    #[arg(value_name = "TARGET|FILE.toml")]
+    /// What to explore: one of `kiln targets`, a formula file or a shared library
+    #[arg(value_name = "TARGET|FILE")]
     pub target: String,
 
     /// Energy evaluations at most, with or without gradient
@@ -42,11 +42,19 @@ pub struct Explore {
 #[derive(Debug, Args)]
 #[command(after_help = FORMULA_EXAMPLES)]
 pub struct Formula {
-    /// The formula file
-    #[arg(value_name = "FILE.toml")]
+    /// The formula file or shared library
+    #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
     /// Where to evaluate it: as many numbers as coordinates, with commas [default: a random point]
     #[arg(long, value_name = "X,Y,…", allow_hyphen_values = true)]
     pub at: Option<String>,
+}
+
+/// `kiln attempt`
+#[derive(Debug, Args)]
+pub struct Attempt {
+    /// The shared library
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }

@@ -3,7 +3,6 @@
 use crate::cli::Formula;
 use crate::console::print;
 use kiln::error::Error;
-use kiln::formula::target;
 use kiln::target::Target;
 use kiln_core::random::{Purpose, Randomness, Stream};
 use std::fmt::Write as _;
@@ -18,13 +17,14 @@ const ROWS: usize = 20;
 
 /// Prints value, gradient check and cost.
 pub fn run(arguments: &Formula) -> Result<(), Error> {
-    let target = target(&arguments.file)?;
+    let target = super::attempt::target_of_file(&arguments.file)?;
     let x = match &arguments.at {
         Some(text) => point(text, &target)?,
         None => random(&target),
     };
     let mut gradient = vec![0.0; target.dim()];
     let energy = target.energy_and_gradient(&x, &mut gradient);
+    target.check()?;
     let mut text = format!("{}: {}, {}\n", target.name(), target.summary(), target.convention());
     let _ = writeln!(text, "E = {energy} at this point");
     let width = target.names().iter().map(|name| name.chars().count()).max().unwrap_or(0).max(10);

@@ -137,7 +137,8 @@ fn explored(
     budget: Option<Duration>,
     quiet: bool,
 ) -> Result<Pool, Error> {
-    let evaluations = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(TRAINING_EVALUATIONS);
+    let all = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(TRAINING_EVALUATIONS);
+    let evaluations = config.learn.exploration(all);
     find_device(&config.run.device)?;
     if let Some(out) = &arguments.out {
         check_place(out)?;

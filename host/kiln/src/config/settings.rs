@@ -153,11 +153,14 @@ settings! {
     /// Learning from the states of an exploration, in place of posterior sampling at every sample.
     learn: Learn {
         states: bool, Domain::Switch,
-            "learn the target's denoiser from explored states; needs an exploration, costs no evaluations";
+            "learn the target's denoiser from explored states; needs an exploration";
+        exploring: f64, Domain::Above { above: 0.0, max: 1.0 },
+            "part of all evaluations that the exploration may take; with the rest the energy measures the cells' shares";
         cells: usize, count(1, 64), "Gaussians that the generator starts from, at most, of each block of coordinates";
         pretrain: usize, count(0, 1_000_000), "that denoiser's updates before the first outer step";
         rate: f64, above_zero(10.0), "Adam's learning rate of these; it falls to a tenth";
         inner: usize, count(0, 10_000), "its updates before every outer step";
+        reuse: usize, count(1, 10_000), "score-network steps that share a batch of generated samples";
         ema: f64, Domain::Fraction, "decay of its average, which the generator follows";
         direct_from: f64, real(0.0, 1.0),
             "part of the training after which small noise is estimated from the energy itself, 1 = never";
@@ -194,14 +197,26 @@ impl Learn {
     /// Nothing is learned from states; how it would be, were it switched on.
     pub const OFF: Self = Self {
         states: false,
+        exploring: 0.95,
         cells: 64,
         pretrain: 2000,
         rate: 2e-3,
         inner: 1,
+        reuse: 1,
         ema: 0.999,
         direct_from: 1.0,
         direct_below: 0.3,
     };
+
+    /// The evaluations of so many that the exploration may take.
+    pub fn exploration(&self, evaluations: u64) -> u64 {
+        (evaluations as f64 * self.exploring) as u64
+    }
+
+    /// Those that are left after an exploration of so many.
+    pub fn after(&self, exploration: u64) -> u64 {
+        (exploration as f64 * (1.0 / self.exploring - 1.0)) as u64
+    }
 }
 
 /// The key of that full name.

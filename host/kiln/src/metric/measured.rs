@@ -55,6 +55,7 @@ impl Measured {
     pub fn differentiated(target: &Target, samples: Samples) -> Result<Self, Error> {
         Self::check(target, &samples)?;
         let (energies, gradients) = measure::energies_and_gradients(target, &samples.data);
+        target.check()?;
         let virials = measure::virials(target.symmetry(), &samples.data, &gradients, samples.dim);
         Ok(Self { samples, energies, virials, gradients })
     }

@@ -1,0 +1,35 @@
+//! One energy through every door: as a formula, in Rust, as a library in C.
+
+mod mixture;
+
+use kiln::framed::FramedTarget;
+use kiln_core::random::{Purpose, Randomness, Stream};
+
+/// Energies and gradients at 1,000 points about the modes, in f64 to 1e-6 of their size; in lanes, of f32, to 1e-4.
+#[test]
+fn an_energy_is_the_same_through_every_door() {
+    let doors = [mixture::formula(), mixture::rust(), mixture::c()];
+    let dim = doors[0].dim();
+    let mut stream = Stream::new(1, Purpose::Test, 0);
+    let mut points = vec![0.0_f32; 1000 * dim];
+    stream.fill_normal(&mut points);
+    points.iter_mut().for_each(|x| *x *= 4.0);
+    let near = |a: f64, b: f64, within: f64| assert!((a - b).abs() < within * (1.0 + a.abs()), "{a} {b}");
+    let in_lanes = doors.each_ref().map(|door| FramedTarget::new(door, None).unwrap().energies_and_gradients(&points));
+    for (row, x) in points.chunks_exact(dim).enumerate() {
+        let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+        let found = doors.each_ref().map(|door| {
+            let mut gradient = vec![0.0; dim];
+            (door.energy_and_gradient(&x, &mut gradient), gradient)
+        });
+        let (energy, gradient) = &found[0];
+        for ((e, g), (energies, gradients)) in found.iter().zip(&in_lanes) {
+            near(*energy, *e, 1e-6);
+            near(*energy, energies[row], 1e-4);
+            for k in 0..dim {
+                near(gradient[k], g[k], 1e-6);
+                near(gradient[k], gradients[row * dim + k], 1e-4);
+            }
+        }
+    }
+}
