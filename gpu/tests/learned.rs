@@ -216,6 +216,43 @@ fn a_training_that_is_stopped_within_its_first_step_goes_on_with_the_same_bits()
 }
 
 #[test]
+fn updates_that_share_samples_go_on_with_the_same_bits_wherever_they_were_stopped() {
+    let mut short = spec();
+    let learned = short.learned.as_mut().unwrap();
+    (learned.pretrain, learned.reuse) = (2, 3);
+    let energy = Counting::default();
+    let new = || Trainer::new(&Cpu::default(), short.clone()).unwrap();
+    let mut straight = new();
+    (0..4).for_each(|_| drop(straight.step(&energy, 0.5, &NEVER).unwrap()));
+    let mut stopped = new();
+    let (mut stops, mut wait) = (0, 0);
+    while stopped.steps_done() < 4 {
+        let stop = AtomicBool::new(false);
+        let done = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_micros(wait));
+                stop.store(true, Ordering::Relaxed);
+            });
+            stopped.step(&energy, 0.5, &stop)
+        });
+        stops += usize::from(done.is_err());
+        // Longer and longer, so that every step ends at some time.
+        wait += 300;
+    }
+    assert!(stops > 0, "it was never stopped");
+    assert!(stopped.to_checkpoint().to_bytes() == straight.to_checkpoint().to_bytes());
+    // Shared samples are other ones than fresh ones.
+    let mut fresh = Trainer::new(&Cpu::default(), {
+        let mut spec = short.clone();
+        spec.learned.as_mut().unwrap().reuse = 1;
+        spec
+    })
+    .unwrap();
+    (0..4).for_each(|_| drop(fresh.step(&energy, 0.5, &NEVER).unwrap()));
+    assert!(fresh.to_checkpoint().to_bytes() != straight.to_checkpoint().to_bytes());
+}
+
+#[test]
 fn what_comes_before_the_first_step_ends_where_there_is_no_time_for_it() {
     let (energy, mut late) = (Counting::default(), trainer());
     late.hurry().store(true, Ordering::Relaxed);

@@ -17,6 +17,7 @@ pub mod train;
 use crate::cli::{Cli, Command};
 use kiln::energy_file::is_energy_file;
 use kiln::error::{Error, nearest};
+use kiln::pool::fingerprint_at;
 use kiln::source::Source;
 use kiln::target::Target;
 use kiln::targets::{builtin, find};
@@ -77,22 +78,29 @@ fn without_energy(source: &Source, dim: usize) -> Target {
     Target::without_energy(source.target(), dim, source.convention().unwrap_or_default())
 }
 
-/// The target of a run, a pool or a model: from the file that its energy came from, else the built-in one of that name; none
+/// The target of the run, pool or model at `place`: from the file that its energy came from, else the built-in one of that name; none
 /// where neither is at hand.
 ///
 /// # Errors
 /// If the file cannot be read, or describes another energy by now.
-fn known_target(name: &str, convention: Option<&str>, file: Option<&Path>) -> Result<Option<Target>, Error> {
+fn known_target(
+    name: &str,
+    convention: Option<&str>,
+    file: Option<&Path>,
+    place: &Path,
+) -> Result<Option<Target>, Error> {
     let Some(file) = file else { return Ok(find(name)) };
     let target = attempt::target_of_file(file).map_err(|error| {
         let hint = error.hint().to_string();
         error.with_hint(format!("the energy came from there; put it back, or {hint}"))
     })?;
-    if convention.is_some_and(|convention| convention != target.convention()) {
-        let message = format!("'{}' has changed since: it was {}", file.display(), convention.unwrap_or_default());
-        return Err(Error::input(message, "put the old file back, or explore and train anew"));
+    let Some(known) = convention.filter(|known| *known != target.convention()) else { return Ok(Some(target)) };
+    // The file is another one: what counts is whether the energy is.
+    if fingerprint_at(place).is_some_and(|fingerprint| fingerprint.is_of(&target)) {
+        return Ok(Some(target.known_as(known)));
     }
-    Ok(Some(target))
+    let message = format!("'{}' is another energy than it was: {known}", file.display());
+    Err(Error::input(message, "put the old file back, or explore and train anew"))
 }
 
 /// The same, for what needs the energy of the run or model at `place`.
@@ -100,7 +108,7 @@ fn known_target(name: &str, convention: Option<&str>, file: Option<&Path>) -> Re
 /// # Errors
 /// If it is not at hand; the hint says how to go on.
 fn target_of(name: &str, convention: Option<&str>, file: Option<&Path>, place: &Path) -> Result<Target, Error> {
-    known_target(name, convention, file)?.ok_or_else(|| {
+    known_target(name, convention, file, place)?.ok_or_else(|| {
         let place = place.display();
         Error::input(
             format!("'{place}' is of {name}, an energy that is not one of `kiln targets`"),

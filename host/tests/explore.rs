@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{done, kiln, refused};
+use common::{done, judged, kiln, refused};
 use std::fs;
 use std::path::Path;
 
@@ -132,9 +132,11 @@ fn an_exploration_that_is_too_short_says_why_and_keeps_its_pool() {
     done(place, &["sample", "short", "-n", "5", "-o", "x.csv"]);
     refused(place, &["sample", "short", "-n", "100000000", "-o", "y.csv"], "is a pool of", "more --evaluations");
     refused(place, &["export", "short", "-o", "x.kiln"], "is a pool of states, not a generator", "kiln train");
-    // A damaged pool, and an energy that is another one by now.
+    // An energy that is written in another way, one that is another one by now, and a damaged pool.
+    fs::write(place.join("mine.toml"), MINE.replace("-log(0.3*", "rate - log(3/10*").replace(" + rate", "")).unwrap();
+    judged(place, &["evaluate", "short"]);
     fs::write(place.join("mine.toml"), MINE.replace("0.3*", "0.4*")).unwrap();
-    refused(place, &["evaluate", "short"], "has changed since", "put the old file back");
+    refused(place, &["evaluate", "short"], "is another energy than it was", "put the old file back");
     let mut pool = fs::read(place.join("short/pool.npy")).unwrap();
     *pool.last_mut().unwrap() ^= 1;
     fs::write(place.join("short/pool.npy"), pool).unwrap();

@@ -70,11 +70,13 @@ fn a_library_is_looked_at_explored_drawn_from_and_trained_on() {
     ];
     judged(place, &train);
     judged(place, &["evaluate", "run"]);
-    // The run knows its energy, and an other one under its name is not it.
+    // The run knows its energy, however it was built; another one under its name is not it.
     build(place, "wells", &format!("{ABI}{TWO}{WELLS}return 0 * 1; }}\nint more;\n"));
+    judged(place, &["evaluate", "run"]);
+    build(place, "wells", &format!("{ABI}{TWO}{}return 0; }}\n", WELLS.replace("0.3 *", "0.4 *")));
     let refused = kiln(place, &["evaluate", "run"]);
     let told = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(2) && told.contains("has changed since"), "{told}");
+    assert!(refused.status.code() == Some(2) && told.contains("is another energy than it was"), "{told}");
 }
 
 /// Crashes at the call that CRASH_AT says.
@@ -165,7 +167,7 @@ fn malformed() -> Vec<(&'static str, String)> {
         ("leaving", body("exit(0);")),
         ("failing", body("return -4;")),
         ("nowhere", body("for (uint32_t r = 0; r < rows; r++) e[r] = NAN; return 0;")),
-        ("random", body("for (uint32_t r = 0; r < rows; r++) e[r] = rand() % 100; return 0;")),
+        ("two_faced", body("for (uint32_t r = 0; r < rows; r++) e[r] = g ? 1 : 2; return 0;")),
         ("forgetful", body(&format!("{}return 0;", bowl.replace("if (g)", "if (g && k)")))),
         (
             "wrong",

@@ -265,7 +265,7 @@ fn pool_of(run: &Run) -> Result<Option<Pool>, Error> {
 /// The coordinates that a pool of the target says to train in.
 fn frame_for(target: &Target, pool: &Pool) -> Result<Frame, Error> {
     let place = pool.path().display();
-    if pool.facts.convention != target.convention() {
+    if !pool.is_of(target) {
         let message = format!("'{place}' is an exploration of another energy than that of {}", target.title());
         return Err(Error::input(message, "explore this one with `kiln explore`"));
     }

@@ -48,6 +48,7 @@ pub mod error;
 mod exploration;
 pub mod export;
 pub mod files;
+pub mod fingerprint;
 pub mod fit;
 pub mod format;
 pub mod formula;

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::exploration;
 use crate::files::{hash, write_together};
+use crate::fingerprint::Fingerprint;
 use crate::format::npy;
 use crate::frame::{Frame, FrameError};
 use crate::metric::Mixing;
@@ -86,7 +87,10 @@ pub struct Pool {
 /// If the energy is refused, the budget is too small, or `stop` was set.
 pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Pool, Error> {
     let begun = Instant::now();
-    let asked = exploration::settings(target, order.evaluations, order.seed);
+    let fingerprint = target.file().map(|_| Fingerprint::of(target));
+    target.check()?;
+    let told = fingerprint.as_ref().map_or(0, |_| Fingerprint::EVALUATIONS);
+    let asked = exploration::settings(target, order.evaluations.saturating_sub(told), order.seed);
     let settings = Asked { seconds: order.seconds, start: order.start.clone(), ..asked };
     let found = exploration::find(target, &settings, progress, stop)?;
     let frame = frame_of(&found, &settings.bounds).ok();
@@ -99,7 +103,8 @@ pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &A
         convention: target.convention().into(),
         energy: target.file().map(|file| file.display().to_string()),
         seed: order.seed,
-        evaluations: found.evaluations,
+        evaluations: told + found.evaluations,
+        fingerprint,
         seconds: begun.elapsed().as_secs_f64(),
         ladders: found.ladders,
         frames: found.frames,
@@ -141,6 +146,18 @@ fn frame_of(found: &Exploration, bounds: &[Bound]) -> Result<Frame, InvalidFrame
 /// Whether this is the directory of a pool.
 pub fn is_pool(path: &Path) -> bool {
     path.join(FACTS).is_file()
+}
+
+/// What tells the energy of the pool at a place, or of the run there that began with one; none where that is not known.
+pub fn fingerprint_at(place: &Path) -> Option<Fingerprint> {
+    /// A part of what is known.
+    #[derive(serde::Deserialize)]
+    struct Known {
+        fingerprint: Option<Fingerprint>,
+    }
+    let places = [place.join(FACTS), place.join(EXPLORATION).join(FACTS)];
+    let text = places.iter().find_map(|place| std::fs::read(place).ok())?;
+    serde_json::from_slice::<Known>(&text).ok()?.fingerprint
 }
 
 /// Refuses a directory for a new pool that has something in it.
@@ -225,6 +242,12 @@ impl Pool {
     pub fn of_run(run: &Run) -> Result<Option<Self>, Error> {
         let path = run.file(EXPLORATION);
         if is_pool(&path) { Self::open(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether it is of this target: by name of the convention, or else by what the energy is at some points.
+    pub fn is_of(&self, target: &Target) -> bool {
+        let facts = &self.facts;
+        facts.convention == target.convention() || facts.fingerprint.as_ref().is_some_and(|known| known.is_of(target))
     }
 
     /// What tells it from any other: states and frame.

@@ -131,6 +131,12 @@ impl Target {
         self
     }
 
+    /// The same under another convention's name: the energy was found to be the same.
+    #[must_use]
+    pub fn known_as(self, convention: &str) -> Self {
+        Self { convention: convention.into(), ..self }
+    }
+
     /// What is known of its modes.
     #[must_use]
     pub fn structured(mut self, structure: Structure) -> Self {

@@ -58,7 +58,7 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     let source = resolve(&arguments.run)?;
     let open = || denoising.map_or_else(|| source.open(), |steps| source.open_in_steps(steps));
     // Samples alone need no energy.
-    let known = match known_target(source.target(), source.convention(), source.energy()) {
+    let known = match known_target(source.target(), source.convention(), source.energy(), &arguments.run) {
         Err(_) if steps == 0 && arguments.gate.is_none() => None,
         known => known?,
     };

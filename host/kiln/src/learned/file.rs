@@ -47,3 +47,27 @@ impl Explored {
         Ok(Self { states: rows("states")?, slopes, mixture, spent: file.parsed("spent")? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_gpu::mixture::{Cell, MixtureBlock};
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else() {
+        let cell = Cell { weight: 1.0, mean: vec![0.5], factor: vec![2.0], axes: vec![1.0], variances: vec![4.0] };
+        let block = MixtureBlock { coordinates: vec![1], cells: vec![cell], thresholds: vec![] };
+        let guided = Explored {
+            states: Arc::new(vec![0.0, 1.0, 2.0, 3.0]),
+            slopes: Some(Arc::new(vec![-1.0, 0.5, 0.25, 8.0])),
+            mixture: Some(Arc::new(Mixture::new(2, vec![block]).unwrap())),
+            spent: 123_456_789_012,
+        };
+        let plain = Explored { slopes: None, mixture: None, spent: 0, ..guided.clone() };
+        for explored in [guided, plain] {
+            let file = Checkpoint::from_bytes(&explored.to_checkpoint(2).to_bytes()).unwrap();
+            assert_eq!(Explored::from_checkpoint(&file, 2).unwrap(), explored);
+            assert!(Explored::from_checkpoint(&file, 3).is_err());
+        }
+    }
+}

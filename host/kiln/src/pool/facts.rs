@@ -1,5 +1,6 @@
 //! What is known of a pool, as `exploration.json` says it.
 
+use crate::fingerprint::Fingerprint;
 use kiln_explore::evidence::Figure;
 use kiln_explore::{Kind, Probe};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct Facts {
     /// The file that the energy comes from.
     #[serde(default)]
     pub energy: Option<String>,
+    /// What tells this energy from others; none of those that come with Kiln, whose convention does.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
     /// Names of the coordinates.
     pub names: Vec<String>,
     /// The seed.
