@@ -20,7 +20,8 @@ module mixture
         0.351227598_c_double, -0.851399803_c_double, 3.94874224_c_double, -0.0783782021_c_double, -0.31599084_c_double, &
         -4.5607439_c_double, 1.35499746_c_double, 2.26415828_c_double, 4.33104536_c_double, -2.3071528_c_double, &
         2.36300403_c_double, 3.1777435_c_double, 1.63511799_c_double, 0.000978546081_c_double, -3.75386079_c_double, &
-        0.420273932_c_double, -1.26722987_c_double, -3.96143516_c_double, 1.35986513_c_double, -0.282401985_c_double], [dimensions, modes])
+        0.420273932_c_double, -1.26722987_c_double, -3.96143516_c_double, 1.35986513_c_double, -0.282401985_c_double &
+        ], [dimensions, modes])
 contains
     integer(c_int32_t) function kiln_abi() bind(C)
         kiln_abi = 1
