@@ -5,6 +5,7 @@
 //! generator. The state is networks, optimisers, the average and two counters: what is saved is all there is, and
 //! a run that is stopped and resumed gives the same bits as one that is not.
 
+mod before;
 mod learned;
 mod levels;
 mod score;
@@ -28,6 +29,7 @@ use std::f64::consts::PI;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use before::Before;
 use learned::Target;
 pub use spec::{Learned, Noising, Objective, TrainerSpec, Weight};
 
@@ -87,8 +89,8 @@ pub struct Trainer<D: Backend> {
     updates: u64,
     /// Batches drawn, the key of their streams.
     batches: u64,
-    /// Set where there is no time for more updates before the first step.
-    hurry: Arc<AtomicBool>,
+    /// What other threads see of the updates before the first step.
+    before: Arc<Before>,
     /// Samples that several updates of the score network share, and the key of their latents.
     shared: Option<(u64, Vec<f32>)>,
 }
@@ -130,7 +132,7 @@ impl<D: Backend> Trainer<D> {
             step,
             updates,
             batches,
-            hurry: Arc::default(),
+            before: Arc::default(),
             shared: None,
         })
     }
@@ -140,9 +142,9 @@ impl<D: Backend> Trainer<D> {
         self.step
     }
 
-    /// Set it to go on to the first step with what the target's denoiser has learned until then.
-    pub fn hurry(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.hurry)
+    /// How far the updates before the first step are.
+    pub fn before(&self) -> Arc<Before> {
+        Arc::clone(&self.before)
     }
 
     /// What decides this training.
@@ -198,9 +200,10 @@ impl<D: Backend> Trainer<D> {
             if stop.load(Ordering::Relaxed) {
                 return Err(StepError::Interrupted);
             }
-            if self.updates < pretrain && self.hurry.load(Ordering::Relaxed) {
+            if self.updates < pretrain && self.before.is_late() {
                 self.updates = pretrain - 1;
             }
+            self.before.tell(self.updates.min(pretrain));
             if self.updates < of_target {
                 let part = (self.updates < pretrain).then(|| self.updates as f64 / pretrain as f64);
                 self.update_target(energy.symmetry(), part, score_rate)?;

@@ -255,7 +255,7 @@ fn updates_that_share_samples_go_on_with_the_same_bits_wherever_they_were_stoppe
 #[test]
 fn what_comes_before_the_first_step_ends_where_there_is_no_time_for_it() {
     let (energy, mut late) = (Counting::default(), trainer());
-    late.hurry().store(true, Ordering::Relaxed);
+    late.before().hurry();
     late.step(&energy, 0.0, &NEVER).unwrap();
     // One of the thousand, one beside the step, those of the model's score network, and the generator's own.
     let batches: u64 = late.to_checkpoint().parsed("batches").unwrap();

@@ -266,18 +266,23 @@ impl Library {
     /// A call with a row a lane.
     fn lanes<const L: usize>(&self, x: &[Lanes<L>], gradient: Option<&mut [Lanes<L>]>) -> Lanes<L> {
         ROWS.with_borrow_mut(|[points, energies, gradients]| {
-            points.clear();
-            points.extend((0..L).flat_map(|lane| x.iter().map(move |x| x.lane_f64(lane))));
-            energies.clear();
+            let dim = self.dim;
+            points.resize(L * dim, 0.0);
             energies.resize(L, 0.0);
-            gradients.clear();
+            for (at, x) in x.iter().enumerate() {
+                for (row, x) in points.chunks_exact_mut(dim).zip(x.0) {
+                    row[at] = f64::from(x);
+                }
+            }
             match gradient {
                 None => self.call(points, energies, None),
                 Some(gradient) => {
-                    gradients.resize(points.len(), 0.0);
+                    gradients.resize(L * dim, 0.0);
                     self.call(points, energies, Some(gradients));
                     for (at, gradient) in gradient.iter_mut().enumerate() {
-                        *gradient = Lanes::from_lanes(|lane| gradients[lane * self.dim + at] as f32);
+                        for (row, slope) in gradients.chunks_exact(dim).zip(&mut gradient.0) {
+                            *slope = row[at] as f32;
+                        }
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Training as a configuration says, into a run directory: metrics, checkpoints and the generator.
 
+mod beside;
 mod best;
 mod clock;
 mod device;
@@ -20,6 +21,7 @@ pub use crate::sample::sample;
 pub use crate::spec::trainer_spec;
 use crate::start::{self, LIVE_SAMPLES};
 use crate::target::Target;
+use beside::Watched;
 use best::{Best, kept};
 use clock::Clock;
 pub use device::find_device;
@@ -41,8 +43,6 @@ use std::time::Duration;
 const ROLL_BACKS: u32 = 2;
 /// What to do about a damaged good state.
 const WITHOUT_GOOD: &str = "remove it and resume, to go back to the beginning; or train anew with another --out";
-/// How long a wish to stop may stay unseen.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// One training.
 pub struct Training<'a> {
@@ -124,18 +124,11 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
     };
     std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
-        let (halt, clock, hurry) = (&halt, session.clock, session.state.trainer.hurry());
-        // Ends a step that would outlast the budget, or the person's patience.
-        scope.spawn(move || {
-            while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if training.stop.load(Ordering::Relaxed) || clock.is_over() {
-                    halt.store(true, Ordering::Relaxed);
-                }
-                if clock.is_late() {
-                    hurry.store(true, Ordering::Relaxed);
-                }
-            }
-        });
+        let (halt, clock, before) = (&halt, session.clock, session.state.trainer.before());
+        let learn = &training.config.learn;
+        let (progress, stop, name) = (training.progress, training.stop, training.target.name());
+        let watched = Watched { progress, stop, name, updates: if learn.states { learn.pretrain } else { 0 } };
+        scope.spawn(move || beside::look(&watched, clock, &before, halt, &ended));
         let outcome = session.run();
         drop(running);
         outcome

@@ -6,43 +6,48 @@ use kiln_core::{Energy, Scalar};
 use std::path::Path;
 use std::process::Command;
 
-/// Weight, standard deviation and mean of a mode.
-type Mode = (f64, f64, Vec<f64>);
+/// A mode: log weight - n log sd, 1/sd², mean.
+struct Mode(f64, f64, Vec<f64>);
 
 /// In Rust.
 struct Mixture(Vec<Mode>);
+
+/// Modes at most.
+const MODES: usize = 8;
+
+impl Mixture {
+    /// log of every mode's part, the largest, and the sum of all over it.
+    #[inline(always)]
+    fn parts<S: Scalar>(&self, x: &[S]) -> ([S; MODES], S, S) {
+        let zero = S::constant(0.0);
+        let mut logs = [zero; MODES];
+        for (log, Mode(weight, precision, mean)) in logs.iter_mut().zip(&self.0) {
+            let square = x.iter().zip(mean).fold(zero, |sum, (x, m)| sum + (*x - S::constant(*m)).square());
+            *log = S::constant(*weight) - S::constant(0.5 * precision) * square;
+        }
+        let logs_of = &logs[..self.0.len()];
+        let most = logs_of.iter().fold(logs[0], |most, log| most.max(*log));
+        (logs, most, logs_of.iter().fold(zero, |sum, log| sum + (*log - most).exp()))
+    }
+}
 
 impl<S: Scalar> Energy<S> for Mixture {
     fn dim(&self) -> usize {
         self.0[0].2.len()
     }
     fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
-        let logs: Vec<S> = self.0.iter().map(|mode| log_part(mode, x)).collect();
-        let (energy, zero) = (-log_sum_exp(&logs), S::constant(0.0));
-        gradient.fill(zero);
-        for ((_, sd, mean), log) in self.0.iter().zip(logs) {
-            let pull = (log + energy).exp() * S::constant(1.0 / (sd * sd));
+        let (logs, most, sum) = self.parts(x);
+        gradient.fill(S::constant(0.0));
+        for (Mode(_, precision, mean), log) in self.0.iter().zip(logs) {
+            let pull = (log - most).exp() / sum * S::constant(*precision);
             gradient.iter_mut().zip(x).zip(mean).for_each(|((g, x), m)| *g += pull * (*x - S::constant(*m)));
         }
-        energy
+        -(most + sum.ln())
     }
     fn energy(&self, x: &[S]) -> S {
-        -log_sum_exp(&self.0.iter().map(|mode| log_part(mode, x)).collect::<Vec<_>>())
+        let (_, most, sum) = self.parts(x);
+        -(most + sum.ln())
     }
-}
-
-fn log_part<S: Scalar>((weight, sd, mean): &Mode, x: &[S]) -> S {
-    let zero = S::constant(0.0);
-    let square = x.iter().zip(mean).fold(zero, |sum, (x, m)| {
-        let off = *x - S::constant(*m);
-        sum + off * off
-    });
-    S::constant(weight.ln() - x.len() as f64 * sd.ln()) - square * S::constant(0.5 / (sd * sd))
-}
-
-fn log_sum_exp<S: Scalar>(logs: &[S]) -> S {
-    let most = logs.iter().fold(logs[0], |most, log| S::select(most.lt(*log), *log, most));
-    most + logs.iter().fold(S::constant(0.0), |sum, log| sum + (*log - most).exp()).ln()
 }
 
 fn repository() -> std::path::PathBuf {
@@ -58,7 +63,9 @@ pub fn formula() -> Target {
 pub fn rust() -> Target {
     let mode = |line: &str| {
         let numbers: Vec<f64> = line.split(',').map(|number| number.parse().unwrap()).collect();
-        (numbers[0], numbers[1], numbers[2..].to_vec())
+        let [weight, sd] = [numbers[0], numbers[1]];
+        let mean = numbers[2..].to_vec();
+        Mode(weight.ln() - mean.len() as f64 * sd.ln(), 1.0 / (sd * sd), mean)
     };
     Target::new(
         "mixture-rust",
