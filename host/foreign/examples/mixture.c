@@ -28,12 +28,17 @@ const char *kiln_name(void) { return "mixture-c"; }
 
 int32_t kiln_energy(void *user, uint32_t rows, uint32_t dim, const double *x, double *energy, double *gradient) {
     (void)user;
+    double log_weights[MODES], precisions[MODES];
+    for (int k = 0; k < MODES; k++) {
+        log_weights[k] = log(weights[k]) - DIM * log(widths[k]);
+        precisions[k] = 1.0 / (widths[k] * widths[k]);
+    }
     for (uint32_t row = 0; row < rows; row++, x += dim) {
         double logs[MODES], most = 0.0, sum = 0.0;
         for (int k = 0; k < MODES; k++) {
             double square = 0.0;
             for (int i = 0; i < DIM; i++) square += (x[i] - means[k][i]) * (x[i] - means[k][i]);
-            logs[k] = log(weights[k]) - DIM * log(widths[k]) - square / (2.0 * widths[k] * widths[k]);
+            logs[k] = log_weights[k] - 0.5 * precisions[k] * square;
             if (k == 0 || logs[k] > most) most = logs[k];
         }
         for (int k = 0; k < MODES; k++) sum += logs[k] = exp(logs[k] - most);
@@ -41,7 +46,7 @@ int32_t kiln_energy(void *user, uint32_t rows, uint32_t dim, const double *x, do
         if (!gradient) continue;
         for (int i = 0; i < DIM; i++) {
             double pull = 0.0;
-            for (int k = 0; k < MODES; k++) pull += logs[k] * (x[i] - means[k][i]) / (widths[k] * widths[k]);
+            for (int k = 0; k < MODES; k++) pull += logs[k] * precisions[k] * (x[i] - means[k][i]);
             gradient[row * DIM + i] = pull / sum;
         }
     }
