@@ -39,7 +39,7 @@ impl<D: Backend> Trainer<D> {
     fn samples_of_update(&mut self, number: u64) -> (u64, Vec<f32>) {
         let together = self.spec.learned.as_ref().map_or(1, |learned| learned.reuse.max(1) as u64);
         let key = self.batches - number % together;
-        let known = self.shared.take().filter(|(known, _)| *known == key && number % together > 0);
+        let known = self.shared.take().filter(|(known, _)| *known == key && !number.is_multiple_of(together));
         known.unwrap_or_else(|| {
             let z = normal_batch(self.spec.seed, Purpose::Latent, key, self.spec.batch, self.spec.generator.latent);
             (key, self.placed(&z, self.generator.sample(&z)))
