@@ -8,6 +8,7 @@ use kiln::explore::{Bound, Start};
 use kiln::export;
 use kiln::fit::{Options, Prepared, Trained, fit, fit_explored, take};
 use kiln::frame::Frame;
+use kiln::learned::Explored;
 use kiln::metric::Measured;
 use kiln::pool::FRAME;
 use kiln::pool::{Order, Pool, explore};
@@ -20,8 +21,10 @@ use kiln::verdict::{Against, Outcome as Verdict, verdict};
 use kiln::weights::float_model;
 use kiln_core::artifact::Artifact;
 use kiln_core::{Energy, Scalar};
+use kiln_gpu::pack::Pack;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// x0 ~ N(300, 0.05²); x1 > 0 is gamma of shape 4 and rate 2, in a unit a hundred times as large.
 struct Far;
@@ -44,11 +47,33 @@ impl<S: Scalar> Energy<S> for Far {
     }
 }
 
-fn target() -> Target {
+/// That energy times a factor, which counts how often it is asked.
+struct Counting(f64, Arc<AtomicU64>);
+
+impl<S: Scalar> Energy<S> for Counting {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
+        Far.energy_and_gradient(x, gradient);
+        gradient.iter_mut().for_each(|g| *g = *g * S::constant(self.0));
+        self.energy(x)
+    }
+    fn energy(&self, x: &[S]) -> S {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        S::constant(self.0) * Far.energy(x)
+    }
+}
+
+fn target_of(energy: impl Energy<f64> + Energy<Pack> + Send + Sync + 'static, convention: &str) -> Target {
     let bounds = vec![Bound::NONE, Bound { low: 0.0, high: f64::INFINITY }];
     let names = vec!["far".into(), "wait".into()];
-    let target = Target::new("far", Far).described("Far", "a Gaussian and a gamma", "E = far");
+    let target = Target::new("far", energy).described("Far", "a Gaussian and a gamma", convention);
     target.from_file(PathBuf::from("far.toml"), names, bounds, None)
+}
+
+fn target() -> Target {
+    target_of(Far, "E = far")
 }
 
 fn explored(target: &Target, seed: u64) -> Pool {
@@ -142,7 +167,7 @@ fn a_training_starts_from_what_was_explored() {
 }
 
 #[test]
-fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradients_at_them() {
+fn a_training_learns_from_explored_states_and_evaluates_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let target = target();
     let mut pool = explored(&target, 1);
@@ -162,7 +187,16 @@ fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradien
     let options = Options::default();
     let whole = folder.path().join("whole");
     let Trained { run, samples, .. } = fit_explored(&target, &pool, settings.clone(), Some(&whole), &options).unwrap();
-    assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(pool.fitting().1.len() as u64));
+    // The gradients at the states, and the shares of the cells, to the unit.
+    let count = Arc::new(AtomicU64::new(0));
+    let counting = target_of(Counting(1.0, Arc::clone(&count)), "E = far");
+    let config = settings.clone().check().unwrap();
+    let learned = Explored::of(&pool, pool.frame.as_ref().unwrap(), &counting, &config).unwrap();
+    let spent: u64 = learned.to_checkpoint(2).parsed("spent").unwrap();
+    assert_eq!(spent, count.load(Ordering::Relaxed));
+    let gradients = pool.fitting().1.len() as u64;
+    assert!(spent > gradients && spent <= config.learn.after(pool.facts.evaluations), "{spent}, gradients {gradients}");
+    assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(spent));
     // The gamma's mean and standard deviation, 2 and 1, and its third central moment, 1: not those of a Gaussian's exponential.
     let is_right = |samples: &[f32]| {
         let column = |k: usize| samples.iter().skip(k).step_by(2).map(|x| f64::from(*x)).collect::<Vec<f64>>();
@@ -195,10 +229,12 @@ fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradien
     let some = Options { progress: &stop, stop: &stop.1, ..options };
     fit_explored(&target, &pool, settings, Some(&parts), &some).unwrap_err();
     let (run, config) = take(&parts).unwrap();
-    let prepared = Prepared::resumed(run, &config.clone(), config, &target).unwrap();
+    let prepared = Prepared::resumed(run, &config.clone(), config, &counting).unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), spent, "nothing is asked of the energy again");
     assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
     assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
     let run = &prepared.run;
+    assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(spent));
     assert_eq!(Sampler::in_steps(run, 12).unwrap().rows(3, 0, 50).unwrap().data, drawn[..100]);
 
     // What is damaged, of another run or not there is told.
@@ -218,7 +254,9 @@ fn a_training_learns_from_explored_states_and_evaluates_no_more_than_the_gradien
 fn a_pool_of_another_energy_is_refused() {
     let target = target();
     let pool = explored(&target, 1);
-    let other = target.clone().described("Other", "another", "E = other");
+    // Of another name only, it is the same.
+    assert!(pool.is_of(&target_of(Far, "E = the same")));
+    let other = target_of(Counting(0.5, Arc::default()), "E = half of it");
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let settings = pool.settings(&target, "kiln").unwrap();
