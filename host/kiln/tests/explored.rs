@@ -56,7 +56,7 @@ impl<S: Scalar> Energy<S> for Counting {
     }
     fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         Far.energy_and_gradient(x, gradient);
-        gradient.iter_mut().for_each(|g| *g = *g * S::constant(self.0));
+        gradient.iter_mut().for_each(|g| *g *= S::constant(self.0));
         self.energy(x)
     }
     fn energy(&self, x: &[S]) -> S {
