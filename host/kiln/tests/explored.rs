@@ -13,7 +13,7 @@ use kiln::metric::Measured;
 use kiln::pool::FRAME;
 use kiln::pool::{Order, Pool, explore};
 use kiln::progress::Silent;
-use kiln::run::{DENOISER, EXPLORATION};
+use kiln::run::{DENOISER, EXPLORATION, LEARNED};
 use kiln::sample::{Sampler, sample};
 use kiln::target::Target;
 use kiln::train::Outcome;
@@ -233,8 +233,15 @@ fn a_training_learns_from_explored_states_and_evaluates_what_it_says() {
     assert_eq!(count.load(Ordering::Relaxed), spent, "nothing is asked of the energy again");
     assert_eq!(prepared.train(&target, &Options::default()).unwrap(), Outcome::Finished);
     assert_eq!(sample(&prepared.run, 0, 50).unwrap().data, samples.data[..100]);
+    assert_eq!(prepared.run.metrics().unwrap().all_energy_evaluations(), Some(spent));
+    // What was made of the exploration is made anew where it is damaged, and is the same.
+    std::fs::write(prepared.run.file(LEARNED), b"no tensors").unwrap();
+    drop(prepared);
+    let (run, config) = take(&parts).unwrap();
+    let prepared = Prepared::resumed(run, &config.clone(), config, &counting).unwrap();
+    assert_eq!((prepared.explored, count.load(Ordering::Relaxed)), (Some(learned), 2 * spent));
     let run = &prepared.run;
-    assert_eq!(run.metrics().unwrap().all_energy_evaluations(), Some(spent));
+    assert!(run.tensors(LEARNED).unwrap().is_some());
     assert_eq!(Sampler::in_steps(run, 12).unwrap().rows(3, 0, 50).unwrap().data, drawn[..100]);
 
     // What is damaged, of another run or not there is told.
