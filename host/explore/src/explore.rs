@@ -39,7 +39,7 @@ const JUMPS: u32 = 4;
 /// R-hat and effective sample size at which there is enough where nothing is said, of less and of more evaluations than `MANY`,
 /// and the frames that it takes to say so.
 const GOOD: (f64, [f64; 2]) = (1.01, [4000.0, 11_500.0]);
-const MANY: u64 = 9_900_000;
+const MANY: u64 = 9_400_000;
 /// What must be more before the first tenth of the states is left out.
 const LEFT_OUT: f64 = 1.15;
 const GOOD_FRAMES: usize = 200;

@@ -42,17 +42,22 @@ pub fn learned(dim: usize, symmetry: Symmetry, found: Found) -> Settings {
     let learn = Learn { states: true, ..Learn::OFF };
     if let Symmetry::Particles { count, .. } = symmetry {
         // No mixture to begin as: weights of arrangements are set at large noise first. What the target's denoiser has not learned before
-        // the first step, the generator never learns. A leapfrog step is about the width of the stiffest direction, which noise must not drown.
-        let stiffest = found.step.map_or(base.noise.v_min, |step| FINEST_STEP * step);
-        let noise = Noise { anneal: 0.3, v_min: stiffest.clamp(LEAST_LEARNED, base.noise.v_min), ..base.noise };
-        let base = Settings { noise, learn: Learn { pretrain: 12_000, ..learn }, ..base };
+        // the first step, the generator never learns.
+        let base = Settings { noise: Noise { anneal: 0.3, ..base.noise }, ..base };
         if count > FEW_PARTICLES {
-            return base;
+            // A leapfrog step is about the width of the stiffest direction, which noise must not drown.
+            let stiffest = found.step.map_or(base.noise.v_min, |step| FINEST_STEP * step);
+            let v_min = stiffest.clamp(LEAST_LEARNED, base.noise.v_min);
+            return Settings {
+                noise: Noise { v_min, ..base.noise },
+                learn: Learn { pretrain: 12_000, ..learn },
+                ..base
+            };
         }
         return Settings {
             score: Score { depth: 4, radial: 32, radial_range: 4.5, ..base.score },
             train: Train { batch: 2 * base.train.batch, ..base.train },
-            learn: Learn { pretrain: 24_000, ..base.learn },
+            learn: Learn { pretrain: 24_000, ..learn },
             ..base
         };
     }
@@ -71,7 +76,7 @@ const FEW_PARTICLES: usize = 8;
 /// The least noise of [`learned`], of a mode's least width, and never less than this.
 const FINEST_LEARNED: f64 = 0.15;
 const LEAST_LEARNED: f64 = 1e-4;
-/// Of particles the least noise, of a leapfrog step.
+/// Of more particles the least noise, of a leapfrog step.
 const FINEST_STEP: f64 = 0.4;
 
 /// The preset `direct` in the coordinates of an exploration, in which the whole has about unit width: noise goes down to what
@@ -352,6 +357,9 @@ mod tests {
         assert_eq!((posterior.chain_kernel, posterior.chain_step_size), (Transition::Hmc, 0.2));
         let learns = |step| learned(39, particles, Found { step, ..found }).noise.v_min;
         assert!((learns(Some(0.03)) - 0.012).abs() < 1e-15, "below the stiffest direction");
+        let few = Symmetry::Particles { count: 4, dimensions: 2 };
+        let of_few = |step| learned(8, few, Found { step, ..found }).noise.v_min;
+        assert_eq!(of_few(Some(0.03)), of_few(None));
         let most = explored(39, particles, found).noise.v_min;
         assert_eq!([learns(None), learns(Some(1.0))], [most; 2]);
         let flat = explored(3, Symmetry::None, Found { step: Some(1e6), ..found });
