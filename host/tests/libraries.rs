@@ -87,12 +87,8 @@ const CRASHING: &str = "#include <stdlib.h>\n\
       if (++calls == at) abort();\n\
     }\n";
 
-#[test]
-fn a_library_that_crashes_later_leaves_a_run_that_resumes() {
-    let place = tempfile::tempdir().unwrap();
-    let place = place.path();
-    let wells = WELLS.replacen("for (", "count(); for (", 1);
-    build(place, "wells", &format!("{ABI}{TWO}{CRASHING}{wells}return 0; }}\n"));
+/// A small training on the library of a place, whose 4,000th call goes wrong after the first checkpoint.
+fn trained_until_a_call(place: &Path) -> std::process::Output {
     done(place, &["explore", "./libwells.so", "--evaluations", "1e5", "-o", "found"]);
     let small = [
         "train.steps=40",
@@ -105,9 +101,19 @@ fn a_library_that_crashes_later_leaves_a_run_that_resumes() {
     let mut train = vec!["train", "./libwells.so", "--preset", "direct", "--explored", "found", "--out", "run"];
     small.iter().for_each(|set| train.extend(["--set", set]));
     let mut command = Command::cargo_bin("kiln").unwrap();
-    let crashed = command.current_dir(place).env("CRASH_AT", "4000").args(&train).output().unwrap();
+    let ended = command.current_dir(place).env("CRASH_AT", "4000").args(&train).output().unwrap();
+    assert!(place.join("run/checkpoint.safetensors").is_file(), "it ended before the first checkpoint");
+    ended
+}
+
+#[test]
+fn a_library_that_crashes_later_leaves_a_run_that_resumes() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let wells = WELLS.replacen("for (", "count(); for (", 1);
+    build(place, "wells", &format!("{ABI}{TWO}{CRASHING}{wells}return 0; }}\n"));
+    let crashed = trained_until_a_call(place);
     assert_eq!(crashed.status.code(), None, "{}", String::from_utf8_lossy(&crashed.stderr));
-    assert!(place.join("run/checkpoint.safetensors").is_file(), "it crashed before the first checkpoint");
     let [_, told] = judged(place, &["train", "--resume", "run"]);
     assert!(!told.contains("begins anew"), "{told}");
     assert!(place.join("run/samples.npy").is_file());
@@ -121,23 +127,12 @@ fn a_call_that_fails_ends_a_training_whose_run_resumes() {
     let failing = CRASHING.replace("abort()", "failed = 1").replace("static long", "static int failed;\nstatic long");
     let wells = WELLS.replacen("for (", "count(); for (", 1);
     build(place, "wells", &format!("{ABI}{TWO}{message}{failing}{wells}return failed ? 5 : 0; }}\n"));
-    done(place, &["explore", "./libwells.so", "--evaluations", "1e5", "-o", "found"]);
-    let small = [
-        "train.steps=40",
-        "train.warmup=5",
-        "train.batch=16",
-        "train.checkpoint_every=1",
-        "posterior.chain=4",
-        "posterior.keep=2",
-    ];
-    let mut train = vec!["train", "./libwells.so", "--preset", "direct", "--explored", "found", "--out", "run"];
-    small.iter().for_each(|set| train.extend(["--set", set]));
-    let mut command = Command::cargo_bin("kiln").unwrap();
-    let failed = command.current_dir(place).env("CRASH_AT", "4000").args(&train).output().unwrap();
+    let failed = trained_until_a_call(place);
     let told = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(2), "{told}");
     assert!(told.contains("error: the energy wells failed: kiln_energy returned status 5: the disk is full"), "{told}");
-    judged(place, &["train", "--resume", "run"]);
+    let [_, told] = judged(place, &["train", "--resume", "run"]);
+    assert!(!told.contains("begins anew"), "{told}");
 }
 
 /// Libraries that are no energies.
