@@ -47,7 +47,7 @@ impl Explored {
     /// Of a pool whose frame is the one given.
     ///
     /// # Errors
-    /// If no state of it is finite in these coordinates.
+    /// If no state of it is finite in these coordinates, or the energy failed.
     pub fn of(pool: &Pool, frame: &Frame, target: &Target, config: &Config) -> Result<Self, Error> {
         let dim = frame.dim();
         let lower = frame.lower();
@@ -77,6 +77,8 @@ impl Explored {
         let differentiated = rows.len() as u64;
         let left = config.learn.after(pool.facts.evaluations).saturating_sub(differentiated);
         let found = fitted::mixture(pool, &known, &by_y, (&centre, &lower), config, left)?;
+        // Of an energy that failed meanwhile nothing is kept.
+        target.check()?;
         let chosen = chosen(&found.corrections, seed);
         let of = |all: &[Vec<f32>]| Arc::new(chosen.iter().flat_map(|at| &all[*at]).copied().collect::<Vec<f32>>());
         Ok(Self {
