@@ -134,7 +134,7 @@ impl<C: Call> Energy<Pack> for Called<C> {
     }
 }
 
-/// One point a call: for judging, exploring and probing, which look at points one by one.
+/// Points that are asked for one by one, and all rows of a caller in calls of as many as it takes.
 impl<C: Call> Energy<f64> for Called<C> {
     fn dim(&self) -> usize {
         self.function.dim()
@@ -150,7 +150,17 @@ impl<C: Call> Energy<f64> for Called<C> {
         self.energy_and_gradient(x, &mut vec![0.0; x.len()])
     }
 
+    fn energies_and_gradients(&self, x: &[f64], energies: &mut [f64], gradients: &mut [f64]) {
+        let numbers = self.rows * self.function.dim().max(1);
+        let calls = x.chunks(numbers).zip(gradients.chunks_mut(numbers)).zip(energies.chunks_mut(self.rows));
+        calls.for_each(|((x, gradients), energies)| self.function.call(x, energies, gradients));
+    }
+
     fn symmetry(&self) -> Symmetry {
         self.function.symmetry()
+    }
+
+    fn together(&self) -> usize {
+        self.rows
     }
 }

@@ -98,6 +98,16 @@ fn one_call_has_the_rows_of_several_packs_and_the_bits_are_the_same() {
     assert_eq!(energies(&called, &y, &mut ours), energies(&InPlace, &y, &mut theirs));
     assert_eq!(ours, theirs);
     assert_eq!(counting.calls.load(Ordering::Relaxed), calls + (ROWS / TOGETHER) as u64);
+
+    // Rows of one caller, of which the last call has fewer.
+    let x: Vec<f64> = y[..DIM * (TOGETHER + 5)].iter().map(|y| f64::from(*y)).collect();
+    let (mut energies, mut gradients) = (vec![0.0; TOGETHER + 5], vec![0.0; x.len()]);
+    Energy::<f64>::energies_and_gradients(&called, &x, &mut energies, &mut gradients);
+    assert_eq!(counting.calls.load(Ordering::Relaxed), calls + (ROWS / TOGETHER) as u64 + 2);
+    for (at, row) in x.chunks_exact(DIM).enumerate() {
+        let mut slope = [0.0; DIM];
+        assert_eq!((energies[at], &gradients[DIM * at..][..DIM]), (bowl(row, &mut slope), &slope[..]));
+    }
 }
 
 #[test]

@@ -24,15 +24,24 @@ pub fn step<S: Scalar, V: Vector<Scalar = S>, E: Energy<S> + ?Sized>(
     params: &Params<S>,
     energy: &E,
 ) {
-    let h = params.step_size;
-    let half = S::constant(-0.5) * h;
-    let momentum = momentum.as_mut_slice();
     for _ in 0..params.steps {
-        tensor::add_scaled(momentum, half, state.gradient.as_slice());
-        tensor::add_scaled(state.position.as_mut_slice(), h, momentum);
+        to_point(state, momentum, params.step_size);
         state.evaluate(energy);
-        tensor::add_scaled(momentum, half, state.gradient.as_slice());
+        past_point(state, momentum, params.step_size);
     }
+}
+
+/// The part of a step of length h before the energy is evaluated: half a kick, and on to the next point.
+#[inline(always)]
+pub fn to_point<S: Scalar, V: Vector<Scalar = S>>(state: &mut State<V>, momentum: &mut V, h: S) {
+    past_point(state, momentum, h);
+    tensor::add_scaled(state.position.as_mut_slice(), h, momentum.as_slice());
+}
+
+/// The part after it: half a kick by the gradient at the point.
+#[inline(always)]
+pub fn past_point<S: Scalar, V: Vector<Scalar = S>>(state: &State<V>, momentum: &mut V, h: S) {
+    tensor::add_scaled(momentum.as_mut_slice(), S::constant(-0.5) * h, state.gradient.as_slice());
 }
 
 /// H = U(x) + ‖p‖²/2.

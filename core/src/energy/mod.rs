@@ -57,13 +57,24 @@ pub trait Energy<S: Scalar> {
     /// E(x) alone, the same value.
     fn energy(&self, x: &[S]) -> S;
 
+    /// E of every row of `x` (rows, n) into `energies` (rows), ∇E into `gradients` (rows, n): the same values as one by one.
+    #[inline]
+    fn energies_and_gradients(&self, x: &[S], energies: &mut [S], gradients: &mut [S]) {
+        let dim = self.dim().max(1);
+        let rows = x.chunks_exact(dim).zip(gradients.chunks_exact_mut(dim));
+        energies
+            .iter_mut()
+            .zip(rows)
+            .for_each(|(energy, (x, gradient))| *energy = self.energy_and_gradient(x, gradient));
+    }
+
     /// What leaves the energy unchanged: samplers of particles keep their mean in place.
     #[inline(always)]
     fn symmetry(&self) -> Symmetry {
         Symmetry::None
     }
 
-    /// Points that are best evaluated at once, by packs that move side by side: more than one where the energy is called and not
+    /// Points that are best evaluated at once, of chains that move side by side: more than one where the energy is called and not
     /// computed.
     #[inline(always)]
     fn together(&self) -> usize {
@@ -89,6 +100,10 @@ impl<S: Scalar, E: Energy<S> + ?Sized> Energy<S> for &E {
     #[inline(always)]
     fn energy(&self, x: &[S]) -> S {
         (**self).energy(x)
+    }
+    #[inline(always)]
+    fn energies_and_gradients(&self, x: &[S], energies: &mut [S], gradients: &mut [S]) {
+        (**self).energies_and_gradients(x, energies, gradients);
     }
     #[inline(always)]
     fn symmetry(&self) -> Symmetry {

@@ -40,18 +40,18 @@ impl Ensemble {
     /// Moves all ladders by so many rounds, fewer where `stop` is set, without changing the plan.
     pub fn advance(&mut self, energy: &Whitened<'_>, rounds: usize, keep: bool, stop: &AtomicBool) -> Record {
         let (plan, every) = (&self.plan, self.every);
-        let of_one = |ladder: &mut Ladder| {
+        let of_one = async |_: usize, ladder: &mut Ladder| {
             let (mut trace, mut tally) = (Trace::default(), Tally::new(plan));
             for _ in 0..rounds {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
                 let kept = keep && (ladder.rounds() + 1).is_multiple_of(every);
-                ladder.round(plan, energy, &mut tally, kept.then_some(&mut trace));
+                ladder.round(plan, energy, &mut tally, kept.then_some(&mut trace)).await;
             }
             (trace, tally)
         };
-        let all: Vec<(Trace, Tally)> = self.ladders.par_iter_mut().map(of_one).collect();
+        let all: Vec<(Trace, Tally)> = energy.energy.each(self.ladders.iter_mut().collect(), of_one);
         let mut record = Record { traces: Vec::new(), tally: Tally::new(plan), rounds };
         for (trace, tally) in all {
             record.tally.add(&tally);

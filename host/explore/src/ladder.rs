@@ -8,10 +8,8 @@ use crate::reference::Reference;
 use crate::refresh::BlockProposal;
 use crate::row::Row;
 use crate::whitened::{Scratch, Whitened};
-use kiln_core::Energy;
 use kiln_core::dynamics::{State, Workspace, hmc};
 use kiln_core::random::{Randomness, Stream};
-use std::cell::RefCell;
 
 /// A trajectory that is accepted more rarely is blocked.
 const BLOCKED: f64 = 0.01;
@@ -54,39 +52,8 @@ pub struct Ladder {
     blocked: u32,
     work: State<Row>,
     workspace: Workspace<Row>,
-    scratch: RefCell<Scratch>,
-    by_reference: RefCell<Vec<f64>>,
-}
-
-/// U_β.
-struct Tempered<'a, 'b> {
-    energy: &'a Whitened<'b>,
-    reference: &'a Reference,
-    beta: f64,
-    scratch: &'a RefCell<Scratch>,
-    by_reference: &'a RefCell<Vec<f64>>,
-}
-
-impl Energy<f64> for Tempered<'_, '_> {
-    fn dim(&self) -> usize {
-        self.energy.frame.free()
-    }
-
-    fn energy_and_gradient(&self, u: &[f64], gradient: &mut [f64]) -> f64 {
-        let energy = self.energy.evaluate(u, gradient, &mut self.scratch.borrow_mut());
-        if self.beta >= 1.0 {
-            return energy;
-        }
-        let mut by_reference = self.by_reference.borrow_mut();
-        let q = self.reference.energy_and_gradient(u, &mut by_reference);
-        mix(self.beta, gradient, &by_reference);
-        self.beta * energy + (1.0 - self.beta) * q
-    }
-
-    fn energy(&self, u: &[f64]) -> f64 {
-        let mut gradient = vec![0.0; u.len()];
-        self.energy_and_gradient(u, &mut gradient)
-    }
+    scratch: Scratch,
+    by_reference: Vec<f64>,
 }
 
 /// β a + (1 - β) b into a.
@@ -96,22 +63,20 @@ fn mix(beta: f64, a: &mut [f64], b: &[f64]) {
 
 impl Ladder {
     /// Replicas that stand at these places, one a rung.
-    pub fn new(energy: &Whitened<'_>, reference: &Reference, places: &[Vec<f64>], stream: Stream) -> Self {
+    pub async fn new(energy: &Whitened<'_>, reference: &Reference, places: &[Vec<f64>], stream: Stream) -> Self {
         let free = energy.frame.free();
         let mut scratch = Scratch::new(energy.frame.dim());
-        let replica = |u: &Vec<f64>| {
+        let mut replicas = Vec::with_capacity(places.len());
+        for u in places {
             let mut state = State { position: Row(u.clone()), gradient: Row::zeros(free), energy: 0.0 };
-            state.energy = energy.evaluate(u, &mut state.gradient.0, &mut scratch);
+            state.energy = energy.evaluate(u, &mut state.gradient.0, &mut scratch).await;
             let mut replica = Replica { state, reference: (0.0, vec![0.0; free]) };
             replica.refer(reference);
-            replica
-        };
-        let replicas: Vec<Replica> = places.iter().map(replica).collect();
+            replicas.push(replica);
+        }
         let zero = Row::zeros(free);
         let work = State { position: zero.clone(), gradient: zero.clone(), energy: 0.0 };
         let heading = vec![0; replicas.len()];
-        let scratch = RefCell::new(scratch);
-        let by_reference = RefCell::new(vec![0.0; free]);
         Self {
             replicas,
             heading,
@@ -121,7 +86,7 @@ impl Ladder {
             work,
             workspace: Workspace::new(&zero),
             scratch,
-            by_reference,
+            by_reference: vec![0.0; free],
         }
     }
 
@@ -142,22 +107,22 @@ impl Ladder {
     }
 
     /// One round. What is kept of it goes to `trace`.
-    pub fn round(&mut self, plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally, trace: Option<&mut Trace>) {
+    pub async fn round(&mut self, plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally, trace: Option<&mut Trace>) {
         let last = plan.betas.len() - 1;
         for (rung, beta) in plan.betas.iter().enumerate() {
             if *beta == 0.0 {
-                self.redraw(rung, plan, energy);
+                self.redraw(rung, plan, energy).await;
                 continue;
             }
             let lengths = if rung == last { plan.cold_lengths } else { plan.lengths };
-            self.travel(rung, lengths, plan, energy, tally);
+            self.travel(rung, lengths, plan, energy, tally).await;
         }
         for (at, block) in plan.blocks.iter().enumerate() {
-            let probability = self.refresh(last, block, plan, energy);
+            let probability = self.refresh(last, block, plan, energy).await;
             tally.refreshed[at] = [tally.refreshed[at][0] + probability, tally.refreshed[at][1] + 1.0];
         }
         for _ in 0..plan.jumps {
-            let probability = self.jump(last, plan, energy);
+            let probability = self.jump(last, plan, energy).await;
             tally.jumped = [tally.jumped[0] + probability, tally.jumped[1] + 1.0];
         }
         self.exchange(plan, tally);
@@ -176,16 +141,16 @@ impl Ladder {
     }
 
     /// A fresh draw of the reference.
-    fn redraw(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) {
+    async fn redraw(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) {
         let replica = &mut self.replicas[rung];
         plan.reference.draw(&mut self.stream, &mut replica.state.position.0);
         let State { position, gradient, energy: value } = &mut replica.state;
-        *value = energy.evaluate(&position.0, &mut gradient.0, self.scratch.get_mut());
+        *value = energy.evaluate(&position.0, &mut gradient.0, &mut self.scratch).await;
         replica.refer(&plan.reference);
     }
 
     /// One Hamiltonian trajectory.
-    fn travel(&mut self, rung: usize, lengths: [u32; 2], plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally) {
+    async fn travel(&mut self, rung: usize, lengths: [u32; 2], plan: &Plan, energy: &Whitened<'_>, tally: &mut Tally) {
         let beta = plan.betas[rung];
         let uniform = |stream: &mut Stream| -> f64 { stream.uniform() };
         let [least, most] = lengths.map(f64::from);
@@ -202,8 +167,18 @@ impl Ladder {
         work.copy_from(&replica.state);
         mix(beta, &mut work.gradient.0, &replica.reference.1);
         work.energy = replica.at(beta);
-        let tempered = Tempered { energy, reference: &plan.reference, beta, scratch, by_reference };
-        let info = hmc::step(stream, work, &hmc::Params { step_size, steps }, &tempered, workspace);
+        let before = hmc::begin(stream, work, workspace);
+        for _ in 0..steps {
+            let point = hmc::to_point(step_size, workspace);
+            point.energy = energy.evaluate(&point.position.0, &mut point.gradient.0, scratch).await;
+            if beta < 1.0 {
+                let q = plan.reference.energy_and_gradient(&point.position.0, by_reference);
+                mix(beta, &mut point.gradient.0, by_reference);
+                point.energy = beta * point.energy + (1.0 - beta) * q;
+            }
+            hmc::past_point(step_size, workspace);
+        }
+        let info = hmc::end(stream, work, before, steps, workspace);
         if full && is_coldest {
             self.blocked = if info.acceptance < BLOCKED { self.blocked + 1 } else { 0 };
             let blocked = f64::from(u8::from(self.blocked >= IN_A_ROW));
@@ -223,12 +198,11 @@ impl Ladder {
     }
 
     /// Proposes a draw of the reference; the probability of taking it.
-    fn jump(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) -> f64 {
+    async fn jump(&mut self, rung: usize, plan: &Plan, energy: &Whitened<'_>) -> f64 {
         let Self { replicas, stream, work, scratch, by_reference, .. } = self;
         let replica = &mut replicas[rung];
         plan.reference.draw(stream, &mut work.position.0);
-        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch.get_mut());
-        let by_reference = by_reference.get_mut();
+        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch).await;
         let q = plan.reference.energy_and_gradient(&work.position.0, by_reference);
         let log_ratio = plan.betas[rung] * (q - work.energy - replica.value());
         let probability = if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() };
@@ -242,9 +216,9 @@ impl Ladder {
     }
 
     /// Proposes a block anew; the probability of taking it.
-    fn refresh(&mut self, rung: usize, block: &BlockProposal, plan: &Plan, energy: &Whitened<'_>) -> f64 {
-        let Self { replicas, stream, work, workspace: _, scratch, .. } = self;
-        let (replica, scratch) = (&mut replicas[rung], scratch.get_mut());
+    async fn refresh(&mut self, rung: usize, block: &BlockProposal, plan: &Plan, energy: &Whitened<'_>) -> f64 {
+        let Self { replicas, stream, work, scratch, by_reference, .. } = self;
+        let replica = &mut replicas[rung];
         let beta = plan.betas[rung];
         let mut values = [0.0; crate::refresh::LARGEST_BLOCK];
         let values = &mut values[..block.coordinates.len()];
@@ -255,9 +229,9 @@ impl Ladder {
         let after = block.log_density(values);
         block.coordinates.iter().zip(&*values).for_each(|(at, value)| scratch.y[*at] = *value);
         energy.frame.unplace(&scratch.y, &mut work.position.0);
-        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch);
+        work.energy = energy.evaluate(&work.position.0, &mut work.gradient.0, scratch).await;
         let proposed = if beta < 1.0 {
-            let q = plan.reference.energy_and_gradient(&work.position.0, &mut self.by_reference.borrow_mut());
+            let q = plan.reference.energy_and_gradient(&work.position.0, by_reference);
             beta * work.energy + (1.0 - beta) * q
         } else {
             work.energy

@@ -170,7 +170,7 @@ impl Explorer<'_> {
     /// Ladders of a plan. The two coldest rungs stand at these places; the others too, or at draws of the reference.
     pub fn ladders(&mut self, plan: Plan, whitened: &Whitened<'_>, places: &[Vec<f64>], drawn: bool) -> Ensemble {
         let (first, rungs) = (self.streams(), plan.betas.len());
-        let ladder = |at: usize| {
+        let ladder = async |at: usize, ()| {
             let mut stream = Stream::new(self.settings.seed, Purpose::Exploration, first + at as u64);
             let stand = |rung: usize| {
                 let mut u = places[at % places.len()].clone();
@@ -180,9 +180,9 @@ impl Explorer<'_> {
                 u
             };
             let stands: Vec<Vec<f64>> = (0..rungs).map(stand).collect();
-            Ladder::new(whitened, &plan.reference, &stands, stream)
+            Ladder::new(whitened, &plan.reference, &stands, stream).await
         };
-        let ladders = (0..self.chains).map(ladder).collect();
+        let ladders = self.energy.each(vec![(); self.chains], ladder);
         Ensemble { plan, ladders, every: 1 }
     }
 
@@ -285,16 +285,17 @@ impl Explorer<'_> {
             return Vec::new();
         }
         let proposal = |block: &Vec<usize>| {
-            let energy_of = |values: &[f64]| {
+            let energy_of = async |_: usize, values: &Vec<f64>| {
                 let mut y = base.to_vec();
                 block.iter().zip(values).for_each(|(k, value)| y[*k] = *value);
                 let (mut u, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
                 whitened.frame.unplace(&y, &mut u);
-                whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim))
+                whitened.evaluate(&u, &mut gradient, &mut Scratch::new(dim)).await
             };
+            let energies_of = |values: &[Vec<f64>]| self.energy.each(values.iter().collect(), energy_of);
             let values = |at: usize| -> Vec<f64> { block.iter().map(|k| rows[at * dim + k]).collect() };
             let states: Vec<Vec<f64>> = (0..looked).map(|step| values(step * n / looked)).collect();
-            BlockProposal::fitted(block, &rows, dim, &states, &energy_of, &mut stream)
+            BlockProposal::fitted(block, &rows, dim, &states, &energies_of, &mut stream)
         };
         apart.iter().filter_map(proposal).collect()
     }

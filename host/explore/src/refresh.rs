@@ -5,7 +5,6 @@
 use crate::reinforce::{PENALTY, reinforced};
 use kiln_core::random::Stream;
 use kiln_metrics::gaussians::{Fit, FitOptions};
-use rayon::prelude::*;
 
 /// Largest block.
 pub const LARGEST_BLOCK: usize = 4;
@@ -40,15 +39,14 @@ impl BlockProposal {
         rows: &[f64],
         dim: usize,
         states: &[Vec<f64>],
-        energy: &(dyn Fn(&[f64]) -> f64 + Sync),
+        energies_of: &dyn Fn(&[Vec<f64>]) -> Vec<f64>,
         stream: &mut Stream,
     ) -> Option<Self> {
         let part: Vec<f64> = rows.chunks_exact(dim).flat_map(|row| coordinates.iter().map(|at| row[*at])).collect();
         let options = FitOptions { most_components: COMPONENTS, penalty: PENALTY, ..FitOptions::default() };
         let fit = Fit::of(&part, coordinates.len(), &options, stream)?;
         let mut fit = fit.inflated(INFLATION).with_broad(BROAD_SHARE, BROAD_WIDTH);
-        let evaluated = |values: &[Vec<f64>]| -> Vec<f64> { values.par_iter().map(|values| energy(values)).collect() };
-        let energies = evaluated(states);
+        let energies = energies_of(states);
         let own: Vec<(&[f64], f64)> = states.iter().map(|values| &**values).zip(energies).collect();
         fit = reinforced(fit, &own, stream);
         // A fit is never light where its own states are. Draws of a wider one tell where others would be.
@@ -63,7 +61,7 @@ impl BlockProposal {
                 values
             };
             let drawn: Vec<Vec<f64>> = (0..states.len()).map(draw).collect();
-            let energies = evaluated(&drawn);
+            let energies = energies_of(&drawn);
             let light = drawn.iter().map(|values| &**values).zip(energies);
             let light = light.filter(|(values, energy)| -energy - fit.log_density(values) > enough);
             let all: Vec<(&[f64], f64)> = own.iter().copied().chain(light).collect();

@@ -11,7 +11,6 @@ use crate::refusal::Refusal;
 use crate::start::{Started, Work, descend};
 use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
-use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Windows.
@@ -59,15 +58,15 @@ pub fn scout(
     for window in 0..WINDOWS {
         let whitened = Whitened { energy, bounds, frame: frame.clone() };
         let free = frame.free();
-        let chain = |(at, y): (usize, &Vec<f64>)| {
+        let chain = async |at: usize, y: &Vec<f64>| {
             let index = STREAMS + (window * places.len() + at) as u64;
             let stream = Stream::new(seed, Purpose::Exploration, index);
             let mut u = vec![0.0; free];
             frame.unplace(y, &mut u);
             let first = if window == 0 { 1e-2 * spread(&u) } else { 0.3 / (free as f64).powf(0.25) };
-            wander(&whitened, u, first, trajectories, stream, stop)
+            wander(&whitened, u, first, trajectories, stream, stop).await
         };
-        let all: Vec<Wandered> = places.par_iter().enumerate().map(chain).collect();
+        let all: Vec<Wandered> = energy.each(places.iter().collect(), chain);
         if stop.load(Ordering::Relaxed) {
             return Err(Refusal::interrupted());
         }
@@ -112,17 +111,17 @@ pub fn scout_from_warm(
     stop: &AtomicBool,
 ) -> (Vec<f64>, Vec<f64>) {
     let dim = energy.frame.dim();
-    let one = |(at, u): (usize, &Vec<f64>)| {
+    let one = async |at: usize, u: &Vec<f64>| {
         let mut stream = Stream::new(seed, Purpose::Exploration, WARM_STREAMS + at as u64);
         let mut y = vec![0.0; dim];
         energy.frame.place(u, &mut y);
-        descend(energy.energy, energy.bounds, &mut y, 1.0, &mut Work::new(dim), &mut stream);
+        descend(energy.energy, energy.bounds, &mut y, 1.0, &mut Work::new(dim), &mut stream).await;
         let mut u = u.clone();
         energy.frame.unplace(&y, &mut u);
-        let walked = wander(energy, u, step, SHORT_WALK, stream, stop);
+        let walked = wander(energy, u, step, SHORT_WALK, stream, stop).await;
         (walked.kept, walked.energies)
     };
-    let all: Vec<(Vec<f64>, Vec<f64>)> = warm.par_iter().enumerate().map(one).collect();
+    let all: Vec<(Vec<f64>, Vec<f64>)> = energy.energy.each(warm.iter().collect(), one);
     let (rows, energies): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     (rows.concat(), energies.concat())
 }
@@ -152,7 +151,7 @@ struct Wandered {
     moved: bool,
 }
 
-fn wander(
+async fn wander(
     energy: &Whitened<'_>,
     u: Vec<f64>,
     step: f64,
@@ -161,7 +160,7 @@ fn wander(
     stop: &AtomicBool,
 ) -> Wandered {
     let reference = Reference::Gaussian { width: 1.0, dim: u.len() };
-    let mut ladder = Ladder::new(energy, &reference, &[u], stream);
+    let mut ladder = Ladder::new(energy, &reference, &[u], stream).await;
     let mut plan = Plan {
         betas: vec![1.0],
         steps: vec![step],
@@ -180,7 +179,7 @@ fn wander(
         }
         let late = 2 * at >= trajectories;
         let mut tally = Tally::new(&plan);
-        ladder.round(&plan, energy, &mut tally, late.then_some(&mut trace));
+        ladder.round(&plan, energy, &mut tally, late.then_some(&mut trace)).await;
         let acceptance = rate(tally.accepted[0]);
         taken += acceptance;
         plan.steps[0] =

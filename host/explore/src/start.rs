@@ -7,7 +7,6 @@ use crate::refusal::Refusal;
 use crate::whitened::{bounded, freed};
 use kiln_core::random::{Purpose, Randomness, Stream};
 use kiln_core::symmetry::{Symmetry, remove_mean};
-use rayon::prelude::*;
 
 /// Where to begin.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +52,7 @@ pub fn begin(
     seed: u64,
 ) -> Result<Started, Refusal> {
     let (dim, symmetry) = (energy.dim(), energy.symmetry());
-    let one = |chain: usize| {
+    let one = async |chain: usize, ()| {
         let mut stream = Stream::new(seed, Purpose::Exploration, STREAMS + chain as u64);
         let (mut tried, mut y) = (0, vec![0.0; dim]);
         let mut width = 1.0;
@@ -75,9 +74,9 @@ pub fn begin(
             }
             remove_mean(symmetry, &mut y);
             tried += 1;
-            if work.evaluate(energy, bounds, &y).is_finite() {
+            if work.evaluate(energy, bounds, &y).await.is_finite() {
                 let first = y.clone();
-                descend(energy, bounds, &mut y, width, &mut work, &mut stream);
+                descend(energy, bounds, &mut y, width, &mut work, &mut stream).await;
                 return (tried, Some((y, first)));
             }
             if *start != Start::Scattered {
@@ -86,7 +85,7 @@ pub fn begin(
         }
         (tried, None)
     };
-    let all: Vec<(usize, Option<FirstAndPlace>)> = (0..chains).into_par_iter().map(one).collect();
+    let all: Vec<(usize, Option<FirstAndPlace>)> = energy.each(vec![(); chains], one);
     let tried: usize = all.iter().map(|(tried, _)| tried).sum();
     let found: Vec<(Vec<f64>, Vec<f64>)> = all.into_iter().filter_map(|(_, found)| found).collect();
     if found.is_empty() {
@@ -116,9 +115,9 @@ impl Work {
     }
 
     /// E of the free y, its gradient by y kept.
-    fn evaluate(&mut self, energy: &Counted<'_>, bounds: &[Bound], y: &[f64]) -> f64 {
+    async fn evaluate(&mut self, energy: &Counted<'_>, bounds: &[Bound], y: &[f64]) -> f64 {
         bounded(bounds, y, &mut self.x);
-        let mut value = energy.energy_and_gradient(&self.x, &mut self.gradient);
+        let mut value = energy.evaluate(&self.x, &mut self.gradient).await;
         for ((g, y), bound) in self.gradient.iter_mut().zip(y).zip(bounds).filter(|(_, bound)| !bound.is_none()) {
             let mapped = bound.map(*y);
             value -= mapped.log_slope;
@@ -130,7 +129,7 @@ impl Work {
 
 /// Steps along the gradient, the fastest coordinate by a tenth of the start's width, falling to a hundredth of that; only
 /// where the energy falls.
-pub(crate) fn descend(
+pub(crate) async fn descend(
     energy: &Counted<'_>,
     bounds: &[Bound],
     y: &mut [f64],
@@ -140,7 +139,7 @@ pub(crate) fn descend(
 ) {
     let symmetry = energy.symmetry();
     let steps = DESCENT[usize::from(symmetry != Symmetry::None)];
-    let mut value = work.evaluate(energy, bounds, y);
+    let mut value = work.evaluate(energy, bounds, y).await;
     let mut gradient = work.gradient.clone();
     let mut reach = 0.1 * width.min(3.0);
     let mut next = y.to_vec();
@@ -153,7 +152,7 @@ pub(crate) fn descend(
         let step = reach * (0.5 + uniform) / fastest;
         next.iter_mut().zip(&*y).zip(&gradient).for_each(|((next, y), g)| *next = y - step * g);
         remove_mean(symmetry, &mut next);
-        let after = work.evaluate(energy, bounds, &next);
+        let after = work.evaluate(energy, bounds, &next).await;
         if after < value {
             y.copy_from_slice(&next);
             gradient.copy_from_slice(&work.gradient);

@@ -46,11 +46,11 @@ pub fn freed(bounds: &[Bound], x: &[f64], y: &mut [f64]) {
 impl Whitened<'_> {
     /// E(u) and its gradient, in one evaluation of the energy. Infinite, with a gradient of zero, outside the domain: where
     /// the energy or a component of the gradient is no number.
-    pub fn evaluate(&self, u: &[f64], gradient: &mut [f64], scratch: &mut Scratch) -> f64 {
+    pub async fn evaluate(&self, u: &[f64], gradient: &mut [f64], scratch: &mut Scratch) -> f64 {
         let Scratch { y, x, gradient: by_x } = scratch;
         self.frame.place(u, y);
         bounded(self.bounds, y, x);
-        let mut energy = self.energy.energy_and_gradient(x, by_x) - self.frame.log_volume();
+        let mut energy = self.energy.evaluate(x, by_x).await - self.frame.log_volume();
         for ((g, y), bound) in by_x.iter_mut().zip(&*y).zip(self.bounds).filter(|(_, bound)| !bound.is_none()) {
             let mapped = bound.map(*y);
             energy -= mapped.log_slope;

@@ -16,12 +16,18 @@ struct Own {
     dim: usize,
     function: Function,
     symmetry: Symmetry,
+    /// Points of a call.
+    together: usize,
     calls: AtomicU64,
+    /// Calls for several points, and their points.
+    calls_for_many: AtomicU64,
+    of_many: AtomicU64,
 }
 
 impl Own {
     fn new(dim: usize, function: Function) -> Self {
-        Self { dim, function, symmetry: Symmetry::None, calls: AtomicU64::new(0) }
+        let [calls, calls_for_many, of_many] = [const { AtomicU64::new(0) }; 3];
+        Self { dim, function, symmetry: Symmetry::None, together: 1, calls, calls_for_many, of_many }
     }
 }
 
@@ -37,8 +43,18 @@ impl Energy<f64> for Own {
         self.calls.fetch_add(1, Ordering::Relaxed);
         (self.function)(x, &mut vec![0.0; self.dim])
     }
+    fn energies_and_gradients(&self, x: &[f64], energies: &mut [f64], gradients: &mut [f64]) {
+        assert!(energies.len() <= self.together);
+        self.calls_for_many.fetch_add(1, Ordering::Relaxed);
+        self.of_many.fetch_add(energies.len() as u64, Ordering::Relaxed);
+        let rows = x.chunks_exact(self.dim).zip(gradients.chunks_exact_mut(self.dim));
+        energies.iter_mut().zip(rows).for_each(|(energy, (x, gradient))| *energy = (self.function)(x, gradient));
+    }
     fn symmetry(&self) -> Symmetry {
         self.symmetry
+    }
+    fn together(&self) -> usize {
+        self.together
     }
 }
 
@@ -126,6 +142,21 @@ fn one_seed_is_one_result_whatever_the_threads() {
     let one = with(1, 4);
     assert_eq!(one, with(3, 4));
     assert_ne!(one, with(1, 5));
+}
+
+#[test]
+fn an_energy_that_is_called_gets_the_points_of_all_chains_and_the_result_is_the_same() {
+    let (one_by_one, mut called) = (Own::new(4, two_modes), Own::new(4, two_modes));
+    called.together = 50;
+    let asked = Settings::new(4, 300_000, 3);
+    let [alone, together] = [&one_by_one, &called].map(|energy| found(energy, &asked).unwrap());
+    assert!(alone.rows == together.rows && alone.figures == together.figures);
+    assert_eq!(alone.evaluations, together.evaluations);
+    let [calls, points, single] =
+        [&called.calls_for_many, &called.of_many, &called.calls].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(points + single, together.evaluations);
+    // All but the probe's; 32 ladders move at such a budget.
+    assert!(single < 1000 && points > 25 * calls, "{points} points in {calls} calls, {single} alone");
 }
 
 #[test]

@@ -20,6 +20,15 @@ impl<E: ?Sized> Bounded<E> {
         Self { energy, ends: bounded.map(|(at, bound)| (at, bound.low, bound.high)).collect() }
     }
 
+    /// What E and its gradient at x become where x may lie outside.
+    fn bound<S: Scalar>(&self, x: &[S], energy: S, gradient: &mut [S]) -> S {
+        let bounded = self.choose(x, energy, S::constant(f64::INFINITY));
+        if !bounded.is_finite().all() {
+            gradient.iter_mut().for_each(|g| *g = self.choose(x, *g, S::zero()));
+        }
+        bounded
+    }
+
     /// `inside` where x lies within, `outside` where not.
     fn choose<S: Scalar>(&self, x: &[S], inside: S, outside: S) -> S {
         let within = |value: S, (at, low, high): &(usize, f64, f64)| {
@@ -37,11 +46,14 @@ impl<S: Scalar, E: Energy<S> + ?Sized> Energy<S> for Bounded<E> {
 
     fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
         let energy = self.energy.energy_and_gradient(x, gradient);
-        let bounded = self.choose(x, energy, S::constant(f64::INFINITY));
-        if !bounded.is_finite().all() {
-            gradient.iter_mut().for_each(|g| *g = self.choose(x, *g, S::zero()));
-        }
-        bounded
+        self.bound(x, energy, gradient)
+    }
+
+    fn energies_and_gradients(&self, x: &[S], energies: &mut [S], gradients: &mut [S]) {
+        self.energy.energies_and_gradients(x, energies, gradients);
+        let dim = self.energy.dim().max(1);
+        let rows = x.chunks_exact(dim).zip(gradients.chunks_exact_mut(dim));
+        energies.iter_mut().zip(rows).for_each(|(energy, (x, gradient))| *energy = self.bound(x, *energy, gradient));
     }
 
     fn energy(&self, x: &[S]) -> S {
@@ -94,6 +106,9 @@ mod tests {
             assert_eq!(value, energy.energy(x));
             let expected = if at == 0 { (inside, free) } else { (f64::INFINITY, [0.0; 3]) };
             assert_eq!((value, bounded), expected, "{x:?}");
+            let (mut values, mut all) = ([0.0; 4], [0.0; 12]);
+            energy.energies_and_gradients(points.as_flattened(), &mut values, &mut all);
+            assert_eq!((values[at], &all[3 * at..][..3]), (value, &bounded[..]));
         }
         // Lane by lane.
         let x: Vec<Pack> = (0..3).map(|k| Pack::from_lanes(|lane| points[lane % 4][k] as f32)).collect();

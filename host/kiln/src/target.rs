@@ -357,6 +357,12 @@ impl Energy<f64> for Target {
     fn energy(&self, x: &[f64]) -> f64 {
         self.energy.energy(x)
     }
+    fn energies_and_gradients(&self, x: &[f64], energies: &mut [f64], gradients: &mut [f64]) {
+        self.energy.energies_and_gradients(x, energies, gradients);
+    }
+    fn together(&self) -> usize {
+        self.energy.together()
+    }
     fn symmetry(&self) -> Symmetry {
         self.energy.symmetry()
     }

@@ -25,6 +25,9 @@ where
     E: Energy<f64> + Sync + ?Sized,
     T: Copy + Into<f64> + Sync,
 {
+    if target.together() > 1 {
+        return energies_and_gradients(target, samples).0;
+    }
     let energy = |x: &mut Vec<f64>, row: &[T]| {
         x.clear();
         x.extend(row.iter().map(|v| (*v).into()));
@@ -39,34 +42,25 @@ where
     E: Energy<f64> + Sync + ?Sized,
     T: Copy + Into<f64> + Sync,
 {
-    let dim = target.dim().max(1);
-    let mut gradients = vec![0.0; samples.len() / dim * dim];
-    let rows = gradients.par_chunks_exact_mut(dim).zip(samples.par_chunks_exact(dim));
-    let measured = |x: &mut Vec<f64>, (gradient, row): (&mut [f64], &[T])| {
+    let (dim, together) = (target.dim().max(1), target.together().max(1));
+    let n = samples.len() / dim;
+    let (mut energies, mut gradients) = (vec![0.0; n], vec![0.0; n * dim]);
+    let parts = energies.par_chunks_mut(together).zip(gradients.par_chunks_mut(together * dim));
+    let measured = |x: &mut Vec<f64>, ((energies, gradients), rows): ((&mut [f64], &mut [f64]), &[T])| {
         x.clear();
-        x.extend(row.iter().map(|v| (*v).into()));
-        let energy = target.energy_and_gradient(x, gradient);
-        if finite(row) { energy } else { f64::NAN }
+        x.extend(rows.iter().map(|v| (*v).into()));
+        target.energies_and_gradients(x, energies, gradients);
+        let lost = energies.iter_mut().zip(rows.chunks_exact(dim)).filter(|(_, row)| !finite(row));
+        lost.for_each(|(energy, _)| *energy = f64::NAN);
     };
-    let energies = rows.map_init(Vec::new, measured).collect();
+    parts.zip(samples[..n * dim].par_chunks(together * dim)).for_each_init(Vec::new, measured);
     (energies, gradients)
 }
 
 /// E and (x - c)·∇E of every row, with one evaluation of energy and gradient each.
 pub fn energies_and_virials<E: Energy<f64> + Sync + ?Sized>(target: &E, samples: &[f32]) -> (Vec<f64>, Vec<f64>) {
-    let dim = target.dim().max(1);
-    let (centre, others) = centre(target.symmetry(), samples, dim);
-    let scratch = || (vec![0.0; dim], vec![0.0; dim]);
-    let measured = |(x, gradient): &mut (Vec<f64>, Vec<f64>), row: &[f32]| {
-        if !finite(row) {
-            return (f64::NAN, f64::NAN);
-        }
-        x.iter_mut().zip(row).for_each(|(x, row)| *x = f64::from(*row));
-        let energy = target.energy_and_gradient(x, gradient);
-        let virial: f64 = x.iter().zip(&centre).zip(gradient).map(|((x, c), g)| (x - c) * *g).sum();
-        (energy, others * virial)
-    };
-    samples.par_chunks_exact(dim).map_init(scratch, measured).unzip()
+    let (energies, gradients) = energies_and_gradients(target, samples);
+    (energies, virials(target.symmetry(), samples, &gradients, target.dim().max(1)))
 }
 
 /// (x - c)·∇E of every row, from gradients that are known; NaN where a coordinate is not finite.

@@ -12,10 +12,13 @@ use crate::frame::Frame;
 use crate::target::Target;
 use kiln_core::random::{Purpose, Stream};
 use kiln_metrics::gaussians::Fit;
+use kiln_metrics::measure::energies;
 use rayon::prelude::*;
 
 /// Draws beside a state.
 pub const DRAWS: usize = 32;
+/// States whose draws are evaluated together.
+const AT_ONCE: usize = 256;
 /// Fewer states say nothing.
 const LEAST_STATES: usize = 32;
 /// Streams of draws begin here; a block has this many.
@@ -49,15 +52,23 @@ impl States<'_> {
         if n < LEAST_STATES {
             return None;
         }
-        let of: Vec<Option<Vec<f64>>> = (0..n).into_par_iter().map(|k| self.shares_at(fitted, k * all / n)).collect();
         let mut sums = vec![0.0; fitted.fit.len()];
-        of.iter().flatten().for_each(|shares| sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share));
+        let chosen: Vec<usize> = (0..n).map(|k| k * all / n).collect();
+        for part in chosen.chunks(AT_ONCE) {
+            let drawn: Vec<Drawn> = part.par_iter().map(|at| self.drawn(fitted, *at)).collect();
+            let places: Vec<f64> = drawn.iter().flat_map(|drawn| &drawn.places).copied().collect();
+            let energies = energies(self.target, &places);
+            for (drawn, energies) in drawn.iter().zip(energies.chunks_exact(DRAWS)) {
+                let shares = drawn.shares(energies);
+                sums.iter_mut().zip(shares.iter().flatten()).for_each(|(sum, share)| *sum += share);
+            }
+        }
         let total: f64 = sums.iter().sum();
         (total > 0.0).then(|| (sums.into_iter().map(|sum| sum / total).collect(), (n * DRAWS) as u64))
     }
 
-    /// Those of one state and the draws beside it; none where the state has no energy.
-    fn shares_at(&self, fitted: &Fitted<'_>, at: usize) -> Option<Vec<f64>> {
+    /// One state and the draws beside it.
+    fn drawn(&self, fitted: &Fitted<'_>, at: usize) -> Drawn {
         let Fitted { number, fit, coordinates, centre, widths } = *fitted;
         let stream = DRAW_STREAMS + number as u64 * STREAMS_OF_A_BLOCK + at as u64;
         let mut stream = Stream::new(self.seed, Purpose::Exploration, stream);
@@ -66,7 +77,7 @@ impl States<'_> {
         let mut part: Vec<f64> = coordinates.iter().map(|k| (row[*k] - centre[*k]) / widths[*k]).collect();
         let volume = coordinates.iter().map(|k| bounds(*k).map(row[*k]).log_slope).sum::<f64>();
         let (density, shares) = fit.log_density_and_shares(&part);
-        let mut all = vec![(volume - self.energies[at] - density, shares)];
+        let mut drawn = Drawn { state: (volume - self.energies[at] - density, shares), ..Drawn::default() };
         for _ in 0..DRAWS {
             fit.draw(&mut stream, &mut part);
             let mut volume = 0.0;
@@ -76,15 +87,38 @@ impl States<'_> {
                 volume += mapped.log_slope;
             }
             let (density, shares) = fit.log_density_and_shares(&part);
-            all.push((volume - self.target.energy(&x) - density, shares));
+            drawn.places.extend_from_slice(&x);
+            drawn.draws.push(([volume, density], shares));
         }
+        drawn
+    }
+}
+
+/// A state and the draws beside it.
+#[derive(Default)]
+struct Drawn {
+    /// The state's log weight, and the components' shares at it.
+    state: (f64, Vec<f64>),
+    /// The draws (draws, dim) in the user's coordinates.
+    places: Vec<f64>,
+    /// The logarithms of their volume and of the fit's density, and the components' shares.
+    draws: Vec<([f64; 2], Vec<f64>)>,
+}
+
+impl Drawn {
+    /// The shares that the draws' energies give; none where neither the state nor a draw has an energy.
+    fn shares(&self, energies: &[f64]) -> Option<Vec<f64>> {
+        let (own, shares) = &self.state;
+        let draws = self.draws.iter().zip(energies);
+        let draws = draws.map(|(([volume, density], shares), energy)| (volume - energy - density, shares));
+        let all: Vec<(f64, &Vec<f64>)> = std::iter::once((*own, shares)).chain(draws).collect();
         let most = all.iter().map(|(weight, _)| *weight).filter(|weight| weight.is_finite()).reduce(f64::max)?;
-        let mut sums = vec![0.0; fit.len()];
+        let mut sums = vec![0.0; shares.len()];
         let mut total = 0.0;
         for (weight, shares) in all.iter().filter(|(weight, _)| weight.is_finite()) {
             let weight = (weight - most).exp();
             total += weight;
-            sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += weight * share);
+            sums.iter_mut().zip(*shares).for_each(|(sum, share)| *sum += weight * share);
         }
         Some(sums.into_iter().map(|sum| sum / total).collect())
     }
