@@ -3,6 +3,12 @@
 //!
 //! Everything that can be refused is refused before anything is written.
 
+mod begin;
+mod judged;
+
+pub use begin::{Beginning, begin};
+pub use judged::{Judged, judged};
+
 use crate::config::{About, Config, Settings};
 use crate::error::Error;
 use crate::format;
@@ -170,12 +176,16 @@ impl Prepared {
     /// If the target is another one, the settings ask for fewer steps than were done, or no checkpoint can be read.
     pub fn resumed(run: Run, old: &Config, config: Config, target: &Target) -> Result<Self, Error> {
         start::check_memory(&config, &trainer_spec(&config, target.dim(), target.symmetry())?)?;
-        if target.convention() != run.about().convention {
+        let pool = pool_of(&run)?;
+        let is_same = match &pool {
+            Some(pool) if target.is_called() => pool.is_of(target),
+            _ => target.convention() == run.about().convention,
+        };
+        if !is_same {
             let (title, place) = (target.title(), run.path().display());
             let message = format!("{title} is another energy than the one that '{place}' was trained on");
             return Err(Error::input(message, "its config.toml has the old one; train anew with another --out"));
         }
-        let pool = pool_of(&run)?;
         let frame = pool.as_ref().map(|pool| frame_for(target, pool)).transpose()?;
         let states = pool.as_ref().zip(frame.as_ref());
         let explored = states.map(|(pool, frame)| kept(&run, target, pool, frame, &config)).transpose()?.flatten();

@@ -41,7 +41,10 @@ pub fn target(path: &Path) -> Result<Target, Error> {
     let bounds = formula.bounds().iter().map(|(low, high)| Bound { low: *low, high: *high }).collect();
     let names = formula.coordinate_names().to_vec();
     let truth = formula.truth().map(PathBuf::from);
-    Ok(Target::new(&name, formula).described(&name, &summary, &convention).from_file(whole, names, bounds, truth))
+    Ok(Target::new(&name, formula)
+        .described(&name, &summary, &convention)
+        .with_coordinates(names, bounds)
+        .from_file(whole, truth))
 }
 
 /// Refuses a name of an energy that no file could have.

@@ -44,5 +44,6 @@ pub fn target(path: &Path) -> Result<Target, Error> {
     Ok(Target::shared(&name, library)
         .described(&name, &format!("{dim} dimensions"), &convention)
         .failing(failure)
-        .from_file(whole, names, bounds, None))
+        .with_coordinates(names, bounds)
+        .from_file(whole, None))
 }

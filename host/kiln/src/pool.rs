@@ -87,7 +87,7 @@ pub struct Pool {
 /// If the energy is refused, the budget is too small, or `stop` was set.
 pub fn explore(target: &Target, order: &Order, progress: &dyn Progress, stop: &AtomicBool) -> Result<Pool, Error> {
     let begun = Instant::now();
-    let fingerprint = target.file().map(|_| Fingerprint::of(target));
+    let fingerprint = target.is_brought().then(|| Fingerprint::of(target));
     target.check()?;
     let told = fingerprint.as_ref().map_or(0, |_| Fingerprint::EVALUATIONS);
     let asked = exploration::settings(target, order.evaluations.saturating_sub(told), order.seed);
@@ -244,10 +244,11 @@ impl Pool {
         if is_pool(&path) { Self::open(&path).map(Some) } else { Ok(None) }
     }
 
-    /// Whether it is of this target: by name of the convention, or else by what the energy is at some points.
+    /// Whether it is of this target: by name of the convention where that tells, or else by what the energy is at some points.
     pub fn is_of(&self, target: &Target) -> bool {
         let facts = &self.facts;
-        facts.convention == target.convention() || facts.fingerprint.as_ref().is_some_and(|known| known.is_of(target))
+        let named = facts.convention == target.convention() && !target.is_called();
+        named || facts.fingerprint.as_ref().is_some_and(|known| known.is_of(target))
     }
 
     /// What tells it from any other: states and frame.

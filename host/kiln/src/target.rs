@@ -4,15 +4,19 @@
 //!
 //! A target knows no algorithm: what trains, polishes, tempers or judges takes a target, or its energy alone.
 
+mod energy;
+
 pub use crate::known::{Bar, Embedded, Pretrained, Relation, Structure};
+
+pub(crate) use energy::Unknown;
 
 use crate::bounded::Bounded;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::preset::{self, Found, PRESETS};
+use kiln_core::Energy;
 use kiln_core::random::{Purpose, Stream};
 use kiln_core::symmetry::Symmetry;
-use kiln_core::{Energy, Scalar};
 use kiln_explore::Bound;
 use kiln_gpu::pack::{Pack, PackEnergy};
 use std::path::{Path, PathBuf};
@@ -48,6 +52,8 @@ pub struct Target {
     bars: &'static [Bar],
     /// The file that its energy comes from.
     file: Option<PathBuf>,
+    /// Whether it is a function whose text is not at hand.
+    called: bool,
     names: Vec<String>,
     /// Where each coordinate may be.
     bounds: Vec<Bound>,
@@ -88,6 +94,7 @@ impl Target {
             pretrained: None,
             bars: &[],
             file: None,
+            called: false,
             names: (0..dim).map(|k| format!("x{k}")).collect(),
             bounds: vec![Bound::NONE; dim],
             truth: None,
@@ -193,16 +200,37 @@ impl Target {
         self
     }
 
-    /// What the file of its energy says: its path, the coordinates' names and bounds, and a file of exact samples. Outside the
-    /// bounds the energy is infinite from here on.
+    /// The coordinates' names and bounds. Outside the bounds the energy is infinite from here on.
     #[must_use]
-    pub fn from_file(mut self, file: PathBuf, names: Vec<String>, bounds: Vec<Bound>, truth: Option<PathBuf>) -> Self {
+    pub fn with_coordinates(mut self, names: Vec<String>, bounds: Vec<Bound>) -> Self {
         if bounds.iter().any(|bound| !bound.is_none()) {
             self.energy = Arc::new(Bounded::new(self.energy, &bounds));
             self.packs = Arc::new(Bounded::new(self.packs, &bounds));
         }
-        (self.file, self.names, self.bounds, self.truth) = (Some(file), names, bounds, truth);
+        (self.names, self.bounds) = (names, bounds);
         self
+    }
+
+    /// The file that its energy comes from, and one of exact samples.
+    #[must_use]
+    pub fn from_file(self, file: PathBuf, truth: Option<PathBuf>) -> Self {
+        Self { file: Some(file), truth, ..self }
+    }
+
+    /// A function of another program, of which no text tells whether it is the same: its values do.
+    #[must_use]
+    pub fn called(self) -> Self {
+        Self { called: true, ..self }
+    }
+
+    /// Whether it is such a function.
+    pub fn is_called(&self) -> bool {
+        self.called
+    }
+
+    /// Whether a person brought it: nothing is known of it beforehand.
+    pub fn is_brought(&self) -> bool {
+        self.called || self.file.is_some()
     }
 
     /// The file that its energy comes from; none of a built-in one.
@@ -343,44 +371,6 @@ impl Target {
     /// For two dimensions: the region to draw, [x_min, x_max, y_min, y_max].
     pub fn window(&self) -> Option<[f64; 4]> {
         self.window
-    }
-}
-
-/// The energy of a target is one itself.
-impl Energy<f64> for Target {
-    fn dim(&self) -> usize {
-        self.energy.dim()
-    }
-    fn energy_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        self.energy.energy_and_gradient(x, gradient)
-    }
-    fn energy(&self, x: &[f64]) -> f64 {
-        self.energy.energy(x)
-    }
-    fn energies_and_gradients(&self, x: &[f64], energies: &mut [f64], gradients: &mut [f64]) {
-        self.energy.energies_and_gradients(x, energies, gradients);
-    }
-    fn together(&self) -> usize {
-        self.energy.together()
-    }
-    fn symmetry(&self) -> Symmetry {
-        self.energy.symmetry()
-    }
-}
-
-/// An energy that nobody knows, over so many coordinates.
-pub(crate) struct Unknown(pub usize);
-
-impl<S: Scalar> Energy<S> for Unknown {
-    fn dim(&self) -> usize {
-        self.0
-    }
-    fn energy_and_gradient(&self, x: &[S], gradient: &mut [S]) -> S {
-        gradient.fill(S::constant(f64::NAN));
-        self.energy(x)
-    }
-    fn energy(&self, _: &[S]) -> S {
-        S::constant(f64::NAN)
     }
 }
 

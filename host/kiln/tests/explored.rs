@@ -69,7 +69,7 @@ fn target_of(energy: impl Energy<f64> + Energy<Pack> + Send + Sync + 'static, co
     let bounds = vec![Bound::NONE, Bound { low: 0.0, high: f64::INFINITY }];
     let names = vec!["far".into(), "wait".into()];
     let target = Target::new("far", energy).described("Far", "a Gaussian and a gamma", convention);
-    target.from_file(PathBuf::from("far.toml"), names, bounds, None)
+    target.with_coordinates(names, bounds).from_file(PathBuf::from("far.toml"), None)
 }
 
 fn target() -> Target {

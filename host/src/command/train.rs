@@ -9,33 +9,20 @@ use crate::interrupt::stop_on_signals;
 use crate::plot;
 use crate::plot::Caption;
 use crate::progress::parse_budget;
-use kiln::config::{Config, Layers, find_key};
-use kiln::cost::Cost;
+use kiln::config::{Layers, find_key};
 use kiln::error::Error;
 use kiln::explore::Start;
-use kiln::fit::{Options, Prepared, SAMPLE_COUNT, drawn, take};
-use kiln::metric::suite;
-use kiln::metric::{Comparison, Measured};
-use kiln::pool::{Order, Pool, TRAINING_EVALUATIONS, explore};
-use kiln::preset::PRESETS;
-use kiln::run::{MAY_CHANGE, PICTURE, Run, SAMPLES, check_place};
-use kiln::samples::Samples;
-use kiln::spec::trainer_spec;
-use kiln::start;
+use kiln::fit::{Beginning, Judged, Options, Prepared, begin, judged, take};
+use kiln::pool::Pool;
+use kiln::run::{MAY_CHANGE, PICTURE, Run};
 use kiln::target::Target;
 use kiln::targets::builtin;
+use kiln::threads;
 use kiln::train::{Outcome, find_device};
-use kiln::verdict::{Against, QUALITY, Verdict, verdict};
-use kiln::{format, threads};
+use kiln::verdict::Verdict;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-/// The verdict has one draw for so many evaluations of the exploration, and so many at most.
-const JUDGED_PART: u64 = 50;
-const MOST_JUDGED: usize = 100_000;
-/// The part of the time that an exploration before a training may take.
-const EXPLORING: f64 = 0.25;
 
 /// Trains. Everything that can be refused is refused before anything is written.
 pub fn run(arguments: &Train, quiet: bool, threads: Option<usize>) -> Result<(), Error> {
@@ -105,62 +92,17 @@ fn fresh(
         },
     };
     layers.flag("run.target", target.name(), "TARGET")?;
-    let preset = layers.get("run.preset").map_or(PRESETS[0], |(name, _)| name);
-    // A preset that there is not is refused with its place.
-    let plain = layers.resolve(target.preset(preset).unwrap_or_else(|| target.settings()))?;
-    threads::start(plain.run.threads)?;
-    // Without an exploration there are no states to learn from, and of a user's energy no scale. The published recipe knows none.
-    let ours = Some(&plain.run.preset.as_str()) != PRESETS.last();
-    let needed = plain.learn.states || target.file().is_some() || arguments.evaluations.is_some();
-    let pool = match &arguments.explored {
-        Some(path) => Some(Pool::open(path)?),
-        None if ours && needed => Some(explored(arguments, &target, &plain, budget, quiet)?),
-        None => None,
-    };
-    let config = match &pool {
-        Some(pool) => match pool.settings(&target, &plain.run.preset) {
-            Some(settings) => layers.resolve(settings)?,
-            None => plain,
-        },
-        None => plain,
-    };
-    let prepared = Prepared::new(&target, config, arguments.out.as_deref(), pool.as_ref())?;
-    Ok((target, prepared))
-}
-
-/// What a training from a formula file starts from, where nothing was explored before. What can be refused without it is
-/// refused first.
-fn explored(
-    arguments: &Train,
-    target: &Target,
-    config: &Config,
-    budget: Option<Duration>,
-    quiet: bool,
-) -> Result<Pool, Error> {
-    let all = arguments.evaluations.map(whole_evaluations).transpose()?.unwrap_or(TRAINING_EVALUATIONS);
-    let evaluations = config.learn.exploration(all);
-    find_device(&config.run.device)?;
-    if let Some(out) = &arguments.out {
-        check_place(out)?;
-    }
-    start::check_latent(config, target)?;
-    start::built(config, trainer_spec(config, target.dim(), target.symmetry())?)?;
-    if !quiet {
-        say(format_args!("exploring {} first; --explored takes what was explored before", target.title()));
-    }
-    let order = Order {
-        evaluations,
-        seconds: budget.map(|budget| EXPLORING * budget.as_secs_f64()),
-        seed: config.run.seed,
+    let beginning = Beginning {
+        layers: &layers,
+        explored: arguments.explored.as_deref().map(Pool::open).transpose()?,
+        evaluations: arguments.evaluations.map(whole_evaluations).transpose()?,
         start: Start::Scattered,
+        out: arguments.out.as_deref(),
     };
-    let pool = explore(target, &order, &Bars::new(quiet), &stop_on_signals())?;
-    if !quiet {
-        let (effective, r_hat) = (pool.effective(), pool.r_hat());
-        say(format_args!("explored: effective sample size {effective:.0}, R-hat {r_hat:.3}"));
-        pool.facts.reasons.iter().for_each(|reason| say(format_args!("note: {reason}")));
-    }
-    Ok(pool)
+    threads::start(beginning.settings(&target)?.run.threads)?;
+    let options = Options { budget, progress: &Bars::new(quiet), stop: &stop_on_signals() };
+    let prepared = begin(&target, beginning, &options)?;
+    Ok((target, prepared))
 }
 
 fn resumed(arguments: &Train, path: &Path, threads: Option<usize>) -> Result<(Target, Prepared), Error> {
@@ -203,27 +145,17 @@ pub(super) fn show(
     stop: &AtomicBool,
     quiet: bool,
 ) -> Result<Verdict, Error> {
-    let pool = Pool::of_run(run)?;
-    // Evaluations for the verdict: a small part of what was spent before, where that is known.
-    let judged = pool.as_ref().map_or(0, |pool| (pool.facts.evaluations / JUDGED_PART) as usize);
-    let measured = Measured::differentiated(target, drawn(run, judged.clamp(SAMPLE_COUNT, MOST_JUDGED), stop)?)?;
-    let (dim, energies) = (measured.samples.dim, &measured.energies[..SAMPLE_COUNT]);
-    let samples = &Samples { dim, data: measured.samples.data[..SAMPLE_COUNT * dim].to_vec() };
-    format::write(&run.file(SAMPLES), samples, target, true)?;
-    let figures = suite::headline(target, &samples.data, energies).text;
+    let Judged { samples, energies, headline, verdict, cost } = judged(run, target, stop)?;
     if !quiet {
-        say(&figures);
+        say(&headline);
     }
-    run.write(PICTURE, &plot::picture(target, samples, energies, &Caption { title, figures })?)?;
-    let comparison = Comparison::of(target, measured.samples.len());
-    let against = Against::best(pool.as_ref(), comparison.as_ref());
-    let verdict = verdict(target, &measured, against);
+    let caption = Caption { title, figures: headline };
+    run.write(PICTURE, &plot::picture(target, &samples, &energies, &caption)?)?;
     if !quiet {
         say(verdict.line());
-        if let Some(cost) = pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten() {
+        if let Some(cost) = cost {
             say(format_args!("cost: {}", cost.told()));
         }
     }
-    run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())?;
     Ok(verdict)
 }

@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn within_bounds_the_virial_is_that_of_the_free_coordinate() {
         let bounds = vec![Bound { low: 3.0, high: f64::INFINITY }];
-        let target = Target::new("line", Line).from_file(PathBuf::new(), vec!["x".into()], bounds, None);
+        let target = Target::new("line", Line).with_coordinates(vec!["x".into()], bounds);
         let mut stream = Stream::new(2, Purpose::Test, 0);
         let mut draws = |mean: f64| -> Vec<f64> {
             (0..4000).map(|_| 3.0 - mean * Randomness::<f64>::uniform(&mut stream).ln()).collect()
