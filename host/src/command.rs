@@ -120,18 +120,6 @@ fn target_of(name: &str, convention: Option<&str>, file: Option<&Path>, place: &
     })
 }
 
-/// Refuses a generator that has other coordinates than its target.
-fn check_dim(source: &Source, dim: usize, target: &Target) -> Result<(), Error> {
-    if dim == target.dim() {
-        return Ok(());
-    }
-    let (title, coordinates) = (target.title(), target.dim());
-    Err(Error::input(
-        format!("the generator of '{}' has {dim} coordinates, {title} has {coordinates}", source.name()),
-        "its generator and its settings are not of one training; train it anew",
-    ))
-}
-
 /// Ends a command, after all was told and written, where the verdict on `what` is that its samples fail.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use crate::pool::{Pool, is_pool};
 use crate::pretrained::{self, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
 use crate::sample::Sampler;
+use crate::target::Target;
 use crate::weights::float_model;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,21 @@ impl Source {
         };
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         whole.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Refuses a generator that has other coordinates than its target.
+    ///
+    /// # Errors
+    /// If it has.
+    pub fn check_dim(&self, dim: usize, target: &Target) -> Result<(), Error> {
+        if dim == target.dim() {
+            return Ok(());
+        }
+        let (title, coordinates) = (target.title(), target.dim());
+        Err(Error::input(
+            format!("the generator of '{}' has {dim} coordinates, {title} has {coordinates}", self.name()),
+            "its generator and its settings are not of one training; train it anew",
+        ))
     }
 
     /// Its generator as a file in floats.

@@ -1,7 +1,7 @@
 //! `kiln distill`: a smaller generator that draws what a trained one draws, from the same latents.
 
 use super::train::show;
-use super::{check_dim, target_of_source, whole};
+use super::{target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Distill;
 use crate::console::{print, say};
@@ -22,7 +22,7 @@ pub fn run(arguments: &Distill, quiet: bool, threads: Option<usize>) -> Result<(
     let source = resolve(&arguments.run)?;
     let target = target_of_source(&source, &arguments.run)?;
     let teacher = Teacher::of(&source)?;
-    check_dim(&source, teacher.spec().dim, &target)?;
+    source.check_dim(teacher.spec().dim, &target)?;
     let mut layers = Layers::new();
     layers.flag("generator.hidden", arguments.hidden, "--hidden")?;
     if let Some(depth) = arguments.depth {

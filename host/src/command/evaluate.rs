@@ -2,7 +2,7 @@
 //! floor or truth.
 
 use super::given::Given;
-use super::{check_dim, find_target, refuse_failing, target_of_source, whole};
+use super::{find_target, refuse_failing, target_of_source, whole};
 use crate::bars::Bars;
 use crate::cli::Evaluate;
 use crate::console::{print, say};
@@ -48,13 +48,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
         None => run.as_ref().map(|(run, _)| Pool::of_run(run)).transpose()?.flatten(),
     };
     let comparison = match (&pool, &arguments.reference) {
-        (Some(pool), _) => {
-            let shuffled = pool.draw(seed, 0, pool.samples.len())?;
-            let mut comparison = Comparison::given(target, shuffled, &pool.path().display().to_string(), None)?;
-            comparison.facts.mixing = pool.mixing();
-            comparison.facts.energy_evaluations = Some(pool.facts.evaluations);
-            Some(comparison)
-        }
+        (Some(pool), _) => Some(Comparison::of_pool(target, pool, seed)?),
         (None, Some(path)) => {
             check_memory(path, target)?;
             let (samples, manifest) = Given::read(path)?.of(target, quiet)?;
@@ -170,7 +164,7 @@ fn judged(
     }
     let target = target_of_source(&generator, path)?;
     let sampler = denoising.map_or_else(|| generator.open(), |steps| generator.open_in_steps(steps))?;
-    check_dim(&generator, sampler.dim(), &target)?;
+    generator.check_dim(sampler.dim(), &target)?;
     let n = match &generator {
         Source::Pool(pool) => effort.samples().min(pool.samples.len()),
         _ => effort.samples(),

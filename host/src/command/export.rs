@@ -1,17 +1,17 @@
 //! `kiln export`: a generator as one file that runs anywhere, and how good it is there.
 
-use super::{check_dim, target_of_source, whole, without_energy};
+use super::{target_of_source, whole, without_energy};
 use crate::cli::Export;
 use crate::console::{print, say};
 use crate::interrupt::end_on_signals;
-use kiln::error::{Error, nearest};
-use kiln::export::bytes::Bytes;
-use kiln::export::quality::{Metadata, compare, table};
+use kiln::error::Error;
+use kiln::export::made::{self, Made};
+use kiln::export::quality::table;
+use kiln::export::unfit;
 use kiln::export::write::{c, check_destination, rust};
-use kiln::export::{convert, unfit, with_metadata};
 use kiln::files::write_together;
 use kiln::source::resolve;
-use kiln_core::artifact::{Artifact, Format, Model};
+use kiln_core::artifact::Artifact;
 use std::path::{Path, PathBuf};
 
 /// The bytes of a model as source.
@@ -21,26 +21,18 @@ type Text = fn(&Path, &[u8], &str) -> String;
 pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
     end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
-    let format = format(&arguments.format)?;
+    let format = made::format(&arguments.format)?;
     check_destination(&arguments.output, "kiln", arguments.force)?;
     for (path, extension) in [(&arguments.rust, "rs"), (&arguments.c, "h")] {
         path.as_ref().map_or(Ok(()), |path| check_destination(path, extension, arguments.force))?;
     }
     let source = resolve(&arguments.run)?;
-    let float = source.float_model()?;
-    let float = checked(&float)?;
     let target = match target_of_source(&source, &arguments.run) {
-        Err(_) if arguments.no_quality => without_energy(&source, float.dim()),
+        Err(_) if arguments.no_quality => without_energy(&source, source.open()?.dim()),
         target => target?,
     };
-    check_dim(&source, float.dim(), &target)?;
-    let bare = convert(&float, format)?;
-    let bare = checked(&bare)?;
-    let mut metadata = Metadata::new(&target, format, source.name());
-    if !arguments.no_quality {
-        metadata.quality = Some(compare(&target, &float, &bare, seed)?);
-    }
-    let bytes = with_metadata(&bare, &metadata.json())?;
+    let Made { bytes, metadata } = made::made(&source, &target, format, (!arguments.no_quality).then_some(seed))?;
+    let bare = Artifact::check(bytes.as_slice()).map_err(unfit)?;
 
     let what = format!("{} in {}", target.title(), format.name());
     let source_of =
@@ -58,20 +50,4 @@ pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
         say(format_args!("{what}: {length} bytes, {scratch} bytes of buffers to run, in {place}"));
     }
     Ok(())
-}
-
-fn checked(bytes: &Bytes) -> Result<Model<'_>, Error> {
-    Artifact::check(bytes.as_slice()).map_err(unfit)
-}
-
-/// The format of that name.
-fn format(name: &str) -> Result<Format, Error> {
-    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-        let names = Format::ALL.map(Format::name);
-        let hint = match nearest(name, names) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => format!("there are {}", names.join(", ")),
-        };
-        Error::input(format!("--format: unknown format '{name}'"), hint)
-    })
 }

@@ -3,7 +3,7 @@
 //! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
 //! depends on the parts.
 
-use super::{check_dim, known_target, whole, without_energy};
+use super::{known_target, whole, without_energy};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
@@ -79,7 +79,7 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     format.suits(target)?;
     format::check_space(output, n, target)?;
     let sampler = opened.map_or_else(open, Ok)?;
-    check_dim(&source, sampler.dim(), target)?;
+    source.check_dim(sampler.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
     let wanted = Wanted { n, seed, steps, denoising: denoising.unwrap_or(0), gate: arguments.gate };
     let watch = Watch::new(target, n, quiet);

@@ -1,0 +1,80 @@
+//! Explorations.
+
+use crate::array::array;
+use crate::error::OrRaise;
+use crate::target::{PyTarget, starts};
+use crate::watch::watched;
+use kiln::pool::{self, Order, Pool};
+use numpy::PyArrayDyn;
+use pyo3::prelude::*;
+use std::path::PathBuf;
+
+/// States from independent ladders of replica exchange, and what is known of them.
+#[pyclass(frozen, module = "kiln._kiln", name = "Pool", subclass)]
+pub struct PyPool {
+    pub pool: Pool,
+}
+
+#[pymethods]
+impl PyPool {
+    /// One that was saved.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        Ok(Self { pool: Pool::open(&path).or_raise(py)? })
+    }
+
+    /// Writes it to a new directory.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        self.pool.clone().write(&path).or_raise(py)
+    }
+
+    /// The states (chains, draws, dim), chain by chain.
+    #[getter]
+    fn draws<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        let facts = &self.pool.facts;
+        array(py, self.pool.samples.data.clone(), &[facts.ladders, facts.frames, self.pool.samples.dim])
+    }
+
+    /// E of each (chains, draws).
+    #[getter]
+    fn energies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        array(py, self.pool.energies.clone(), &[self.pool.facts.ladders, self.pool.facts.frames])
+    }
+
+    /// The least effective sample size of all that was watched.
+    #[getter]
+    fn effective(&self) -> f64 {
+        self.pool.effective()
+    }
+
+    /// The worst R-hat.
+    #[getter]
+    fn r_hat(&self) -> f64 {
+        self.pool.r_hat()
+    }
+
+    /// All that is known of it, as JSON.
+    #[getter]
+    fn json(&self) -> String {
+        serde_json::to_string(&self.pool.facts).unwrap_or_default()
+    }
+}
+
+/// Explores a target.
+#[pyfunction]
+#[pyo3(signature = (target, evaluations, seconds, seed, start, progress))]
+pub fn explore(
+    py: Python<'_>,
+    target: &PyTarget,
+    evaluations: u64,
+    seconds: Option<f64>,
+    seed: u64,
+    start: Option<&Bound<'_, PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyPool> {
+    let PyTarget { target, failure } = target;
+    let order = Order { evaluations, seconds, seed, start: starts(start, target.dim())? };
+    let pool =
+        watched(py, failure.as_deref(), progress, |progress, stop| pool::explore(target, &order, progress, stop))?;
+    Ok(PyPool { pool })
+}

@@ -1,0 +1,84 @@
+//! Trainings.
+
+use crate::error::{OrRaise, raised};
+use crate::pool::PyPool;
+use crate::sampler::PySampler;
+use crate::target::{PyTarget, starts};
+use crate::watch::watched;
+use kiln::config::Layers;
+use kiln::error::Error;
+use kiln::fit::{Beginning, Options, Prepared, begin, judged, take};
+use kiln::run::Run;
+use kiln::target::Target;
+use kiln::train::Outcome;
+use pyo3::prelude::*;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Trains a generator, in a new run directory or on from one, and judges what it draws.
+#[pyfunction]
+#[pyo3(signature = (target, settings, out, resume, explored, evaluations, seconds, start, progress))]
+pub fn train(
+    py: Python<'_>,
+    target: &PyTarget,
+    settings: Vec<String>,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+    explored: Option<&PyPool>,
+    evaluations: Option<u64>,
+    seconds: Option<f64>,
+    start: Option<&Bound<'_, PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PySampler> {
+    let PyTarget { target, failure } = target;
+    let budget = seconds.map(Duration::try_from_secs_f64).transpose();
+    let budget = budget.map_err(|_| {
+        raised(py, "InputError", "budget is no number of seconds", "give a positive number, for example budget=300")
+    })?;
+    let mut layers = Layers::new();
+    for setting in &settings {
+        layers.set(setting).or_raise(py)?;
+    }
+    if resume.is_none() {
+        layers.flag("run.target", target.name(), "target").or_raise(py)?;
+    }
+    let start = starts(start, target.dim())?;
+    let explored = explored.map(|explored| explored.pool.clone());
+    let run = watched(py, failure.as_deref(), progress, |progress, stop| {
+        let begun = Instant::now();
+        let options = |budget: Option<Duration>| Options { budget, progress, stop };
+        let prepared = match &resume {
+            Some(place) => resumed(place, target, &layers)?,
+            None => {
+                let beginning = Beginning { layers: &layers, explored, evaluations, start, out: out.as_deref() };
+                begin(target, beginning, &options(budget))?
+            }
+        };
+        prepared.notes.iter().for_each(|note| progress.note(note));
+        let left = budget.map(|budget| budget.saturating_sub(begun.elapsed()));
+        let place = prepared.run.path().display().to_string();
+        if prepared.train(target, &options(left))? == Outcome::Interrupted {
+            let message = format!("interrupted; {place} holds a checkpoint");
+            return Err(Error::interrupted(message, format!("go on with kiln.train(energy, resume={place:?})")));
+        }
+        let judged = judged(&prepared.run, target, stop)?;
+        progress.note(&judged.headline);
+        progress.note(&judged.verdict.line());
+        judged.cost.iter().for_each(|cost| progress.note(&format!("cost: {}", cost.told())));
+        Ok(prepared.run.path().to_path_buf())
+    })?;
+    PySampler::of(py, &run)
+}
+
+/// What goes on in a run.
+fn resumed(place: &Path, target: &Target, layers: &Layers) -> Result<Prepared, Error> {
+    let (run, old) = take(place)?;
+    let config = layers.resolve(old.clone().into_settings())?;
+    Prepared::resumed(run, &old, config, &same(place, target)?)
+}
+
+/// The target under the name that the run knows it by: what counts is whether the energy is the same.
+fn same(place: &Path, target: &Target) -> Result<Target, Error> {
+    let (run, _) = Run::open(place)?;
+    Ok(if target.is_called() { target.clone().known_as(&run.about().convention) } else { target.clone() })
+}
