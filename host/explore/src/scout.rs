@@ -13,8 +13,9 @@ use crate::whitened::{Scratch, Whitened};
 use kiln_core::random::{Purpose, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Windows.
+/// Windows, and at most where widths still grow: chains that a descent has left in one point have far to go.
 const WINDOWS: usize = 4;
+const MOST_WINDOWS: usize = 16;
 /// Leapfrog steps of a trajectory.
 pub const LENGTH: u32 = 8;
 /// Acceptance that steps follow.
@@ -55,7 +56,10 @@ pub fn scout(
     let mut places = started.places.clone();
     let mut widths = vec![0.0; dim];
     let (mut growth, mut step) = (1.0, 0.3);
-    for window in 0..WINDOWS {
+    for window in 0..MOST_WINDOWS {
+        if window >= WINDOWS && growth <= GROWTH {
+            break;
+        }
         let whitened = Whitened { energy, bounds, frame: frame.clone() };
         let free = frame.free();
         let chain = async |at: usize, y: &Vec<f64>| {
@@ -73,7 +77,7 @@ pub fn scout(
         let rows: Vec<f64> = all.iter().flat_map(|one| one.kept.iter().copied()).collect();
         places = all.iter().map(|one| one.last.clone()).collect();
         let moved = all.iter().filter(|one| one.moved).count();
-        if window == WINDOWS - 1 && moved * 4 < all.len() {
+        if window >= WINDOWS - 1 && moved * 4 < all.len() {
             let message = format!("{} of {} chains did not move from their starts", all.len() - moved, all.len());
             let hint = "is the gradient that of the energy, and the energy smooth? `kiln formula` checks both";
             return Err(Refusal::new(message, hint));

@@ -312,6 +312,24 @@ fn particles_keep_their_mean_and_a_symmetry_that_does_not_hold_is_refused() {
 }
 
 #[test]
+fn chains_that_begin_in_one_point_find_how_wide_it_is() {
+    // Three particles whose descent ends at the lowest point, and starts that are all the same; with few evaluations.
+    let springs: Function = |x, gradient| {
+        let all = || (0..3).flat_map(|i| (0..3).map(move |j| (i, j)));
+        gradient.fill(0.0);
+        all().for_each(|(i, j)| (0..2).for_each(|k| gradient[2 * i + k] += x[2 * i + k] - x[2 * j + k]));
+        0.25 * all().map(|(i, j)| (0..2).map(|k| (x[2 * i + k] - x[2 * j + k]).powi(2)).sum::<f64>()).sum::<f64>()
+    };
+    let symmetry = Symmetry::Particles { count: 3, dimensions: 2 };
+    let pool = found(&Own { symmetry, ..Own::new(6, springs) }, &Settings::new(6, 50_000, 0)).unwrap();
+    // E is half of a sum of squares, of four free coordinates.
+    assert!((mean(&pool.energies) - 2.0).abs() < 0.3, "{}", mean(&pool.energies));
+    let same = Settings { start: Start::At(vec![5.0; 2]), ..Settings::new(2, 50_000, 0) };
+    let pool = found(&Own::new(2, bowl), &same).unwrap();
+    assert!((mean(&pool.energies) - 1.0).abs() < 0.2, "{}", mean(&pool.energies));
+}
+
+#[test]
 fn a_stop_ends_it_and_too_small_a_budget_says_so() {
     let stopped = explore(&Own::new(2, bowl), &Settings::new(2, 300_000, 1), &|_| {}, &AtomicBool::new(true));
     assert!(stopped.map(|found| found.reasons).unwrap_err().interrupted);

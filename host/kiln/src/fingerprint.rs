@@ -2,6 +2,7 @@
 //! library that was built anew are the same energy; one with another constant is not.
 
 use crate::target::Target;
+use kiln_core::Energy as _;
 use kiln_core::random::{Purpose, Randomness as _, Stream};
 use serde::{Deserialize, Serialize};
 
@@ -26,17 +27,23 @@ impl Fingerprint {
 
     /// Of a target.
     pub fn of(target: &Target) -> Self {
-        let mut gradient = vec![0.0; target.dim()];
-        let one = |at: u64| {
+        let (dim, n) = (target.dim(), POINTS as usize);
+        let (mut points, mut directions) = (Vec::with_capacity(n * dim), Vec::with_capacity(n * dim));
+        for at in 0..POINTS {
             let mut stream = Stream::new(0, Purpose::Evaluation, STREAMS + at);
             let mut normal = || -> f64 { stream.normal() };
             let width = NARROWEST * 100_f64.powf(at as f64 / (POINTS - 1) as f64);
-            let x: Vec<f64> = target.bounds().iter().map(|bound| bound.map(width * normal()).x).collect();
-            let energy = target.energy_and_gradient(&x, &mut gradient);
-            let slope: f64 = gradient.iter().map(|g| g * normal()).sum();
-            [energy, slope].map(|number| Some(number).filter(|number| number.is_finite()))
+            points.extend(target.bounds().iter().map(|bound| bound.map(width * normal()).x));
+            directions.extend((0..dim).map(|_| normal()));
+        }
+        let (mut energies, mut gradients) = (vec![0.0; n], vec![0.0; n * dim]);
+        target.energies_and_gradients(&points, &mut energies, &mut gradients);
+        let rows = gradients.chunks_exact(dim).zip(directions.chunks_exact(dim));
+        let one = |(energy, (gradient, direction)): (&f64, (&[f64], &[f64]))| {
+            let slope: f64 = gradient.iter().zip(direction).map(|(g, d)| g * d).sum();
+            [*energy, slope].map(|number| Some(number).filter(|number| number.is_finite()))
         };
-        Self((0..POINTS).map(one).collect())
+        Self(energies.iter().zip(rows).map(one).collect())
     }
 
     /// Whether a target is the same energy; not where too few points tell.

@@ -96,10 +96,13 @@ def differences(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray],
         steps = STEP * np.maximum(np.abs(x), 1.0)
         moved = x[:, None, None, :] + np.array([1.0, -1.0])[:, None, None] * steps[:, None, None, :] * np.eye(d)
         all_rows = np.concatenate([x, moved.reshape(-1, d)])
-        energies = np.asarray(function(all_rows), dtype=np.float64)
-        if energies.shape != (len(all_rows),):
-            shape = f"({len(all_rows)},)"
-            raise InputError(f"E has shape {energies.shape}, not {shape}", f"give E of shape {shape}, one for each row of x")
+        energies = function(all_rows)
+        if not isinstance(energies, np.ndarray) or energies.shape != (len(all_rows),):
+            found = f"shape {energies.shape}" if isinstance(energies, np.ndarray) else f"type {type(energies).__name__}"
+            raise InputError(
+                f"for finite differences the energy returned E of {found}, not an array of shape ({len(all_rows)},)",
+                "return E (n,) alone; with its gradient leave finite differences out",
+            )
         above, below = energies[n:].reshape(n, 2, d).transpose(1, 0, 2)
         # What was really stepped, after rounding.
         return energies[:n], (above - below) / ((x + steps) - (x - steps))

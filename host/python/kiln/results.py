@@ -93,7 +93,7 @@ class Pool:
 class Verdict(dict):
     """Whether samples are those of the target: `outcome` is "holds", "fails" or "cannot be told", `reason` says why."""
 
-    NAMES = {"Holds": "holds", "Fails": "fails", "CannotTell": "cannot be told", "holds": "holds", "fails": "fails", "cannot_tell": "cannot be told"}
+    NAMES = {"cannot-tell": "cannot be told"}
 
     @property
     def outcome(self) -> str:

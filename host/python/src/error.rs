@@ -11,9 +11,19 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         ErrorKind::File => "FileError",
         ErrorKind::Numerics => "NumericsError",
         ErrorKind::Verdict => "VerdictError",
-        ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(format!("{error}; {}", error.hint())),
+        ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(told(error)),
     };
-    raised(py, class, &error.to_string(), error.hint())
+    raised(py, class, &in_python(&error.to_string()), &in_python(error.hint()))
+}
+
+/// What is said of an error, in one line.
+pub fn told(error: &Error) -> String {
+    in_python(&format!("{error}; {}", error.hint()))
+}
+
+/// Flags of the command line by the names of the arguments that they are here.
+fn in_python(text: &str) -> String {
+    text.replace("--set: ", "").replace("--pool", "start").replace("--explored", "pool").replace("--", "")
 }
 
 /// An exception of one of Kiln's classes.

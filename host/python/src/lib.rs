@@ -6,6 +6,8 @@
 //! - Ctrl-C ends the work with what there is kept, and an exception of the energy is the one that the caller sees.
 //! - No `unsafe` code of its own.
 
+#![forbid(unsafe_code)]
+
 mod array;
 mod error;
 mod function;

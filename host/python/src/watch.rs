@@ -1,7 +1,7 @@
 //! Work that takes long, on a thread of its own: the interpreter's thread waits for it without the lock, looks for Ctrl-C, and
 //! tells how far it is.
 
-use crate::error::exception;
+use crate::error::{exception, told};
 use crate::function::Failure;
 use kiln::error::Error;
 use kiln::progress::{Part, Progress, Tick};
@@ -154,7 +154,7 @@ pub fn watched<R: Send>(
         (Err(error), None) => Err(exception(py, &error)),
         (Err(error), Some(raised)) => {
             // What is kept, and how to go on.
-            let note = format!("{error}; {}", error.hint());
+            let note = told(&error);
             if raised.value(py).hasattr("add_note")? {
                 raised.value(py).call_method1("add_note", (note,))?;
             }
