@@ -123,9 +123,13 @@ pub struct Sample {
     #[arg(short, value_name = "N", allow_negative_numbers = true)]
     pub n: i64,
 
-    /// Where to; the extension picks the format: .npy, .npz, .csv, for particles .extxyz
+    /// Where to; the extension picks the format: .npy, .npz, .csv, for particles .xyz, .extxyz; compressed as in .csv.gz; - is stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// The format where FILE does not say: npy, csv, xyz.gz, … [default for -: csv]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
 
     /// Draw in N steps of the probability-flow ODE of the run's denoiser in place of one of its generator
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -194,7 +198,7 @@ pub struct Reference {
 #[command(after_help = EVALUATE_EXAMPLES)]
 pub struct Evaluate {
     /// A run directory, the name of a generator that comes with Kiln, a model (.kiln), or a file of samples (.npy, .npz, .csv,
-    /// .extxyz)
+    /// .xyz, .extxyz, or such with .gz)
     #[arg(value_name = "RUN|NAME|MODEL|FILE")]
     pub what: PathBuf,
 

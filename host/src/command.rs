@@ -8,6 +8,7 @@ pub mod export;
 pub mod formula;
 mod given;
 pub mod inspect;
+mod output;
 pub mod presets;
 pub mod reference;
 pub mod sample;

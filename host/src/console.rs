@@ -19,9 +19,12 @@ pub fn say(text: impl Display) {
 pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::input(format!("cannot write to stdout: {error}"), "check where the output goes"))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(&error)),
         _ => Ok(()),
     }
+}
+
+/// What is said of a stdout that cannot be written.
+pub fn unwritable(error: &io::Error) -> Error {
+    Error::input(format!("cannot write to stdout: {error}"), "check where the output goes")
 }

@@ -129,6 +129,14 @@ fn samples_go_only_where_they_can_and_may() {
     refused(&place, &sample("5", "no/x.npy"), "the directory 'no' of 'no/x.npy' does not exist", "create it");
     fs::write(place.path().join("old.npy"), "mine").unwrap();
     refused(&place, &sample("5", "old.npy"), "'old.npy' already exists", "--force");
+    refused(&place, &sample("5", "x.npz.gz"), "archives are not gzipped", ".npy.gz");
+    let with = |output: &'static str, format: &'static str| [&sample("5", output)[..], &["--format", format]].concat();
+    refused(&place, &with("-", "cvs"), "--format: 'cvs' is no format of samples", "did you mean 'csv'?");
+    refused(&place, &with("-", "npz"), "an .npz cannot go to stdout", "--format npy");
+    refused(&place, &with("x.npy", "npy.gz"), "--format is .npy.gz, but 'x.npy' ends in .npy", "leave --format out");
+    refused(&place, &["reference", "mog40", "-n", "5", "-o", "-"], "a reference goes to a file", "kiln sample");
+    let of_mog40 = ["sample", "mog40", "-n", "5", "-o", "-", "--format", "xyz.gz"];
+    refused(&place, &of_mog40, "an .xyz.gz holds particles, and MoG-40 has none", ".csv");
 }
 
 #[test]

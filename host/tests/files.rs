@@ -4,6 +4,7 @@ mod common;
 
 use common::{as_of, done, judged, kiln, refused, untrained_run};
 use kiln::pretrained;
+use kiln::samples::Samples;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -43,6 +44,56 @@ fn frames_that_kiln_wrote_are_judged_as_what_they_say() {
     // Eight numbers that are no particles of the plane.
     fs::write(place.join("y.csv"), "1,2,3,4,5,6,7\n").unwrap();
     refused(place, &["evaluate", "x.extxyz", "--reference", "y.csv"], "7 coordinates, DW-4 has 8", "--target");
+}
+
+#[test]
+fn plain_frames_and_compressed_files_are_judged_as_the_others() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let figures = |name: &str, more: &[&str]| {
+        let [figures, _] = judged(place, &[&["-q", "evaluate", name, "--json"], more].concat());
+        figures.replace(name, "")
+    };
+    done(place, &["-q", "sample", "dw4", "-n", "40", "-o", "x.extxyz"]);
+    let expected = figures("x.extxyz", &[]);
+    for name in ["x.xyz", "x.xyz.gz", "x.extxyz.gz"] {
+        done(place, &["-q", "sample", "dw4", "-n", "40", "-o", name]);
+        assert_eq!(figures(name, &[]), expected, "{name} says what it is of");
+    }
+    for name in ["x.csv.gz", "x.npy.gz"] {
+        done(place, &["-q", "sample", "dw4", "-n", "40", "-o", name]);
+        assert_eq!(figures(name, &["--target", "dw4"]), expected, "{name}");
+    }
+    refused(place, &["evaluate", "x.xyz", "--target", "lj13"], "8 coordinates, LJ-13 has 39", "--target");
+    let whole = fs::read(place.join("x.csv.gz")).unwrap();
+    fs::write(place.join("y.csv.gz"), &whole[..whole.len() - 3]).unwrap();
+    let cut = ["evaluate", "y.csv.gz", "--target", "dw4"];
+    refused(place, &cut, "cannot read 'y.csv.gz': its gzip data are cut off", "the gzip data of one sample a line");
+    // As `cat` makes it of two files: read to the end, where the second has its header.
+    fs::write(place.join("y.csv.gz"), whole.repeat(2)).unwrap();
+    refused(place, &cut, "line 42, column 1: 'x0' is not a number", "one sample a line");
+    // The manifest of a compressed reference lies where that of another does.
+    done(place, &["-q", "reference", "mw32", "-n", "60", "-o", "r.npy.gz"]);
+    let [_, told] = judged(place, &["evaluate", "r.npy.gz"]);
+    assert!(place.join("r.json").is_file() && !told.contains("note"), "{told}");
+}
+
+/// A frame as ASE 3.29 writes it, plain and extended:
+/// `ase.io.write(NAME, Atoms('Ar2', positions=[(0, 0.5, 1), (-1.5, 2, 2.5)]), format=FORMAT)`, `xyz` and `extxyz`.
+const OF_ASE: [&str; 2] = [
+    "2\n\nAr      0.000000000000000      0.500000000000000      1.000000000000000\nAr     -1.500000000000000      2.000000000000000      2.500000000000000\n",
+    "2\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"\nAr       0.00000000       0.50000000       1.00000000\nAr      -1.50000000       2.00000000       2.50000000\n",
+];
+
+#[test]
+fn frames_of_ase_are_read_under_one_extension() {
+    let place = tempfile::tempdir().unwrap();
+    for (text, name) in OF_ASE.into_iter().flat_map(|text| [(text, "x.xyz"), (text, "x.extxyz")]) {
+        let path = place.path().join(name);
+        fs::write(&path, text.repeat(2)).unwrap();
+        let read = kiln::format::read(&path).unwrap();
+        assert_eq!(read, Samples { dim: 6, data: [0.0, 0.5, 1.0, -1.5, 2.0, 2.5].repeat(2) }, "{text}");
+    }
 }
 
 #[test]
@@ -101,7 +152,7 @@ fn samples_that_are_not_finite_are_not_written() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     broken_run(place);
-    for output in ["x.npy", "x.npz", "x.csv"] {
+    for output in ["x.npy", "x.npz", "x.csv", "x.csv.gz"] {
         let output = kiln(place, &["sample", "run", "-n", "2000", "-o", output]);
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{told}");
@@ -119,8 +170,8 @@ fn samples_that_are_not_finite_are_not_written() {
 #[test]
 fn a_full_disk_is_one_sentence_and_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
-    for name in ["x.npy", "x.npz", "x.csv"] {
-        // Blocks of 512 bytes or of 1 kB: either way far less than the samples.
+    for name in ["x.npy", "x.npz", "x.csv", "x.npy.gz"] {
+        // Blocks of 512 bytes or of 1 kB: either way less than the samples.
         let script = format!("trap '' XFSZ; ulimit -f 100; exec \"$0\" sample mog40 -n 20000 -o {name}");
         let output = Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_kiln")])

@@ -35,7 +35,7 @@ impl Samples {
         let of = if drawn == n { format!("{n} samples") } else { format!("the first {drawn} samples") };
         Err(Error::numerics(
             format!("{count} of {of} are not finite, the first is number {}", first + at + 1),
-            "nothing was written; train the generator anew, or leave them out and have them counted by --gate inf",
+            "train the generator anew, or leave them out and have them counted by --gate inf",
         ))
     }
 }

@@ -37,6 +37,8 @@ Examples:
   kiln sample runs/mog40-kiln-seed0 -n 10000 -o samples.npy
   kiln sample runs/mog40-kiln-seed0 -n 500 -o samples.csv --seed 7
   kiln sample runs/lj13 -n 1000 -o lj13.extxyz --polish 20 --gate 0
+  kiln sample lj13 -n 100000 -o lj13.xyz.gz               for ASE, OVITO, VMD
+  kiln sample mw32 -n 1000 -o - | mlr --icsv --ojson cat  to another program
   kiln sample runs/mine -n 1000 -o fine.npy --steps 20    from its denoiser
 
 Samples are those of the seed in order: more of them begin with the fewer, polished or not. A gate cuts the distribution off \

@@ -21,7 +21,7 @@ pub struct Explore {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub budget: Option<String>,
 
-    /// Begin at these points instead of scattered ones: .npy, .npz or .csv
+    /// Begin at these points instead of scattered ones: .npy, .npz, .csv, .xyz, or such with .gz
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
 

@@ -207,9 +207,8 @@ fn chains(arguments: &Evaluate, source: &str, samples: &Samples) -> Result<Optio
 /// many exact ones drawn beside them where the target has a sampler.
 fn check_memory(path: &Path, target: &Target) -> Result<(), Error> {
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
-    // A number takes up to eight bytes; in text, about ten.
-    let text = matches!(Format::of(path)?, Format::Csv | Format::Extxyz);
-    let numbers = file.len() / if text { 10 } else { 8 };
+    // A number takes up to eight bytes; in text, about ten. Compressed, there are more than that.
+    let numbers = file.len() / if Format::of(path)?.is_text() { 10 } else { 8 };
     check_numbers(path, numbers, numbers / target.dim().max(1) as u64)
 }
 

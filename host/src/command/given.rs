@@ -106,7 +106,7 @@ impl Given {
 
 /// The JSON beside a file: a manifest only if its hash is that of these samples.
 fn beside(path: &Path, samples: &Samples) -> Beside {
-    let place = path.with_extension("json");
+    let place = format::manifest_of(path);
     let small = std::fs::metadata(&place).is_ok_and(|about| about.is_file() && about.len() <= LARGEST_MANIFEST);
     let Ok(text) = (if small { std::fs::read(&place) } else { return Beside::Nothing }) else { return Beside::Nothing };
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&text) else { return Beside::Nothing };

@@ -8,7 +8,7 @@ use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
 use kiln::error::Error;
 use kiln::files::write_whole;
-use kiln::format;
+use kiln::format::{self, Format};
 use kiln::reference::{self, Order};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,14 @@ pub fn run(arguments: &Reference, quiet: bool) -> Result<(), Error> {
     let target = find_target(&arguments.target, "")?;
     let order = order(arguments)?;
     let output = arguments.output.clone().unwrap_or_else(|| format!("{}-reference.npy", target.name()).into());
-    let format = format::check_destination(&output, arguments.force)?;
+    if output.as_os_str() == "-" {
+        let message = "a reference goes to a file: its manifest lies beside it";
+        return Err(Error::input(message, "give a path; `kiln sample` writes to stdout too"));
+    }
+    let format = Format::of(&output)?;
+    format::check_destination(&output, arguments.force)?;
     format.suits(&target)?;
-    let beside = output.with_extension("json");
+    let beside = format::manifest_of(&output);
     if !arguments.force && beside.symlink_metadata().is_ok() {
         let message = format!("'{}', where the manifest goes, already exists", beside.display());
         return Err(Error::input(message, "nothing was overwritten; add --force to replace it"));

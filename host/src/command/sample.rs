@@ -3,13 +3,14 @@
 //! It draws, polishes, judges and writes part by part: memory does not grow with the number of samples, and no sample
 //! depends on the parts.
 
+use super::output::Output;
 use super::{known_target, whole, without_energy};
 use crate::cli::Sample;
 use crate::console::say;
 use crate::interrupt::stop_on_signals;
 use crate::progress::Bar;
 use kiln::error::Error;
-use kiln::format;
+use kiln::format::Put;
 use kiln::metric::statistic::median;
 use kiln::metric::suite::energies;
 use kiln::polish::{PILOT_ROWS, PolishReport, Polisher};
@@ -53,8 +54,7 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
     if arguments.gate.is_some_and(f64::is_nan) {
         return Err(Error::input("--gate is not a number", "give an energy, for example --gate 0"));
     }
-    let output = &arguments.output;
-    let format = format::check_destination(output, arguments.force)?;
+    let output = Output::of(arguments)?;
     let source = resolve(&arguments.run)?;
     let open = || denoising.map_or_else(|| source.open(), |steps| source.open_in_steps(steps));
     // Samples alone need no energy.
@@ -76,16 +76,15 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
         let message = format!("{flag} needs the energy of {name}, which is not one of `kiln targets`");
         return Err(Error::input(message, format!("leave {flag} out, or polish in the program that has the energy")));
     }
-    format.suits(target)?;
-    format::check_space(output, n, target)?;
+    output.check(n, target)?;
     let sampler = opened.map_or_else(open, Ok)?;
     source.check_dim(sampler.dim(), target)?;
     let (start, stop) = (Instant::now(), stop_on_signals());
-    let wanted = Wanted { n, seed, steps, denoising: denoising.unwrap_or(0), gate: arguments.gate };
+    let wanted =
+        Wanted { n, seed, steps, denoising: denoising.unwrap_or(0), gate: arguments.gate, left: output.left() };
     let watch = Watch::new(target, n, quiet);
-    let Drawn { polished, gate } = format::write_in_parts(output, n, target, arguments.force, |put| {
-        draw(&sampler, target, &wanted, watch, &stop, put)
-    })?;
+    let drawn = output.write(n, target, |put| draw(&sampler, target, &wanted, watch, &stop, put))?;
+    let Some(Drawn { polished, gate }) = drawn else { return Ok(()) };
     if !quiet {
         if let Some(report) = polished {
             say(report);
@@ -97,8 +96,8 @@ pub fn run(arguments: &Sample, quiet: bool) -> Result<(), Error> {
                 100.0 * rate
             ));
         }
-        let (title, seconds, place) = (target.title(), start.elapsed().as_secs_f64(), output.display());
-        say(format_args!("{n} samples of {title} in {seconds:.3} s, in {place}"));
+        let (title, seconds) = (target.title(), start.elapsed().as_secs_f64());
+        say(format_args!("{n} samples of {title} in {seconds:.3} s, {output}"));
     }
     Ok(())
 }
@@ -132,6 +131,8 @@ struct Wanted {
     /// Steps of a denoiser; 0 for the generator.
     denoising: usize,
     gate: Option<f64>,
+    /// What is left where drawing ends early.
+    left: &'static str,
 }
 
 /// What was drawn.
@@ -147,9 +148,9 @@ fn draw(
     wanted: &Wanted,
     mut watch: Watch,
     stop: &AtomicBool,
-    put: &mut dyn FnMut(&Samples) -> Result<(), Error>,
+    put: Put,
 ) -> Result<Drawn, Error> {
-    let &Wanted { n, seed, steps, denoising, gate } = wanted;
+    let &Wanted { n, seed, steps, denoising, gate, left } = wanted;
     // The step size comes from the same samples whatever n is.
     let mut polisher = match steps {
         0 => None,
@@ -161,9 +162,13 @@ fn draw(
     let go_on = |drawn: u64| match stop.load(Ordering::SeqCst) {
         false => Ok(()),
         true => Err(Error::interrupted(
-            format!("interrupted after {drawn} draws; nothing was written"),
+            format!("interrupted after {drawn} draws; {left}"),
             "run it again: the same seed draws the same samples",
         )),
+    };
+    let early = |error: Error| {
+        let hint = format!("{left}; {}", error.hint());
+        error.with_hint(hint)
     };
     while written < n {
         go_on(drawn)?;
@@ -177,8 +182,8 @@ fn draw(
             go_on(drawn)?;
         }
         match &mut gate {
-            Some(gate) => rows = gate.passed(target, &rows, n - written)?,
-            None => rows.check_finite(drawn, n)?,
+            Some(gate) => rows = gate.passed(target, &rows, n - written).map_err(early)?,
+            None => rows.check_finite(drawn, n).map_err(early)?,
         }
         drawn += missing.min(part);
         written += rows.len() as u64;
@@ -252,14 +257,14 @@ impl Gate {
         let Some(least) = energies.iter().copied().reduce(f64::min) else {
             return Error::numerics(
                 format!("none of {judged} samples has a finite energy"),
-                "nothing was written; train the generator anew",
+                "train the generator anew",
             );
         };
         let lost = if *lost > 0 { format!("; {lost} have no finite energy") } else { String::new() };
         let found = format!("their energies begin at {least:.2}, half are below {:.2}{lost}", median(energies));
         Error::input(
             format!("--gate {energy} lets {kept} of {judged} samples through: {found}"),
-            "nothing was written; raise --gate, add --polish, or leave --gate out",
+            "raise --gate, add --polish, or leave --gate out",
         )
     }
 }

@@ -202,6 +202,30 @@ pub const READERS: &[Reader] = &[
         ..READER
     },
     Reader {
+        name: ".xyz",
+        from: "files",
+        files: &["x.xyz"],
+        commands: &[&["evaluate", "x.xyz", "--target", AS_PARTICLES]],
+        promise: Promise::Told,
+        ..READER
+    },
+    Reader {
+        name: ".npy.gz",
+        from: "files",
+        files: &["x.npy.gz"],
+        commands: &[&["evaluate", "x.npy.gz", "--target", AS_MIXTURE]],
+        promise: Promise::Told,
+        ..READER
+    },
+    Reader {
+        name: ".csv.gz",
+        from: "files",
+        files: &["x.csv.gz"],
+        commands: &[&["evaluate", "x.csv.gz", "--target", AS_MIXTURE]],
+        promise: Promise::Told,
+        ..READER
+    },
+    Reader {
         name: "manifest (.json)",
         from: "files",
         files: &["reference.json"],
@@ -241,6 +265,9 @@ impl Originals {
             "sample mog40 -n 20 -o x.npz",
             "sample mog40 -n 20 -o x.csv",
             "sample dw4 -n 6 -o x.extxyz",
+            "sample dw4 -n 6 -o x.xyz",
+            "sample mog40 -n 20 -o x.npy.gz",
+            "sample mog40 -n 20 -o x.csv.gz",
             "reference mog40 -n 20 -o reference.npy",
         ] {
             let ended = run(&files, &words.split(' ').collect::<Vec<_>>(), LIMIT);

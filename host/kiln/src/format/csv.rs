@@ -1,5 +1,5 @@
-//! Comma-separated text with a header of the coordinates' names, `x0,x1,…` where they have none. Numbers are written in the fewest digits that read back to
-//! the same float32.
+//! Comma-separated text with a header of the coordinates' names, `x0,x1,…` where they have none. Numbers are written in the
+//! fewest digits that read back to the same float32.
 //!
 //! Columns named `x0`, `x1`, … are read in the order of their numbers, wherever they stand; columns of other names in the
 //! order of the file. A first line of numbers is a sample: there is no header then.

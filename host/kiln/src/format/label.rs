@@ -60,7 +60,7 @@ impl Label {
     }
 }
 
-/// A convention as it stands in the comment of an `.extxyz`.
+/// A text on one line without quotes, as it stands in the comment of an `.xyz`.
 pub fn one_line(convention: &str) -> String {
     convention.replace(['\n', '"'], " ")
 }

@@ -70,7 +70,7 @@ pub fn fingerprint(samples: &Samples) -> io::Result<String> {
 
 /// Reads an array that is in memory.
 pub fn read(bytes: &[u8]) -> io::Result<Samples> {
-    Ok(contents(bytes, bytes.len() as u64, u64::MAX)?.samples)
+    Ok(contents(bytes, Some(bytes.len() as u64), u64::MAX)?.samples)
 }
 
 /// The shape and the numbers of an array in memory, row by row, in float64.
@@ -91,8 +91,8 @@ pub fn wide(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f64>)> {
     Ok((shape, numbers(NpyFile::with_header(header, input), |x| x)?))
 }
 
-/// Reads an array that is `length` bytes long, header included, where there is room for so many numbers.
-pub fn contents(mut input: impl Read, length: u64, room: u64) -> io::Result<Contents> {
+/// Reads an array that is `length` bytes long, header included, where that is known, if there is room for so many numbers.
+pub fn contents(mut input: impl Read, length: Option<u64>, room: u64) -> io::Result<Contents> {
     let (header, header_bytes) = checked_header(&mut input)?;
     let (n, dim, particles) = match *header.shape() {
         [n] => (n, 1, None),
@@ -106,18 +106,21 @@ pub fn contents(mut input: impl Read, length: u64, room: u64) -> io::Result<Cont
     let (shape, order, kind) = (header.shape().to_vec(), header.order(), header.dtype().descr());
     let width = header.dtype().num_bytes().unwrap_or(0) as u64;
     let claimed = u128::from(n * dim) * u128::from(width) + u128::from(header_bytes);
-    if claimed != u128::from(length) {
-        let more = if claimed > u128::from(length) { "fewer" } else { "more" };
+    if let Some(length) = length.map(u128::from).filter(|length| *length != claimed) {
+        let more = if claimed > length { "fewer" } else { "more" };
         return Err(invalid(format!("it holds {more} bytes than {n} times {dim} numbers of type {kind}")));
     }
     check_room(n * dim, room)?;
     let file = NpyFile::with_header(header, &mut input);
     // One beyond the range of float32 becomes infinite.
-    let mut data = numbers(file, |x| x as f32)?;
+    let mut data = numbers(file, |x| x as f32).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => invalid(format!("it ends before the last of {n} times {dim} numbers")),
+        _ => error,
+    })?;
     if order == Order::Fortran {
         data = in_rows(&data, &shape);
     }
-    // Only at its end does a member of an archive compare its checksum.
+    // Only at their end do a member of an archive and gzip data compare their checksums.
     if input.read(&mut [0])? != 0 {
         return Err(invalid("it goes on after its last number"));
     }
@@ -267,7 +270,7 @@ mod tests {
     fn arrays_of_particles_are_flattened_and_say_their_shape() {
         let counted: Vec<f32> = (0..24).map(|i| i as f32).collect();
         for bytes in [&include_bytes!("fixtures/particles.npy")[..], include_bytes!("fixtures/particles_fortran.npy")] {
-            let Contents { samples, label } = contents(bytes, bytes.len() as u64, 24).unwrap();
+            let Contents { samples, label } = contents(bytes, Some(bytes.len() as u64), 24).unwrap();
             assert_eq!(samples, Samples { dim: 8, data: counted.clone() });
             assert_eq!(label.particles, Some((4, 2)));
         }
@@ -309,7 +312,17 @@ mod tests {
         refused(&shape("(2, 0)"), "no coordinates");
         refused(&shape("(0x10, 2)"), "its header");
         let bytes = shape("(1, 2)");
-        assert!(contents(bytes.as_slice(), bytes.len() as u64, 1).unwrap_err().to_string().contains("of memory"));
+        for length in [Some(bytes.len() as u64), None] {
+            assert!(contents(bytes.as_slice(), length, 1).unwrap_err().to_string().contains("of memory"));
+        }
+        for (bytes, words) in [
+            (&bytes[..bytes.len() - 1], "it ends before the last of 1 times 2 numbers"),
+            (&shape("(1, 1)"), "it goes on after its last number"),
+            (&shape("(1000000000000, 2)"), "it ends before the last"),
+        ] {
+            let error = contents(bytes, None, u64::MAX).unwrap_err().to_string();
+            assert!(error.contains(words), "of no known length: {error}");
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub fn contents(input: impl Read + Seek, room: u64) -> io::Result<Contents> {
     if size > member.compressed_size().saturating_mul(MOST_INFLATION) {
         return Err(invalid(format!("'{name}' claims {size} bytes, more than the archive can hold")));
     }
-    npy::contents(io::BufReader::new(member), size, room)
+    npy::contents(io::BufReader::new(member), Some(size), room)
 }
 
 fn broken(error: ZipError) -> io::Error {

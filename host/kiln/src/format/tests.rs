@@ -1,8 +1,15 @@
 //! What holds for files of every format.
 
+use super::read::{LONGEST_LINE, Lines};
 use super::*;
+use crate::samples::Samples;
 use crate::targets::builtin;
+use flate2::bufread::MultiGzDecoder;
 use std::cell::Cell;
+use std::io::Read as _;
+
+/// The extensions there are.
+const ALL: [&str; 9] = ["npy", "npz", "csv", "xyz", "extxyz", "npy.gz", "csv.gz", "xyz.gz", "extxyz.gz"];
 
 fn named(name: &str) -> Target {
     builtin().into_iter().find(|target| target.name() == name).unwrap()
@@ -18,8 +25,8 @@ fn every_format_reads_back_the_same_bits() {
     let target = named("dw4");
     let data: Vec<f32> = vec![0.1, -1.5e-20, 3.4e38, f32::MIN_POSITIVE, 1.0 / 3.0, -0.0, 2.0, 5e7];
     let samples = Samples { dim: 8, data };
-    for name in ["a.npy", "a.npz", "a.csv", "B.CSV", "a.extxyz"] {
-        let path = place.path().join(name);
+    for name in ALL.map(|extension| format!("a.{extension}")).into_iter().chain(["B.CSV".into(), "B.Xyz.GZ".into()]) {
+        let path = place.path().join(&name);
         write(&path, &samples, &target, false).unwrap();
         let back = read(&path).unwrap();
         assert_eq!(back.dim, 8);
@@ -39,15 +46,96 @@ fn parts_make_the_same_file_as_the_whole() {
     let target = named("dw4");
     let data: Vec<f32> = (0..8 * 1000).map(|i| (i as f32).sin()).collect();
     let whole = Samples { dim: 8, data };
-    for name in ["npy", "npz", "csv", "extxyz"] {
+    for name in ALL {
         let [one, many] = ["one", "many"].map(|file| place.path().join(format!("{file}.{name}")));
         write(&one, &whole, &target, false).unwrap();
-        write_in_parts(&many, 1000, &target, false, |put| {
-            whole.data.chunks(8 * 77).try_for_each(|part| put(&Samples { dim: 8, data: part.to_vec() }))
-        })
-        .unwrap();
-        assert!(std::fs::read(&one).unwrap() == std::fs::read(&many).unwrap(), "{name}");
+        let format = Format::of(&many).unwrap();
+        let in_parts =
+            |put: Put| whole.data.chunks(8 * 77).try_for_each(|part| put(&Samples { dim: 8, data: part.to_vec() }));
+        write_in_parts(&many, format, 1000, &target, false, in_parts).unwrap();
+        let bytes = std::fs::read(&one).unwrap();
+        assert!(bytes == std::fs::read(&many).unwrap(), "{name}");
+        // A stream gets the same bytes.
+        let mut stream = Vec::new();
+        match write_to(&mut stream, format, 1000, &target, in_parts) {
+            Ok(written) => assert!(written.is_ok() && stream == bytes, "{name}"),
+            Err(error) => assert!(name == "npz" && error.to_string().contains("to a file only"), "{name}: {error}"),
+        }
     }
+}
+
+#[test]
+fn gzip_changes_nothing_of_what_it_holds() {
+    let place = tempfile::tempdir().unwrap();
+    let target = named("dw4");
+    let samples = Samples { dim: 8, data: (0..8 * 1000).map(|i| (i as f32).sin()).collect() };
+    for name in ["npy", "csv", "xyz", "extxyz"] {
+        let [plain, gzipped] =
+            [name.to_string(), format!("{name}.gz")].map(|name| place.path().join("a").with_extension(name));
+        for path in [&plain, &gzipped] {
+            write(path, &samples, &target, false).unwrap();
+        }
+        let [bytes, compressed] = [&plain, &gzipped].map(|path| std::fs::read(path).unwrap());
+        let mut held = Vec::new();
+        MultiGzDecoder::new(&compressed[..]).read_to_end(&mut held).unwrap();
+        assert!(held == bytes && compressed.len() < bytes.len(), "{name}");
+        assert_eq!(open(&gzipped).unwrap(), open(&plain).unwrap(), "{name}");
+        // Cut off in the middle, no gzip data, and gzip data under the name of what they hold.
+        std::fs::write(&gzipped, &compressed[..compressed.len() / 2]).unwrap();
+        let error = open(&gzipped).unwrap_err();
+        assert!(error.to_string().ends_with("its gzip data are cut off"), "{error}");
+        assert!(error.hint().starts_with("it must hold the gzip data of ") && error.exit_code() == 2);
+        std::fs::rename(&plain, &gzipped).unwrap();
+        assert!(open(&gzipped).unwrap_err().to_string().contains("its gzip data are damaged"));
+        std::fs::write(&plain, &compressed).unwrap();
+        let told = open(&plain).unwrap_err().to_string();
+        assert!(told.ends_with(&format!("it is compressed by gzip; end its name in .{name}.gz")), "{told}");
+    }
+}
+
+#[test]
+fn a_stream_that_takes_no_more_ends_the_drawing() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let target = named("dw4");
+    let part = Samples { dim: 8, data: (0..8 * 1000).map(|i| (i as f32).sin()).collect() };
+    for name in ["npy", "csv", "xyz", "extxyz.gz"] {
+        let mut parts = 0;
+        let ended = write_to(Full(1_000_000), Format::named(name).unwrap(), u64::MAX, &target, |put| {
+            loop {
+                parts += 1;
+                put(&part)?;
+            }
+            #[expect(unreachable_code, reason = "it has a type")]
+            Ok(())
+        });
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe, "{name}");
+        assert!((2..100).contains(&parts), "{name}: {parts}");
+    }
+}
+
+#[test]
+fn coordinates_with_names_have_them_in_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../formula/zoo/schools.toml");
+    let target = crate::formula::target(&zoo).unwrap();
+    let samples = Samples { dim: target.dim(), data: (0..2 * target.dim()).map(|i| i as f32 / 8.0).collect() };
+    for name in ["a.csv", "a.csv.gz"] {
+        let path = place.path().join(name);
+        write(&path, &samples, &target, false).unwrap();
+        assert_eq!(read(&path).unwrap(), samples);
+    }
+    let text = std::fs::read_to_string(place.path().join("a.csv")).unwrap();
+    assert!(text.starts_with("mu,log_tau,theta[0],theta[1],"), "{text}");
 }
 
 #[test]
@@ -55,16 +143,17 @@ fn a_file_that_was_not_finished_is_not_there() {
     let place = tempfile::tempdir().unwrap();
     let target = named("dw4");
     let part = Samples { dim: 8, data: vec![0.5; 8] };
-    for name in ["npy", "npz", "csv", "extxyz"] {
+    for name in ALL {
         let path = place.path().join(format!("x.{name}"));
-        let stopped = write_in_parts(&path, 2, &target, false, |put| {
+        let format = Format::named(name).unwrap();
+        let stopped = write_in_parts(&path, format, 2, &target, false, |put| {
             put(&part)?;
             Err::<(), _>(Error::interrupted("stopped", "go on"))
         });
         assert_eq!(stopped.unwrap_err().exit_code(), 130);
-        let short = write_in_parts(&path, 2, &target, false, |put| put(&part));
+        let short = write_in_parts(&path, format, 2, &target, false, |put| put(&part));
         assert!(short.unwrap_err().to_string().contains("1 samples came where 2"));
-        let other = write_in_parts(&path, 1, &target, false, |put| {
+        let other = write_in_parts(&path, format, 1, &target, false, |put| {
             // A caller that does not look.
             let _ = put(&Samples { dim: 3, data: vec![0.0; 3] });
             Ok(())
@@ -77,10 +166,13 @@ fn a_file_that_was_not_finished_is_not_there() {
 #[test]
 fn bad_destinations_are_refused() {
     let place = tempfile::tempdir().unwrap();
-    for (name, word) in [("a.txt", "extension"), ("a", "extension"), ("no/a.npy", "does not exist")] {
-        let error = check_destination(&place.path().join(name), false).unwrap_err();
-        assert!(error.to_string().contains(word), "{error}");
+    for name in ["a.txt", "a", "a.gz", ".gz", "a.txt.gz", "csv"] {
+        let error = Format::of(&place.path().join(name)).unwrap_err();
+        assert!(error.to_string().contains("no extension that names a format"), "{error}");
     }
+    assert!(Format::of(Path::new("a.npz.gz")).unwrap_err().to_string().contains("archives are not gzipped"));
+    let error = check_destination(&place.path().join("no/a.npy"), false).unwrap_err();
+    assert!(error.to_string().contains("does not exist"), "{error}");
     std::fs::create_dir(place.path().join("d.npy")).unwrap();
     assert!(check_destination(&place.path().join("d.npy"), true).is_err());
     let error = open(&place.path().join("d.npy")).unwrap_err();
@@ -88,11 +180,30 @@ fn bad_destinations_are_refused() {
 }
 
 #[test]
+fn formats_are_named_by_their_extensions() {
+    for name in ALL {
+        let format = Format::named(name).unwrap();
+        assert_eq!(format.to_string(), format!(".{name}"));
+        assert_eq!(Format::of(Path::new(&format!("a.b.{name}"))).unwrap(), format);
+    }
+    for (name, hint) in
+        [("cvs", "did you mean 'csv'?"), ("zebra", "there are .npy"), ("npz.gz", "all but .npz"), ("", "there are")]
+    {
+        let error = Format::named(name).unwrap_err();
+        assert!(error.hint().contains(hint) && error.to_string().contains("no format of samples"), "{}", error.hint());
+    }
+    for (path, manifest) in [("a/x.npy", "a/x.json"), ("x.csv.gz", "x.json"), ("x.b.xyz.GZ", "x.b.json")] {
+        assert_eq!(manifest_of(Path::new(path)), Path::new(manifest));
+    }
+}
+
+#[test]
 fn what_has_no_room_is_refused_with_the_estimate() {
     let place = tempfile::tempdir().unwrap();
     let target = named("dw4");
     let refused = |name: &str, n: u64, word: &str| {
-        let error = check_space(&place.path().join(name), n, &target).unwrap_err();
+        let path = place.path().join(name);
+        let error = check_space(&path, Format::of(&path).unwrap(), n, &target).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
         assert_eq!(error.exit_code(), 2);
     };
@@ -100,8 +211,9 @@ fn what_has_no_room_is_refused_with_the_estimate() {
     if space::available_disk(place.path()).is_some() {
         refused("a.npy", u64::MAX, "samples of DW-4 take 590295810.4 TB, and the disk of '");
         refused("a.csv", u64::MAX, " free");
+        refused("a.xyz.gz", u64::MAX, " free");
     }
-    assert!(check_space(&place.path().join("a.npy"), 1000, &target).is_ok());
+    assert!(check_space(&place.path().join("a.npy"), Format::named("npy").unwrap(), 1000, &target).is_ok());
 }
 
 #[test]
@@ -113,6 +225,9 @@ fn files_of_something_else_are_refused() {
         ("a.csv", "x0,x1\n1,2\n3\n"),
         ("b.csv", "x0\none\n"),
         ("a.extxyz", "one\n"),
+        ("a.xyz", "one\n"),
+        ("a.xyz.gz", "no gzip data"),
+        ("empty.csv.gz", ""),
     ] {
         let path = place.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -182,17 +297,16 @@ fn no_bytes_make_a_reader_panic_or_hang() {
     let place = tempfile::tempdir().unwrap();
     let target = named("dw4");
     let samples = Samples { dim: 8, data: (0..24).map(|i| i as f32 / 7.0).collect() };
+    let format = |name: &str| Format::named(name).unwrap();
     let mut files: Vec<(Format, Vec<u8>)> = vec![
-        (Format::Npy, include_bytes!("fixtures/particles_fortran.npy").to_vec()),
-        (Format::Npz, include_bytes!("fixtures/compressed.npz").to_vec()),
-        (Format::Npz, include_bytes!("fixtures/arr_0.npz").to_vec()),
+        (format("npy"), include_bytes!("fixtures/particles_fortran.npy").to_vec()),
+        (format("npz"), include_bytes!("fixtures/compressed.npz").to_vec()),
+        (format("npz"), include_bytes!("fixtures/arr_0.npz").to_vec()),
     ];
-    for (format, name) in
-        [(Format::Npy, "a.npy"), (Format::Npz, "a.npz"), (Format::Csv, "a.csv"), (Format::Extxyz, "a.extxyz")]
-    {
-        let path = place.path().join(name);
+    for name in ALL {
+        let path = place.path().join("a").with_extension(name);
         write(&path, &samples, &target, false).unwrap();
-        files.push((format, std::fs::read(&path).unwrap()));
+        files.push((format(name), std::fs::read(&path).unwrap()));
     }
     let start = std::time::Instant::now();
     let dice = Dice(Cell::new(13));
@@ -213,13 +327,12 @@ fn no_bytes_make_a_reader_panic_or_hang() {
 
 #[test]
 fn a_line_without_an_end_is_not_read_into_memory() {
-    use std::io::Read as _;
-    let endless = Lines { input: io::repeat(0), length: 0 };
+    let endless = Lines::of(io::repeat(0));
     let mut read = Vec::new();
     let error = endless.take(1 << 30).read_to_end(&mut read).unwrap_err();
     assert!(error.to_string().contains("a line is longer") && read.len() <= 2 * LONGEST_LINE, "{error}");
     let lines = b"1,2\n".repeat(100);
-    let mut whole = Lines { input: &lines[..], length: 0 };
+    let mut whole = Lines::of(&lines[..]);
     read.clear();
     assert_eq!(whole.read_to_end(&mut read).unwrap(), 400);
 }

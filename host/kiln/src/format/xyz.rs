@@ -1,15 +1,22 @@
-//! Extended XYZ: particles for OVITO, ASE, VMD, one frame a sample. The comment line holds the columns' meaning, the
-//! energy and the target with its convention; units are the target's own. In the plane z is 0.
+//! XYZ, plain and extended: particles for OVITO, ASE, VMD, one frame a sample; units are the target's own, and in the plane
+//! z is 0. A frame is its number of particles, a comment line, and a line for each particle: species x y z.
 //!
-//! Frames of other programs are read by their `Properties`; without these a line is a species and three coordinates. Frames
-//! must be open clusters: a frame is periodic where `pbc` has a T, and where it has a `Lattice` and no `pbc`, as ASE and
-//! OVITO understand it.
+//! A plain frame's comment is `energy=E dimensions=D target="NAME"`: free text for programs that know no more than the plain
+//! format, and the energy for those that look for `key=value`, as ASE does in every `.xyz`. It is short: VMD reads lines of up to
+//! 1024 bytes. An extended frame says what its columns are, that it is open, and the target's convention too.
+//!
+//! Both are read alike, whatever the file's name: by their `Properties`; without these a line is a species and three
+//! coordinates. Frames must be open clusters: a frame is periodic where `pbc` has a T, and where it has a `Lattice` and no `pbc`,
+//! as ASE and OVITO understand it.
 
 use super::label::{Contents, Label, one_line};
 use super::{check_room, invalid, text};
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
 use std::io::{self, BufRead, BufReader, Read, Write};
+
+/// What is read of a comment.
+const KEYS: [&str; 6] = ["Properties", "pbc", "Lattice", "dimensions", "target", "convention"];
 
 /// Particles of no element: most programs take X for a dummy atom.
 const SPECIES: &str = "X";
@@ -25,34 +32,41 @@ struct Frames<'a> {
     target: &'a Target,
     count: usize,
     dimensions: usize,
-    convention: String,
+    /// What the comment says of the target, whether or not the frame is extended.
+    known: String,
+    /// The convention, where the frame is extended.
+    convention: Option<String>,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
     /// Of a target of particles in at most three dimensions.
-    pub fn new(target: &'a Target, out: W) -> io::Result<Self> {
+    pub fn new(target: &'a Target, extended: bool, out: W) -> io::Result<Self> {
         let Structure::Particles { count, dimensions } = target.structure() else {
-            return Err(invalid("an .extxyz holds particles"));
+            return Err(invalid("frames hold particles"));
         };
         if dimensions > 3 || target.dim() != count * dimensions {
-            return Err(invalid("an .extxyz holds particles in at most three dimensions"));
+            return Err(invalid("frames hold particles in at most three dimensions"));
         }
-        Ok(Self { frames: Frames { target, count, dimensions, convention: one_line(target.convention()) }, out })
+        let known = format!("dimensions={dimensions} target=\"{}\"", one_line(target.name()));
+        let convention = extended.then(|| one_line(target.convention()));
+        Ok(Self { frames: Frames { target, count, dimensions, known, convention }, out })
     }
 }
 
 impl Frames<'_> {
     /// One frame. Numbers are written in the fewest digits that read back to the same float32.
     fn write(&self, row: &[f32], out: &mut Vec<u8>) -> io::Result<()> {
-        let Self { target, count, dimensions, convention } = self;
+        let Self { target, count, dimensions, known, convention } = self;
         let wide: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+        let energy = target.energy(&wide);
         writeln!(out, "{count}")?;
-        writeln!(
-            out,
-            "Properties=species:S:1:pos:R:3 energy={:.6} pbc=\"F F F\" dimensions={dimensions} target=\"{}\" convention=\"{convention}\"",
-            target.energy(&wide),
-            target.name()
-        )?;
+        match convention {
+            None => writeln!(out, "energy={energy:.6} {known}")?,
+            Some(convention) => writeln!(
+                out,
+                "Properties=species:S:1:pos:R:3 energy={energy:.6} pbc=\"F F F\" {known} convention=\"{convention}\""
+            )?,
+        }
         for particle in row.chunks_exact(*dimensions) {
             write!(out, "{SPECIES}")?;
             for k in 0..3 {
@@ -84,14 +98,12 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> io::Result<Option<String>> {
-        let mut line = String::new();
-        let read = self.input.read_line(&mut line);
+        let mut line = Vec::new();
         self.at += 1;
-        let read = read.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => invalid(format!("line {} is not text", self.at)),
-            _ => error,
-        })?;
-        Ok((read > 0).then_some(line))
+        if self.input.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        String::from_utf8(line).map(Some).map_err(|_| invalid(format!("line {} is not text", self.at)))
     }
 }
 
@@ -267,12 +279,17 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
         all.push((key.to_string(), value.to_string()));
         rest = later.trim_start();
     }
-    for (at, (key, value)) in all.iter().enumerate() {
-        if all[..at].iter().any(|(other, earlier)| other == key && earlier != value) {
+    // Words that nobody here reads may come as often as they like: a plain comment is free text.
+    for (at, (key, value)) in all.iter().enumerate().filter(|(_, (key, _))| is_key(key)) {
+        if all[..at].iter().any(|(other, earlier)| other.eq_ignore_ascii_case(key) && earlier != value) {
             return Err(format!("{key} stands there twice, with different values"));
         }
     }
     Ok(all)
+}
+
+fn is_key(word: &str) -> bool {
+    KEYS.iter().any(|key| key.eq_ignore_ascii_case(word))
 }
 
 /// What stands before the closing character, and after it. A backslash takes the meaning from the next character.
