@@ -3,11 +3,10 @@
 use super::explore::whole_evaluations;
 use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
+use crate::chart::{Caption, Set, View, picture};
 use crate::cli::Train;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
-use crate::plot;
-use crate::plot::Caption;
 use crate::progress::parse_budget;
 use kiln::config::{Config, Layers, find_key};
 use kiln::cost::Cost;
@@ -214,10 +213,18 @@ pub(super) fn show(
     if !quiet {
         say(&figures);
     }
-    run.write(PICTURE, &plot::picture(target, samples, energies, &Caption { title, figures })?)?;
     let comparison = Comparison::of(target, measured.samples.len());
     let against = Against::best(pool.as_ref(), comparison.as_ref());
     let verdict = verdict(target, &measured, against);
+    let states = match (&comparison, &pool) {
+        (None, Some(pool)) => Some(pool.draw_with_energies(0, 0, pool.samples.len().min(SAMPLE_COUNT))?),
+        _ => None,
+    };
+    let known = comparison.as_ref().map(|comparison| (Set::of(&comparison.reference), "reference samples"));
+    let explored = states.as_ref().map(|(states, energies)| (Set::cut(&states.data, energies), "explored states"));
+    let drawn = Set::cut(&samples.data, energies);
+    let view = View { target, samples: drawn, reference: known.or(explored), cells: &verdict.cells };
+    run.write(PICTURE, &picture(&view, &Caption { title, said: vec![figures, verdict.line()] })?)?;
     if !quiet {
         say(verdict.line());
         if let Some(cost) = pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten() {
