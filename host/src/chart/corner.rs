@@ -92,7 +92,7 @@ pub fn figure(view: &View<'_>) -> Figure {
     }
 }
 
-/// What the panels show.
+/// What the panels show; nothing where that is all samples alone.
 fn caption(view: &View<'_>, dots: usize) -> String {
     let over = match view.reference {
         _ if is_known(view) => format!(" over {DEPTHS_TOLD}"),
@@ -101,6 +101,9 @@ fn caption(view: &View<'_>, dots: usize) -> String {
     };
     let some =
         if dots < view.samples.energies.len() { format!("the first {dots} samples") } else { "the samples".into() };
+    if over.is_empty() && dots == view.samples.energies.len() {
+        return String::new();
+    }
     format!("Dots are {some}{over}.")
 }
 
