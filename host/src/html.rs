@@ -1,13 +1,14 @@
 //! A report of one evaluation as a single HTML file: no network, no script, light and dark, for a phone as for a desk.
 //!
-//! Charts are SVG in the page itself, so that they take its colours; one file is all there is.
+//! Charts ([`crate::chart`]) are SVG in the page itself, so that they take its colours; one file is all there is.
 
-mod chart;
 mod curves;
 mod distributions;
+mod parameters;
 mod style;
 mod table;
 
+use crate::chart::of_page;
 use kiln::config::{Config, run_text};
 use kiln::cost::Cost;
 use kiln::error::Error;
@@ -122,7 +123,7 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (title) }
-                    style { (PreEscaped(style::CSS)) }
+                    style { (PreEscaped(of_page())) (PreEscaped(style::CSS)) }
                 }
                 body {
                     header {
@@ -131,9 +132,11 @@ impl Page<'_> {
                         (self.facts())
                     }
                     main {
+                        @if let Some(verdict) = &report.verdict { p.verdict { (capital(&verdict.line())) "." } }
                         (table::headlines(report))
                         (table::quality(report))
                         (distributions::section(self))
+                        (parameters::section(&report.parameters))
                         @if let Some(training) = self.run {
                             (curves::section(training))
                             (settings(training))
@@ -168,6 +171,12 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// A sentence as a page has it.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn settings(training: &Training) -> Markup {

@@ -11,14 +11,13 @@
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod bars;
-mod binning;
+mod chart;
 mod cli;
 mod command;
 mod console;
 mod defect;
 mod html;
 mod interrupt;
-mod plot;
 mod progress;
 mod watch;
 

@@ -63,6 +63,21 @@ fn a_formula_is_explored_drawn_from_and_judged() {
     done(place, &["evaluate", "found"]);
     let [told, _] = done(place, &["evaluate", "x.csv", "--target", "mine.toml", "--reference", "found"]);
     assert!(told.contains("\nverdict: ") && !told.contains("verdict: fails"), "{told}");
+    assert!(told.contains("\nparameter ") && told.contains("\nrate ") && told.contains("\n  reference "), "{told}");
+    let order =
+        ["evaluate", "x.csv", "--target", "mine.toml", "--reference", "found", "--report", "page.html", "--json"];
+    let [told, _] = done(place, &order);
+    let report: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let [mine, known] = ["samples", "reference"].map(|of| report["parameters"][1][of]["mean"].as_f64().unwrap());
+    assert!(report["parameters"][1]["name"] == "rate" && (mine - known).abs() < 0.1, "{report}");
+    let cells = report["verdict"]["cells"].as_array().unwrap();
+    assert!((cells.iter().map(|cell| cell["draws"].as_f64().unwrap()).sum::<f64>() - 1.0).abs() < 1e-9, "{report}");
+    let page = fs::read_to_string(place.join("page.html")).unwrap();
+    for part in
+        [">rate</text>", "<th scope=\"row\">rate</th>", "Masses of cells. 1: ", "Verdict: ", "samples of each pair"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
     // One mode of the two.
     let one: Vec<String> = a.iter().zip(&rate).filter(|(a, _)| **a > 0.0).map(|(a, r)| format!("{a},{r}")).collect();
     fs::write(place.join("one.csv"), format!("x0,x1\n{}\n", one.join("\n"))).unwrap();

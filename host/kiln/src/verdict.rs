@@ -9,7 +9,7 @@ use kiln_explore::{FLAT, Kind};
 use kiln_metrics::verdict::{Draws, Evidence, Pool as Parts, Samples, halves_agree, judge};
 use std::borrow::Cow;
 
-pub use kiln_metrics::verdict::{Family, Outcome, Verdict};
+pub use kiln_metrics::verdict::{Cell, Family, Outcome, Verdict};
 
 /// The file of a run that holds its verdict.
 pub const QUALITY: &str = "quality.json";
@@ -60,7 +60,12 @@ pub fn verdict(target: &Target, draws: &Measured, against: Against<'_>) -> Verdi
         }
     };
     let evidence = Evidence { halves_agree, ..evidence };
-    judge(&draws, Some(&Parts { judging, fitting, cells: None, evidence }), &mut stream)
+    let mut verdict = judge(&draws, Some(&Parts { judging, fitting, cells: None, evidence }), &mut stream);
+    // Cells lie in free coordinates; a reader knows the target's.
+    for middle in verdict.cells.iter_mut().map(|cell| &mut cell.middle) {
+        middle.iter_mut().zip(target.bounds()).for_each(|(x, bound)| *x = bound.map(*x).x);
+    }
+    verdict
 }
 
 fn is_bounded(target: &Target) -> bool {

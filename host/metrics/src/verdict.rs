@@ -188,6 +188,17 @@ impl Family {
     }
 }
 
+/// A cell of (d): what of the draws and of the pool's judging part lies in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Share of the draws.
+    pub draws: f64,
+    /// Share of the pool.
+    pub pool: f64,
+    /// The mean of the pool's states in it; empty where it has none, and of particles.
+    pub middle: Vec<f64>,
+}
+
 /// What can be said of the draws.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -195,6 +206,9 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// (a), (b), (c), (d) in this order; what could not be computed has figures that are unknown.
     pub families: Vec<Family>,
+    /// The cells of (d); empty where there are none, and in verdicts of earlier versions.
+    #[serde(default)]
+    pub cells: Vec<Cell>,
     /// Why, in one sentence with the figure that decides.
     pub reason: String,
     /// About how many evaluations of energy and gradient would settle it: the pool's in all, grown in proportion to the
@@ -240,6 +254,7 @@ pub fn judge(draws: &Draws<'_>, pool: Option<&Pool<'_>>, stream: &mut Stream) ->
         return Verdict {
             outcome: Outcome::CannotTell,
             families: [LOST, STEIN, KOLMOGOROV, MASSES].map(|family| Family::unknown(family, n, 0.0, reason)).into(),
+            cells: Vec::new(),
             reason: reason.into(),
             needed_evaluations: None,
         };
@@ -263,14 +278,15 @@ pub fn judge(draws: &Draws<'_>, pool: Option<&Pool<'_>>, stream: &mut Stream) ->
     let lost_energies: Vec<f64> =
         kept.iter().zip(draws.samples.energies).map(|(kept, e)| if *kept { *e } else { f64::NAN }).collect();
     let counted = Samples { rows: draws.samples.rows, energies: &lost_energies };
-    families.extend(match (pool, &reference) {
+    let (compared, cells) = match (pool, &reference) {
         (Some(pool), Some(reference)) => {
             let m = pool.evidence.effective_of(pool.judging.energies.len());
             compare::families(&counted, n as f64, &pool.judging, m, reference, seed)
         }
-        _ => [KOLMOGOROV, MASSES].map(|family| Family::unknown(family, n, 0.0, "there is no pool")),
-    });
-    sentence::verdict(families, pool.map(|pool| &pool.evidence))
+        _ => ([KOLMOGOROV, MASSES].map(|family| Family::unknown(family, n, 0.0, "there is no pool")), Vec::new()),
+    };
+    families.extend(compared);
+    sentence::verdict(families, cells, pool.map(|pool| &pool.evidence))
 }
 
 fn lost(kept: &[bool]) -> Family {

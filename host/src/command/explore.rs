@@ -2,14 +2,15 @@
 
 use super::{find_target, whole};
 use crate::bars::Bars;
+use crate::chart::{Caption, Set, View, picture};
 use crate::cli::Explore;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
-use crate::plot::{self, Caption};
 use crate::progress::parse_budget;
 use kiln::error::Error;
 use kiln::explore::Start;
 use kiln::format;
+use kiln::metric::Comparison;
 use kiln::metric::number::digits;
 use kiln::pool::{self, Facts, Order, Pool, explore};
 use kiln::run::PICTURE;
@@ -43,8 +44,11 @@ pub fn run(arguments: &Explore, quiet: bool) -> Result<(), Error> {
     let shown = found.samples.len().min(10_000);
     let (samples, energies) = found.draw_with_energies(seed, 0, shown)?;
     let figures = headline(&found);
-    let caption = Caption { title: format!("{}, explored", target.title()), figures: figures.clone() };
-    let picture = plot::picture(&target, &samples, &energies, &caption)?;
+    let known = Comparison::of(&target, shown);
+    let reference = known.as_ref().map(|known| (Set::of(&known.reference), "reference samples"));
+    let view = View { target: &target, samples: Set::cut(&samples.data, &energies), reference, cells: &[] };
+    let caption = Caption { title: format!("{}, explored", target.title()), said: vec![figures.clone()] };
+    let picture = picture(&view, &caption)?;
     let path = output.join(PICTURE);
     std::fs::write(&path, picture).map_err(|error| Error::file("write", &path, error))?;
     if !quiet {

@@ -3,16 +3,15 @@
 use super::explore::whole_evaluations;
 use super::{find_target, refuse_failing, target_of};
 use crate::bars::Bars;
+use crate::chart::{Caption, Set, View, picture};
 use crate::cli::Train;
 use crate::console::{print, say};
 use crate::interrupt::stop_on_signals;
-use crate::plot;
-use crate::plot::Caption;
 use crate::progress::parse_budget;
 use kiln::config::{Layers, find_key};
 use kiln::error::Error;
 use kiln::explore::Start;
-use kiln::fit::{Beginning, Judged, Options, Prepared, begin, judged, take};
+use kiln::fit::{Beginning, Judged, Options, Prepared, SAMPLE_COUNT, begin, judged, take};
 use kiln::pool::Pool;
 use kiln::run::{MAY_CHANGE, PICTURE, Run};
 use kiln::target::Target;
@@ -145,12 +144,19 @@ pub(super) fn show(
     stop: &AtomicBool,
     quiet: bool,
 ) -> Result<Verdict, Error> {
-    let Judged { samples, energies, headline, verdict, cost } = judged(run, target, stop)?;
+    let Judged { samples, energies, headline, verdict, comparison, pool, cost } = judged(run, target, stop)?;
     if !quiet {
         say(&headline);
     }
-    let caption = Caption { title, figures: headline };
-    run.write(PICTURE, &plot::picture(target, &samples, &energies, &caption)?)?;
+    let states = match (&comparison, &pool) {
+        (None, Some(pool)) => Some(pool.draw_with_energies(0, 0, pool.samples.len().min(SAMPLE_COUNT))?),
+        _ => None,
+    };
+    let known = comparison.as_ref().map(|comparison| (Set::of(&comparison.reference), "reference samples"));
+    let explored = states.as_ref().map(|(states, energies)| (Set::cut(&states.data, energies), "explored states"));
+    let drawn = Set::cut(&samples.data, &energies);
+    let view = View { target, samples: drawn, reference: known.or(explored), cells: &verdict.cells };
+    run.write(PICTURE, &picture(&view, &Caption { title, said: vec![headline, verdict.line()] })?)?;
     if !quiet {
         say(verdict.line());
         if let Some(cost) = cost {

@@ -1,7 +1,7 @@
 //! How the training went: curves over its steps, and posterior sampling by noise level at its end.
 
 use super::Training;
-use super::chart::Frame;
+use crate::chart::{Drawing, Frame, minus};
 use kiln::run::{Level, Record};
 use maud::{Markup, html};
 
@@ -74,14 +74,16 @@ fn curve(title: &str, points: &[(f64, f64)]) -> Option<Markup> {
     }
     let (low, high) = shown(&finite);
     let beyond = finite.iter().any(|(_, y)| *y < low || *y > high);
-    let frame = Frame::new(380.0, 200.0, (first.0, last.0), (low, high));
-    let body = html! { (frame.line("line", points)) };
+    let (width, height) = (380.0, 200.0);
+    let frame = Frame::new(width, height, (first.0, last.0), (low, high)).with_y();
+    let body = html! { (frame.upright_axis()) (frame.line("line", points)) (frame.x_axis(5)) };
     let label = format!("{title} over {} steps, from {:.4} to {:.4}", last.0, first.1, last.1);
+    let drawing = Drawing { width, height, label, body };
     Some(html! {
         figure {
-            h3 { (title) small { (super::table::minus(&kiln::metric::report::figure(last.1))) " at the end" } }
-            (frame.draw(&label, 5, &body))
-            @if beyond { figcaption { "Begins beyond this range: " (super::table::minus(&kiln::metric::report::figure(first.1))) } }
+            h3 { (title) small { (minus(&kiln::metric::report::figure(last.1))) " at the end" } }
+            (drawing.inline())
+            @if beyond { figcaption { "Begins beyond this range: " (minus(&kiln::metric::report::figure(first.1))) } }
         }
     })
 }
@@ -109,10 +111,10 @@ fn posterior(training: &Training) -> Markup {
     };
     let columns: Vec<_> = COLUMNS.iter().filter(used).collect();
     let cell = |value: Option<f64>, digits: usize| {
-        value.map_or("–".to_string(), |value| super::table::minus(&format!("{value:.digits$}")))
+        value.map_or("–".to_string(), |value| minus(&format!("{value:.digits$}")))
     };
     html! {
-        h3 #posterior style="margin: 1.5rem 0 .5rem" { "Posterior sampling by noise level, at the end of the training" }
+        h3.above #posterior { "Posterior sampling by noise level, at the end of the training" }
         p { "Where the median energy rises far above the target's own as the noise grows, chains are too short and training stalls." }
         div.scroll role="region" aria-labelledby="posterior" tabindex="0" {
             table {

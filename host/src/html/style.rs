@@ -1,23 +1,14 @@
-//! The page's look. Colours are those of the pictures; text has a contrast of at least 4.5 on its ground.
+//! The page's look; its colours are those of its charts: see [`crate::chart::of_page`].
 
-/// All of it.
+/// All of it but the charts.
 pub const CSS: &str = "\
-:root {
-  --paper: #ffffff; --panel: #f6f8fa; --ink: #1b2631; --faint: #55626f; --line: #d5dce3;
-  --model: #c2410c; --exact: #9ebcd6; --exact-edge: #42709c; --link: #1f5f99;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #12171d; --panel: #1a2129; --ink: #e6ebf0; --faint: #a3b0bd; --line: #344150;
-    --model: #fb923c; --exact: #35546f; --exact-edge: #7fb2de; --link: #8cc0ee;
-  }
-}
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.25rem 1rem 3rem; max-width: 75rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .75rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: .95rem; margin: 0; }
+h3.above { margin: 1.25rem 0 .5rem; }
 p { margin: .4rem 0; max-width: 48rem; }
 code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace; font-size: .875em; }
 code { overflow-wrap: anywhere; }
@@ -31,11 +22,13 @@ code { overflow-wrap: anywhere; }
 .cards li { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
 .cards b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .cards span { display: block; color: var(--faint); font-size: .8125rem; }
+.verdict { background: var(--panel); border-left: 4px solid var(--exact-edge); padding: .6rem .8rem; margin: 1rem 0 0; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding: .5rem .75rem; }
 th, td { padding: .4rem .75rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--faint); font-weight: 600; vertical-align: bottom; }
+thead th.middle { text-align: center; }
 thead th:first-child, tbody th { text-align: left; position: sticky; left: 0; background: var(--paper); }
 tbody th { font-weight: 500; }
 td small { color: var(--faint); font-size: 1em; }
@@ -49,6 +42,10 @@ td small { color: var(--faint); font-size: 1em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); gap: 1rem;
   align-items: start; }
 .charts.wide { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
+.charts.whole { grid-template-columns: minmax(0, 50rem); }
+.charts.whole figure { overflow-x: auto; }
+.charts.whole svg { min-width: 34rem; }
+.charts + .charts { margin-top: 1rem; }
 .charts.small { grid-template-columns: repeat(auto-fill, minmax(min(10rem, 46%), 1fr)); gap: .6rem; }
 figure { margin: 0; padding: .6rem .7rem; background: var(--panel); border: 1px solid var(--line);
   border-radius: .5rem; min-width: 0; }
@@ -56,12 +53,6 @@ figcaption { color: var(--faint); font-size: .8125rem; }
 figure h3 { display: flex; justify-content: space-between; gap: .5rem; }
 figure h3 small { color: var(--faint); font-weight: 400; }
 figure svg { display: block; width: 100%; height: auto; margin-top: .3rem; overflow: visible; }
-figure img { display: block; width: 100%; max-width: 46rem; height: auto; margin: 0 auto; border-radius: .25rem; }
-svg text { fill: var(--faint); font: 11px system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif; }
-svg .grid { stroke: var(--line); stroke-width: 1; }
-svg .axis { stroke: var(--faint); stroke-width: 1; }
-svg .area { fill: var(--exact); stroke: var(--exact-edge); stroke-width: 1; }
-svg .line { fill: none; stroke: var(--model); stroke-width: 2; stroke-linejoin: round; }
 details summary { cursor: pointer; color: var(--link); padding: .4rem 0; }
 pre { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; }
 a { color: var(--link); }

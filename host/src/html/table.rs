@@ -1,5 +1,6 @@
 //! The figures as cards and as a table.
 
+use crate::chart::minus;
 use kiln::metric::number::digits;
 use kiln::metric::report::{Report, Row, effective, figure, percent};
 use maud::{Markup, html};
@@ -100,11 +101,6 @@ fn rounded(sd: f64) -> String {
     if sd >= 1e5 { format!("{sd:.1e}") } else { format!("{sd:.digits$}") }
 }
 
-/// A true minus sign.
-pub fn minus(number: &str) -> String {
-    number.replace('-', "\u{2212}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +108,5 @@ mod tests {
     #[test]
     fn errors_have_two_digits() {
         assert_eq!([0.0123, 1.2345, 34.5, 158.6, 0.0, 2e7].map(rounded), ["0.012", "1.2", "34", "159", "0", "2.0e7"]);
-        assert_eq!(minus("-4.1"), "\u{2212}4.1");
     }
 }

@@ -27,6 +27,10 @@ pub struct Judged {
     pub headline: String,
     /// The verdict, on more draws where more was explored.
     pub verdict: Verdict,
+    /// Exact samples or a reference, where there are some.
+    pub comparison: Option<Comparison>,
+    /// The exploration that the run began with.
+    pub pool: Option<Pool>,
     /// What the generator cost, beside replica exchange; none where the run began without an exploration.
     pub cost: Option<Cost>,
 }
@@ -50,5 +54,5 @@ pub fn judged(run: &Run, target: &Target, stop: &AtomicBool) -> Result<Judged, E
     let verdict = verdict(target, &measured, Against::best(pool.as_ref(), comparison.as_ref()));
     run.write(QUALITY, &serde_json::to_vec_pretty(&verdict).unwrap_or_default())?;
     let cost = pool.as_ref().map(|pool| Cost::of(run, pool)).transpose()?.flatten();
-    Ok(Judged { samples, energies, headline, verdict, cost })
+    Ok(Judged { samples, energies, headline, verdict, comparison, pool, cost })
 }

@@ -2,6 +2,7 @@
 
 use super::comparison::Facts;
 use super::origin::Mixing;
+use super::parameters::{self, Parameter};
 use kiln_metrics::number::{self, digits, text};
 use kiln_metrics::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The figures.
     pub rows: Vec<Row>,
+    /// Every parameter of a posterior, summarised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
     /// The verdict, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -161,6 +165,9 @@ impl Report {
             }
         }
         text.push('\n');
+        if !self.parameters.is_empty() {
+            let _ = writeln!(text, "{}", parameters::text(&self.parameters));
+        }
         for note in self.footnotes() {
             let _ = writeln!(text, "{note}");
         }
@@ -277,6 +284,7 @@ mod tests {
             gate: None,
             notes: vec!["a note".into()],
             rows: vec![row("W2", 5.51234, Some(5.41), 10), row("modes covered", 40.0, None, 1)],
+            parameters: Vec::new(),
             verdict: None,
         }
     }

@@ -4,6 +4,7 @@ use super::comparison::Comparison;
 pub use super::effort::Effort;
 use super::measured::Measured;
 use super::origin::Origin;
+use super::parameters::parameters;
 use super::report::{Cost, Report};
 use super::trial::Trial;
 use crate::error::Error;
@@ -66,6 +67,7 @@ pub fn judge(
         gate,
         notes,
         rows,
+        parameters: parameters(target, &set.samples, comparison.map(|comparison| &comparison.reference.samples)),
         verdict: None,
     }
 }

@@ -83,8 +83,9 @@ impl Reference {
         }
     }
 
-    /// How many samples fall into each cell; those that are lost into none. `None` without cells.
-    pub fn counts(&self, frames: &Frames<'_>) -> Option<Vec<usize>> {
+    /// How many cells there are, and which of them each sample falls into; those that are lost into none. `None` without
+    /// cells.
+    pub fn cells(&self, frames: &Frames<'_>) -> Option<(usize, Vec<Option<usize>>)> {
         let cells = self.cells.as_ref()?;
         let count = match cells {
             Cells::Mixture(mixture) => mixture.len(),
@@ -96,14 +97,28 @@ impl Reference {
             }
             Cells::Tree(tree) => tree.cell(&self.place(frames, at)),
         };
-        let found: Vec<usize> = (0..frames.samples.energies.len())
+        let found = (0..frames.samples.energies.len())
             .into_par_iter()
-            .filter(|at| frames.samples.is_finite(*at, self.dim))
-            .map(cell)
-            .collect();
-        let mut counts = vec![0; count];
-        found.into_iter().for_each(|cell| counts[cell] += 1);
-        Some(counts)
+            .map(|at| frames.samples.is_finite(at, self.dim).then(|| cell(at)));
+        Some((count, found.collect()))
+    }
+
+    /// The mean of the samples of each cell; none of an empty cell, and of particles, whose places mean nothing.
+    pub fn middles(&self, frames: &Frames<'_>, count: usize, cells: &[Option<usize>]) -> Vec<Vec<f64>> {
+        let mut middles = vec![Vec::new(); count];
+        if self.symmetry != Symmetry::None {
+            return middles;
+        }
+        let mut counts = vec![0_usize; count];
+        for (at, cell) in cells.iter().enumerate().filter_map(|(at, cell)| Some((at, (*cell)?))) {
+            counts[cell] += 1;
+            let middle = &mut middles[cell];
+            middle.resize(self.dim, 0.0);
+            // The running mean.
+            let part = 1.0 / counts[cell] as f64;
+            middle.iter_mut().zip(frames.row(at)).for_each(|(mean, x)| *mean += part * (f64::from(*x) - *mean));
+        }
+        middles
     }
 
     /// How many columns are compared.

@@ -1,6 +1,6 @@
 //! (d) Masses of cells: bounds of the difference of two shares.
 
-use super::{FAMILY_ERROR, Family, MASSES, Member};
+use super::{Cell, FAMILY_ERROR, Family, MASSES, Member};
 use crate::quantile::{normal_quantile, wilson_bounds};
 
 /// The family of cells with these counts: of n draws, and of so many states of the pool with m effective samples.
@@ -13,6 +13,17 @@ pub fn family(draws: &[usize], n: usize, n_effective: f64, pool: &[usize], state
         Member { name, value: (q - p).abs(), lower, upper }
     });
     Family::of(MASSES.0, MASSES.1, n, m, members.collect())
+}
+
+/// The cells with these counts.
+pub fn cells(draws: &[usize], n: usize, pool: &[usize], states: usize, middles: Vec<Vec<f64>>) -> Vec<Cell> {
+    let all = draws.iter().zip(pool).zip(middles);
+    all.map(|((drawn, found), middle)| Cell {
+        draws: *drawn as f64 / n as f64,
+        pool: *found as f64 / states as f64,
+        middle,
+    })
+    .collect()
 }
 
 /// Bounds of |q - p| of shares seen in n and m effective draws, at z standard errors: Newcombe's hybrid of Wilson's

@@ -1,10 +1,10 @@
 //! From figures to an outcome, a reason and what would settle it.
 
-use super::{Evidence, Family, Outcome, Verdict};
+use super::{Cell, Evidence, Family, Outcome, Verdict};
 use crate::number;
 
-/// The verdict of (a), (b), (c), (d), with the evidence of the pool if there is one.
-pub fn verdict(families: Vec<Family>, evidence: Option<&Evidence>) -> Verdict {
+/// The verdict of (a), (b), (c), (d), with the cells of (d) and the evidence of the pool if there is one.
+pub fn verdict(families: Vec<Family>, cells: Vec<Cell>, evidence: Option<&Evidence>) -> Verdict {
     let (own, compared) = families.split_at(2);
     let (outcome, reason, needed_evaluations) = if let Some(family) = failing(own) {
         (Outcome::Fails, failure(family), None)
@@ -25,7 +25,7 @@ pub fn verdict(families: Vec<Family>, evidence: Option<&Evidence>) -> Verdict {
         let reason = "there is no pool: nothing to compare with but the draws' own energies and gradients";
         (Outcome::CannotTell, reason.into(), None)
     };
-    Verdict { outcome, families, reason, needed_evaluations }
+    Verdict { outcome, families, cells, reason, needed_evaluations }
 }
 
 /// The one that fails by most.

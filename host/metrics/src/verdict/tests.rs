@@ -50,6 +50,11 @@ fn exact_draws_hold() {
         let verdict = judged(&world, &Spoilt::Nothing, 100_000, 4000, index);
         assert_eq!(verdict.outcome, Outcome::Holds, "{}: {verdict:#?}", world.name);
         assert!(verdict.needed_evaluations.is_none() && verdict.families.iter().all(Family::holds));
+        // Every draw and every state of the pool is in one of the cells, whose middles are the pool's.
+        for shares in [|cell: &Cell| cell.draws, |cell: &Cell| cell.pool] {
+            assert!((verdict.cells.iter().map(shares).sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        assert!(verdict.cells.iter().all(|cell| cell.middle.len() == world.dim));
         // Through JSON and back to the same bits.
         let text = serde_json::to_string(&verdict).unwrap();
         assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), verdict);

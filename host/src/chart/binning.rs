@@ -1,4 +1,4 @@
-//! What drawn histograms share, in the report and in the picture of a run: which range they show, and how high they are.
+//! What histograms share: which range they show, and how high they are.
 
 /// Share of all values per bin and unit; values outside count in the total only.
 pub fn densities(values: &[f64], (low, high): (f64, f64), bins: usize) -> Vec<f64> {
