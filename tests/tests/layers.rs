@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates, from the bottom up: each may depend on those before it.
-const CRATES: [(&str, &str); 8] = [
+const CRATES: [(&str, &str); 9] = [
     ("kiln-core", "core"),
     ("kiln-gpu", "gpu"),
     ("kiln-metrics", "host/metrics"),
@@ -13,6 +13,7 @@ const CRATES: [(&str, &str); 8] = [
     ("kiln-formula", "host/formula"),
     ("kiln-foreign", "host/foreign"),
     ("kiln", "host/kiln"),
+    ("kiln-python", "host/python"),
     ("host", "host"),
 ];
 

@@ -96,10 +96,26 @@ mod tests {
         let rows = valley(2000);
         let mut stream = Stream::new(5, Purpose::Test, 1);
         let states: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[..2].to_vec()).collect();
-        let two = BlockProposal::fitted(&[0, 1], &rows, 3, &states, &energy, &mut stream).unwrap();
+        let two = BlockProposal::fitted(
+            &[0, 1],
+            &rows,
+            3,
+            &states,
+            &|all: &[Vec<f64>]| all.iter().map(|values| energy(values)).collect(),
+            &mut stream,
+        )
+        .unwrap();
         let last: Vec<Vec<f64>> = rows.chunks_exact(3).map(|row| row[2..].to_vec()).collect();
         let square = |values: &[f64]| 0.5 * values[0] * values[0];
-        let one = BlockProposal::fitted(&[2], &rows, 3, &last, &square, &mut stream).unwrap();
+        let one = BlockProposal::fitted(
+            &[2],
+            &rows,
+            3,
+            &last,
+            &|all: &[Vec<f64>]| all.iter().map(|values| square(values)).collect(),
+            &mut stream,
+        )
+        .unwrap();
         let frame = Frame::of(Symmetry::None, 3, &rows);
         let reference = Reference::Blocks(vec![two, one], frame);
         let mut gradient = [0.0; 3];

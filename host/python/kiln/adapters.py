@@ -70,8 +70,9 @@ def from_pymc(model: Any = None, **known: Any) -> Energy:
     outputs = [-log_density, -pt.grad(log_density, flat)]
     rows = pt.matrix("rows", dtype="float64")
     many = pytensor.function([rows], vectorize_graph(outputs, {flat: rows}))
-    unobserved = model.unobserved_value_vars
-    shown = [variable for variable in unobserved if variable not in values or variable in model.free_RVs]
+    # Of a variable that is transformed, the variable itself; deterministic ones too.
+    hidden = {model.rvs_to_values[rv] for rv in model.free_RVs if model.rvs_to_transforms[rv] is not None}
+    shown = [variable for variable in model.unobserved_value_vars if variable not in hidden]
     constrained = pytensor.function([rows], vectorize_graph(clone_replace(shown, replace=parts), {flat: rows}))
 
     def energy(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

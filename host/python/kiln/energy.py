@@ -85,7 +85,8 @@ class Energy:
     def target(self) -> _kiln.Target:
         """It as a target."""
         particles = (self.symmetry.count, self.symmetry.dimensions) if self.symmetry else None
-        return _kiln.of_function(self.function, self.dim, self.name, self.names, self.bounds, particles, self.rows)
+        known = {"dim": self.dim, "name": self.name, "names": self.names, "bounds": self.bounds, "particles": particles, "rows": self.rows}
+        return _kiln.of_function(self.function, known)
 
 
 def differences(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:

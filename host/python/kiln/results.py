@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import numpy as np
 
 from . import _kiln
 from .energy import Energy, as_target
-from .errors import InputError, NotConverged
+from .errors import Error, InputError, NotConverged
 from .progress import watcher
 from .table import Table
 
@@ -248,12 +249,10 @@ def _arviz(draws: np.ndarray, energies: np.ndarray | None, names: list[str], ene
     if energies is not None:
         groups["sample_stats"] = {"energy": energies, "lp": -energies}
     attributes = {key: value for key, value in facts.items() if isinstance(value, (str, int, float)) and not isinstance(value, bool)}
-    try:
-        data = arviz.from_dict(groups)
-    except TypeError:
-        data = arviz.from_dict(**groups)
-    group = data["posterior"] if not hasattr(data, "posterior") else data.posterior
-    group.attrs.update(attributes)
+    # Before version 1 groups were arguments.
+    by_name = "posterior" in inspect.signature(arviz.from_dict).parameters
+    data = arviz.from_dict(**groups) if by_name else arviz.from_dict(groups)
+    data["posterior"].attrs.update(attributes)
     return data
 
 
@@ -330,18 +329,17 @@ def train(
         place = os.path.join(temporary, target.name)
     explored = Pool.open(pool) if isinstance(pool, (str, os.PathLike)) else pool
     shown = watcher(progress)
+    wanted = {
+        "settings": asked,
+        "out": place,
+        "resume": resume,
+        "explored": explored._inner if explored is not None else None,
+        "evaluations": None if evaluations is None else _evaluations(evaluations),
+        "seconds": budget,
+        "start": start,
+    }
     try:
-        inner = _kiln.train(
-            target,
-            asked,
-            None if place is None else os.fspath(place),
-            None if resume is None else os.fspath(resume),
-            explored._inner if explored is not None else None,
-            None if evaluations is None else _evaluations(evaluations),
-            budget,
-            start,
-            shown,
-        )
+        inner = _kiln.train(target, wanted, shown)
     except BaseException:
         # What can be resumed is kept.
         if temporary is not None and not os.path.isfile(os.path.join(place, "checkpoint.safetensors")):
@@ -366,9 +364,8 @@ def load(place: str | os.PathLike[str], energy: Any = None) -> Sampler:
     if energy is None:
         try:
             target = _kiln.of_word(str(inner.energy) if inner.energy else inner.target)
-        except (InputError, Exception) as error:  # noqa: BLE001 - samples need no energy
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
+        except Error:
+            # Samples need no energy.
             target = None
     else:
         dim = inner.dim if callable(energy) and not isinstance(energy, (_kiln.Target, Energy)) else None

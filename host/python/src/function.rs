@@ -1,4 +1,4 @@
-//! A Python function as an energy: it gets the rows of many chains in one call.
+//! A Python function as an energy: it gets the rows of many chains in one call, and one call at a time.
 
 use crate::array::{array, copy};
 use crate::error::raised;
@@ -45,6 +45,8 @@ pub struct Function {
     pub symmetry: Symmetry,
     /// Where an exception is kept.
     pub failure: Arc<Failure>,
+    /// Held for a call: the interpreter changes threads within one, and most functions are not made for two.
+    pub turn: Mutex<()>,
 }
 
 impl Function {
@@ -71,6 +73,8 @@ impl Call for Function {
     }
 
     fn call(&self, x: &[f64], energies: &mut [f64], gradients: &mut [f64]) {
+        // Before the interpreter's lock, which whoever has the turn needs.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.failure.is_set() {
             match Python::attach(|py| self.ask(py, x, energies, gradients)) {
                 Ok(()) => return,

@@ -2,7 +2,8 @@
 //! exceptions out; what has no need of Rust is in the package `kiln` beside it.
 //!
 //! Guarantees
-//! - An energy is called with the rows of many chains at once, and the interpreter's lock is held for that call alone.
+//! - An energy is called with the rows of many chains at once, by one thread at a time, and the interpreter's lock is held for that call
+//!   alone.
 //! - Ctrl-C ends the work with what there is kept, and an exception of the energy is the one that the caller sees.
 //! - No `unsafe` code of its own.
 

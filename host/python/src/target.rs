@@ -14,7 +14,7 @@ use kiln_gpu::called::Called;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long rows of a training wait for those of other chains.
@@ -77,19 +77,23 @@ impl PyTarget {
     }
 }
 
-/// A Python function of x (n, dim) as a target.
-#[pyfunction]
-#[pyo3(signature = (function, dim, name, names, bounds, particles, rows))]
-pub fn of_function(
-    function: Py<PyAny>,
+/// What is known of a function.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Known {
     dim: usize,
-    name: &str,
+    name: String,
     names: Option<Vec<String>>,
     bounds: Option<Vec<(f64, f64)>>,
     particles: Option<(usize, usize)>,
     rows: usize,
-    py: Python<'_>,
-) -> PyResult<PyTarget> {
+}
+
+/// A Python function of x (n, dim) as a target.
+#[pyfunction]
+pub fn of_function(py: Python<'_>, function: Py<PyAny>, known: Known) -> PyResult<PyTarget> {
+    let Known { dim, name, names, bounds, particles, rows } = known;
+    let name = name.as_str();
     let input = |message: String, hint: &str| Err(raised(py, "InputError", &message, hint));
     let names = names.unwrap_or_else(|| (0..dim).map(|at| format!("x{at}")).collect());
     let bounds: Vec<Ends> = bounds
@@ -120,7 +124,7 @@ pub fn of_function(
     };
     let failure = Arc::new(Failure::default());
     let watched = Arc::clone(&failure);
-    let function = Function { function, dim, symmetry, failure: Arc::clone(&failure) };
+    let function = Function { function, dim, symmetry, failure: Arc::clone(&failure), turn: Mutex::new(()) };
     let target = Target::new(name, Called::new(function, rows.max(1)).patient(PATIENCE))
         .described(name, &format!("{dim} dimensions"), &format!("E of the Python function {name}"))
         .failing(move || watched.is_set().then(|| "it raised an exception".to_string()))

@@ -15,21 +15,30 @@ use pyo3::prelude::*;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Trains a generator, in a new run directory or on from one, and judges what it draws.
-#[pyfunction]
-#[pyo3(signature = (target, settings, out, resume, explored, evaluations, seconds, start, progress))]
-pub fn train(
-    py: Python<'_>,
-    target: &PyTarget,
+/// What is asked of a training.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Asked<'py> {
+    /// As `--set` takes them.
     settings: Vec<String>,
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
-    explored: Option<&PyPool>,
+    explored: Option<Bound<'py, PyPool>>,
     evaluations: Option<u64>,
     seconds: Option<f64>,
-    start: Option<&Bound<'_, PyAny>>,
+    start: Option<Bound<'py, PyAny>>,
+}
+
+/// Trains a generator, in a new run directory or on from one, and judges what it draws.
+#[pyfunction]
+#[pyo3(signature = (target, asked, progress))]
+pub fn train(
+    py: Python<'_>,
+    target: &PyTarget,
+    asked: Asked<'_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PySampler> {
+    let Asked { settings, out, resume, explored, evaluations, seconds, start } = asked;
     let PyTarget { target, failure } = target;
     let budget = seconds.map(Duration::try_from_secs_f64).transpose();
     let budget = budget.map_err(|_| {
@@ -42,8 +51,8 @@ pub fn train(
     if resume.is_none() {
         layers.flag("run.target", target.name(), "target").or_raise(py)?;
     }
-    let start = starts(start, target.dim())?;
-    let explored = explored.map(|explored| explored.pool.clone());
+    let start = starts(start.as_ref(), target.dim())?;
+    let explored = explored.map(|explored| explored.get().pool.clone());
     let run = watched(py, failure.as_deref(), progress, |progress, stop| {
         let begun = Instant::now();
         let options = |budget: Option<Duration>| Options { budget, progress, stop };

@@ -1,6 +1,7 @@
 """Energies as the library calls them: how many rows, what happens when they fail, and what else can be said of them."""
 
 import _thread
+import time
 import traceback
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_the_zoos_mixture_is_the_same_as_a_formula_and_from_numpy():
         distance = np.abs(np.searchsorted(a, both, "right") / len(a) - np.searchsorted(b, both, "right") / len(b)).max()
         effective = [pool.summary()[column]["ESS"] for pool in pools]
         assert distance < 2.2 * np.sqrt(1 / effective[0] + 1 / effective[1])
+
+
+def test_a_function_is_called_by_one_thread_at_a_time():
+    inside = []
+
+    def energy(x):
+        inside.append(1)
+        # Others run meanwhile.
+        time.sleep(0.002)
+        assert len(inside) == 1
+        inside.pop()
+        return wells(x)
+
+    # 100 calls' worth of rows, in parallel where it is allowed.
+    pool = kiln.explore(wells, 2, evaluations=2e5, progress=False)
+    kiln.load("mog40").evaluate(energy=energy, reference=pool, progress=False)
 
 
 class Broken(RuntimeError):

@@ -154,7 +154,7 @@ mod tests {
     fn named(names: &[&str]) -> Target {
         let bounds = vec![kiln::explore::Bound::NONE; names.len()];
         let all = names.iter().map(|name| (*name).to_string()).collect();
-        Target::new("flat", Flat(names.len())).from_file("flat.toml".into(), all, bounds, None)
+        Target::new("flat", Flat(names.len())).with_coordinates(all, bounds).from_file("flat.toml".into(), None)
     }
 
     #[test]

@@ -128,7 +128,9 @@ mod tests {
     fn named(names: &[&str]) -> Target {
         let names: Vec<String> = names.iter().map(|name| (*name).to_string()).collect();
         let bounds = vec![kiln_explore::Bound::NONE; names.len()];
-        Target::new("posterior", Unknown(names.len())).from_file("posterior.toml".into(), names, bounds, None)
+        Target::new("posterior", Unknown(names.len()))
+            .with_coordinates(names, bounds)
+            .from_file("posterior.toml".into(), None)
     }
 
     #[test]

@@ -100,7 +100,6 @@ mod tests {
     use crate::targets::builtin;
     use kiln_core::random::{Purpose, Randomness, Stream};
     use kiln_core::{Energy, Scalar};
-    use std::path::PathBuf;
 
     #[test]
     fn frames_that_never_change_have_a_virial_of_unknown_error() {
