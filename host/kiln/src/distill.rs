@@ -15,7 +15,7 @@ use crate::cells::Placement;
 use crate::config::{About, Config};
 use crate::error::Error;
 use crate::framed::FramedTarget;
-use crate::metric::report::figure;
+use crate::metric::number::figure;
 use crate::metric::suite;
 use crate::progress::{Part, Progress, Tick};
 use crate::run::{GENERATOR, Phase, Record, Run};

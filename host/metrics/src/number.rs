@@ -21,6 +21,19 @@ pub fn text(value: f64, finite: impl FnOnce(f64) -> String) -> String {
     word(value).map_or_else(|| finite(value), String::from)
 }
 
+/// Four significant digits, whole numbers without a point.
+pub fn figure(value: f64) -> String {
+    if value == value.round() && value.abs() < 1e6 {
+        return format!("{value:.0}");
+    }
+    let size = value.abs().log10().floor();
+    match size {
+        _ if !value.is_finite() => text(value, |_| String::new()),
+        s if !(-4.0..6.0).contains(&s) => format!("{value:.3e}"),
+        s => format!("{value:.*}", (3.0 - s).clamp(0.0, 6.0) as usize),
+    }
+}
+
 /// With so many digits after the point.
 pub fn digits(value: f64, digits: usize) -> String {
     text(value, |value| format!("{value:.digits$}"))

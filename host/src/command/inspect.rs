@@ -6,7 +6,7 @@ use kiln::error::Error;
 use kiln::export::bytes::ModelFile;
 use kiln::export::parts::{Part, parts};
 use kiln::export::quality::{Metadata, columns, table};
-use kiln::metric::report::figure;
+use kiln::metric::number::figure;
 use kiln::pretrained;
 use kiln::run::CONFIG;
 use kiln_core::artifact::{Model, ModelFrame, Network};

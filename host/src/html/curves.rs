@@ -81,9 +81,9 @@ fn curve(title: &str, points: &[(f64, f64)]) -> Option<Markup> {
     let drawing = Drawing { width, height, label, body };
     Some(html! {
         figure {
-            h3 { (title) small { (minus(&kiln::metric::report::figure(last.1))) " at the end" } }
+            h3 { (title) small { (minus(&kiln::metric::number::figure(last.1))) " at the end" } }
             (drawing.inline())
-            @if beyond { figcaption { "Begins beyond this range: " (minus(&kiln::metric::report::figure(first.1))) } }
+            @if beyond { figcaption { "Begins beyond this range: " (minus(&kiln::metric::number::figure(first.1))) } }
         }
     })
 }

@@ -2,7 +2,8 @@
 
 use crate::chart::minus;
 use kiln::metric::number::digits;
-use kiln::metric::report::{Report, Row, effective, figure, percent};
+use kiln::metric::number::figure;
+use kiln::metric::report::{Report, Row, effective, percent};
 use maud::{Markup, html};
 
 /// Rows that come first, where a report has them: what a reader looks for.

@@ -6,7 +6,7 @@ use super::draw::{images, rows};
 use super::unfit;
 use crate::error::Error;
 use crate::metric::comparison::Comparison;
-use crate::metric::report::figure;
+use crate::metric::number::figure;
 use crate::metric::suite::{Effort, judge};
 use crate::metric::{Measured, Origin, Report};
 use crate::progress::Silent;

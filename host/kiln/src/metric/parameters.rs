@@ -1,10 +1,9 @@
 //! What samples say of each coordinate, beside the reference: mean, width and quantiles. For energies of which nothing is
 //! known but where their coordinates have a meaning of their own: posteriors.
 
-use super::report::figure;
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
-use kiln_metrics::number;
+use kiln_metrics::number::{self, figure};
 use kiln_metrics::statistic::Mean;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;

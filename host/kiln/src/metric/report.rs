@@ -3,7 +3,7 @@
 use super::comparison::Facts;
 use super::origin::Mixing;
 use super::parameters::{self, Parameter};
-use kiln_metrics::number::{self, digits, text};
+use kiln_metrics::number::{self, digits, figure, text};
 use kiln_metrics::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -236,19 +236,6 @@ pub fn percent(share: f64) -> String {
         return text(percent, |_| String::new());
     }
     if percent == 0.0 || percent >= 10.0 { format!("{percent:.0} %") } else { format!("{percent:.2} %") }
-}
-
-/// Four significant digits, whole numbers without a point.
-pub fn figure(value: f64) -> String {
-    if value == value.round() && value.abs() < 1e6 {
-        return format!("{value:.0}");
-    }
-    let size = value.abs().log10().floor();
-    match size {
-        _ if !value.is_finite() => text(value, |_| String::new()),
-        s if !(-4.0..6.0).contains(&s) => format!("{value:.3e}"),
-        s => format!("{value:.*}", (3.0 - s).clamp(0.0, 6.0) as usize),
-    }
 }
 
 #[cfg(test)]
