@@ -42,6 +42,7 @@ pub mod cells;
 pub mod config;
 pub mod cost;
 pub mod denoiser;
+pub mod deployed;
 pub mod distill;
 pub mod energy_file;
 pub mod error;

@@ -18,7 +18,7 @@ use crate::files::{hash, write_together};
 use crate::fingerprint::Fingerprint;
 use crate::format::npy;
 use crate::frame::{Frame, FrameError};
-use crate::metric::Mixing;
+use crate::metric::{Comparison, Mixing};
 use crate::preset::{self, Found};
 use crate::progress::Progress;
 use crate::run::{EXPLORATION, Run};
@@ -242,6 +242,18 @@ impl Pool {
     pub fn of_run(run: &Run) -> Result<Option<Self>, Error> {
         let path = run.file(EXPLORATION);
         if is_pool(&path) { Self::open(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Its states as what samples are compared with, in random order.
+    ///
+    /// # Errors
+    /// If it is of another target.
+    pub fn comparison(&self, target: &Target, seed: u64) -> Result<Comparison, Error> {
+        let shuffled = self.draw(seed, 0, self.samples.len())?;
+        let mut comparison = Comparison::given(target, shuffled, &self.path.display().to_string(), None)?;
+        comparison.facts.mixing = self.mixing();
+        comparison.facts.energy_evaluations = Some(self.facts.evaluations);
+        Ok(comparison)
     }
 
     /// Whether it is of this target: by name of the convention where that tells, or else by what the energy is at some points.

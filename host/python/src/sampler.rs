@@ -5,8 +5,8 @@ use crate::error::{OrRaise, raised};
 use crate::pool::PyPool;
 use crate::target::{PyTarget, as_samples};
 use crate::watch::watched;
+use kiln::deployed::{deployed, format};
 use kiln::error::Error;
-use kiln::export::made::{format, made};
 use kiln::export::write::check_destination;
 use kiln::files::write_together;
 use kiln::metric::suite::{Effort, judge};
@@ -135,7 +135,7 @@ impl PySampler {
             let effort = Effort::default();
             let measured = Measured::differentiated(target, self.sampler.rows(seed, 0, effort.samples())?)?;
             let comparison = match (&pool, given) {
-                (Some(pool), _) => Some(Comparison::of_pool(target, pool, seed)?),
+                (Some(pool), _) => Some(pool.comparison(target, seed)?),
                 (None, Some(samples)) => Some(Comparison::given(target, samples, "an array", None)?),
                 (None, None) => Comparison::of(target, measured.len()),
             };
@@ -164,7 +164,7 @@ impl PySampler {
         let convention = self.source.convention().unwrap_or_default();
         let unknown = || Target::without_energy(self.source.target(), self.sampler.dim(), convention);
         let known = target.map_or_else(unknown, |target| target.target.clone());
-        let made = watched(py, failure, None, |_, _| made(&self.source, &known, format, target.map(|_| 0)))?;
+        let made = watched(py, failure, None, |_, _| deployed(&self.source, &known, format, target.map(|_| 0)))?;
         write_together(&[(&path, made.bytes.as_slice())]).or_raise(py)?;
         Ok(made.bytes.as_slice().len())
     }

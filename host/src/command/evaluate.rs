@@ -48,7 +48,7 @@ pub fn run(arguments: &Evaluate, quiet: bool) -> Result<(), Error> {
         None => run.as_ref().map(|(run, _)| Pool::of_run(run)).transpose()?.flatten(),
     };
     let comparison = match (&pool, &arguments.reference) {
-        (Some(pool), _) => Some(Comparison::of_pool(target, pool, seed)?),
+        (Some(pool), _) => Some(pool.comparison(target, seed)?),
         (None, Some(path)) => {
             check_memory(path, target)?;
             let (samples, manifest) = Given::read(path)?.of(target, quiet)?;

@@ -4,8 +4,8 @@ use super::{target_of_source, whole, without_energy};
 use crate::cli::Export;
 use crate::console::{print, say};
 use crate::interrupt::end_on_signals;
+use kiln::deployed::{self, Deployed, deployed};
 use kiln::error::Error;
-use kiln::export::made::{self, Made};
 use kiln::export::quality::table;
 use kiln::export::unfit;
 use kiln::export::write::{c, check_destination, rust};
@@ -21,7 +21,7 @@ type Text = fn(&Path, &[u8], &str) -> String;
 pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
     end_on_signals();
     let seed = whole(arguments.seed, 0, "--seed")?;
-    let format = made::format(&arguments.format)?;
+    let format = deployed::format(&arguments.format)?;
     check_destination(&arguments.output, "kiln", arguments.force)?;
     for (path, extension) in [(&arguments.rust, "rs"), (&arguments.c, "h")] {
         path.as_ref().map_or(Ok(()), |path| check_destination(path, extension, arguments.force))?;
@@ -31,7 +31,7 @@ pub fn run(arguments: &Export, quiet: bool) -> Result<(), Error> {
         Err(_) if arguments.no_quality => without_energy(&source, source.open()?.dim()),
         target => target?,
     };
-    let Made { bytes, metadata } = made::made(&source, &target, format, (!arguments.no_quality).then_some(seed))?;
+    let Deployed { bytes, metadata } = deployed(&source, &target, format, (!arguments.no_quality).then_some(seed))?;
     let bare = Artifact::check(bytes.as_slice()).map_err(unfit)?;
 
     let what = format!("{} in {}", target.title(), format.name());

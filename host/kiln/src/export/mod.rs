@@ -6,7 +6,6 @@ pub mod cells;
 pub mod compensate;
 pub mod draw;
 pub mod frame;
-pub mod made;
 pub mod mirror;
 pub mod parts;
 pub mod quality;

@@ -4,7 +4,6 @@
 use super::measured::{Block, Measured};
 use super::origin::Mixing;
 use crate::error::Error;
-use crate::pool::Pool;
 use crate::reference::{Manifest, Method, Reference, shipped};
 use crate::samples::Samples;
 use crate::target::{Structure, Target};
@@ -99,18 +98,6 @@ impl Comparison {
             energy_evaluations: manifest.map(|manifest| manifest.energy_evaluations),
         };
         Ok(Self { facts, reference, independent: None })
-    }
-
-    /// The states of a pool, in random order.
-    ///
-    /// # Errors
-    /// As [`Comparison::given`].
-    pub fn of_pool(target: &Target, pool: &Pool, seed: u64) -> Result<Self, Error> {
-        let shuffled = pool.draw(seed, 0, pool.samples.len())?;
-        let mut comparison = Self::given(target, shuffled, &pool.path().display().to_string(), None)?;
-        comparison.facts.mixing = pool.mixing();
-        comparison.facts.energy_evaluations = Some(pool.facts.evaluations);
-        Ok(comparison)
     }
 
     /// Samples in the largest blocks of which there are enough, up to `size`.

@@ -1,16 +1,16 @@
-//! One export as a whole: converted, judged, and told what it is.
+//! A generator as a model that can be deployed: converted, judged, and told what it is.
 
-use super::bytes::Bytes;
-use super::quality::{Metadata, compare};
-use super::{convert, unfit, with_metadata};
 use crate::error::{Error, nearest};
+use crate::export::bytes::Bytes;
+use crate::export::quality::{Metadata, compare};
+use crate::export::{convert, unfit, with_metadata};
 use crate::source::Source;
 use crate::target::Target;
 use kiln_core::artifact::{Artifact, Format, Model};
 
 /// A model that can be written.
 #[derive(Debug)]
-pub struct Made {
+pub struct Deployed {
     /// The file.
     pub bytes: Bytes,
     /// What it says of itself.
@@ -21,7 +21,7 @@ pub struct Made {
 ///
 /// # Errors
 /// If the source is of another target, it has a part that the format does not have, or it cannot be judged.
-pub fn made(source: &Source, target: &Target, format: Format, seed: Option<u64>) -> Result<Made, Error> {
+pub fn deployed(source: &Source, target: &Target, format: Format, seed: Option<u64>) -> Result<Deployed, Error> {
     let float = source.float_model()?;
     let float = checked(&float)?;
     source.check_dim(float.dim(), target)?;
@@ -30,7 +30,7 @@ pub fn made(source: &Source, target: &Target, format: Format, seed: Option<u64>)
     let mut metadata = Metadata::new(target, format, source.name());
     metadata.quality = seed.map(|seed| compare(target, &float, &bare, seed)).transpose()?;
     let bytes = with_metadata(&bare, &metadata.json())?;
-    Ok(Made { bytes, metadata })
+    Ok(Deployed { bytes, metadata })
 }
 
 /// The format of that name.
