@@ -18,8 +18,7 @@ pub mod train;
 use crate::cli::{Cli, Command};
 use kiln::energy_file::is_energy_file;
 use kiln::error::{Error, nearest};
-use kiln::pool::fingerprint_at;
-use kiln::source::Source;
+use kiln::source::{Source, same_energy};
 use kiln::target::Target;
 use kiln::targets::{builtin, find};
 use kiln::threads;
@@ -90,18 +89,15 @@ fn known_target(
     file: Option<&Path>,
     place: &Path,
 ) -> Result<Option<Target>, Error> {
-    let Some(file) = file else { return Ok(find(name)) };
+    let Some(file) = file else {
+        // Another program's energy may have any name.
+        return Ok(find(name).filter(|target| convention.is_none_or(|known| known == target.convention())));
+    };
     let target = attempt::target_of_file(file).map_err(|error| {
         let hint = error.hint().to_string();
         error.with_hint(format!("the energy came from there; put it back, or {hint}"))
     })?;
-    let Some(known) = convention.filter(|known| *known != target.convention()) else { return Ok(Some(target)) };
-    // The file is another one: what counts is whether the energy is.
-    if fingerprint_at(place).is_some_and(|fingerprint| fingerprint.is_of(&target)) {
-        return Ok(Some(target.known_as(known)));
-    }
-    let message = format!("'{}' is another energy than it was: {known}", file.display());
-    Err(Error::input(message, "put the old file back, or explore and train anew"))
+    same_energy(target, convention, place).map(Some)
 }
 
 /// The same, for what needs the energy of the run or model at `place`.

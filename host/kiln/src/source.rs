@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::error::{Error, nearest};
 use crate::export::bytes::{Bytes, ModelFile, is_model};
-use crate::pool::{Pool, is_pool};
+use crate::pool::{Pool, fingerprint_at, is_pool};
 use crate::pretrained::{self, Pretrained};
 use crate::run::{CONFIG, GENERATOR, Run};
 use crate::sample::Sampler;
@@ -156,6 +156,28 @@ pub fn resolve(place: &Path) -> Result<Source, Error> {
     })?;
     run.generator()?;
     Ok(Source::Run(run, Box::new(config)))
+}
+
+/// The energy of a run or pool at `place`, by the name that is known of it there: what counts is whether the energy is the same, by its values at some
+/// points where the convention does not tell.
+///
+/// # Errors
+/// If it is another one than it was.
+pub fn same_energy(target: Target, convention: Option<&str>, place: &Path) -> Result<Target, Error> {
+    let Some(known) = convention.filter(|known| target.is_called() || *known != target.convention()) else {
+        return Ok(target);
+    };
+    if fingerprint_at(place).is_some_and(|fingerprint| fingerprint.is_of(&target)) {
+        return Ok(target.known_as(known));
+    }
+    let (message, hint) = match target.file() {
+        Some(file) => (format!("'{}' is another energy than it was: {known}", file.display()), "put the old file back"),
+        None => {
+            let (title, place) = (target.title(), place.display());
+            (format!("{title} is another energy than that of '{place}'"), "give the energy as it was")
+        }
+    };
+    Err(Error::input(message, format!("{hint}, or explore and train anew")))
 }
 
 /// Names the trained runs below `runs`.

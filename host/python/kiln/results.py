@@ -280,11 +280,11 @@ def explore(
     """
     target, known = as_target(energy, dim, names=names, symmetry=symmetry, bounds=bounds, gradient=gradient, rows=rows)
     shown = watcher(progress)
-    inner = _kiln.explore(target, _evaluations(evaluations), budget, _count(seed, "seed"), start, shown)
-    _end(shown)
-    pool = Pool(inner, known)
-    if out is not None:
-        pool.save(out)
+    asked = {"evaluations": _evaluations(evaluations), "seconds": _seconds(budget), "seed": _count(seed, "seed"), "start": start, "out": out}
+    try:
+        pool = Pool(_kiln.explore(target, asked, shown), known)
+    finally:
+        _end(shown)
     if not pool.converged:
         warnings.warn(f"the exploration has not converged: {'; '.join(pool.facts['reasons'])}", NotConverged, stacklevel=2)
     return pool
@@ -323,21 +323,23 @@ def train(
         asked += [f"run.seed={_count(seed, 'seed')}"] + ([f"run.preset={preset}"] if preset is not None else [])
     elif out is not None or preset is not None or pool is not None or seed:
         raise InputError("a run that goes on has its own seed, preset, pool and directory", "leave them out beside resume")
+    explored = Pool.open(pool) if isinstance(pool, (str, os.PathLike)) else pool
+    if explored is not None and not isinstance(explored, Pool):
+        raise InputError(f"pool is of type {type(pool).__name__}", "give a kiln.Pool, or the directory of one")
+    shown = watcher(progress)
+    wanted = {
+        "settings": asked,
+        "resume": resume,
+        "explored": explored._inner if explored is not None else None,
+        "evaluations": None if evaluations is None else _evaluations(evaluations),
+        "seconds": _seconds(budget),
+        "start": start,
+    }
     place, temporary = out, None
     if out is None and resume is None:
         temporary = tempfile.mkdtemp(prefix="kiln-")
         place = os.path.join(temporary, target.name)
-    explored = Pool.open(pool) if isinstance(pool, (str, os.PathLike)) else pool
-    shown = watcher(progress)
-    wanted = {
-        "settings": asked,
-        "out": place,
-        "resume": resume,
-        "explored": explored._inner if explored is not None else None,
-        "evaluations": None if evaluations is None else _evaluations(evaluations),
-        "seconds": budget,
-        "start": start,
-    }
+    wanted["out"] = place
     try:
         inner = _kiln.train(target, wanted, shown)
     except BaseException:
@@ -363,7 +365,7 @@ def load(place: str | os.PathLike[str], energy: Any = None) -> Sampler:
     known = None
     if energy is None:
         try:
-            target = _kiln.of_word(str(inner.energy) if inner.energy else inner.target)
+            target = inner.known_target()
         except Error:
             # Samples need no energy.
             target = None
@@ -377,6 +379,14 @@ def _evaluations(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 2e4 <= value <= 1e12:
         raise InputError(f"evaluations is {value!r}, but must be a number from 20000 to 1e12", "for example evaluations=5e6")
     return int(value)
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < 1e9:
+        raise InputError(f"budget is {value!r}, but must be a positive number of seconds", "for example budget=300")
+    return float(value)
 
 
 def _key(name: str) -> str:

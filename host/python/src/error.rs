@@ -23,7 +23,11 @@ pub fn told(error: &Error) -> String {
 
 /// Flags of the command line by the names of the arguments that they are here.
 fn in_python(text: &str) -> String {
-    text.replace("--set: ", "").replace("--pool", "start").replace("--explored", "pool").replace("--", "")
+    text.replace("--set: ", "")
+        .replace("--pool", "start")
+        .replace("--explored", "pool")
+        .replace("with -o", "as out")
+        .replace("--", "")
 }
 
 /// An exception of one of Kiln's classes.

@@ -60,21 +60,37 @@ impl PyPool {
     }
 }
 
-/// Explores a target.
-#[pyfunction]
-#[pyo3(signature = (target, evaluations, seconds, seed, start, progress))]
-pub fn explore(
-    py: Python<'_>,
-    target: &PyTarget,
+/// What is asked of an exploration.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Asked<'py> {
     evaluations: u64,
     seconds: Option<f64>,
     seed: u64,
-    start: Option<&Bound<'_, PyAny>>,
+    start: Option<Bound<'py, PyAny>>,
+    /// Where the pool is written to.
+    out: Option<PathBuf>,
+}
+
+/// Explores a target.
+#[pyfunction]
+#[pyo3(signature = (target, asked, progress))]
+pub fn explore(
+    py: Python<'_>,
+    target: &PyTarget,
+    asked: Asked<'_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyPool> {
     let PyTarget { target, failure } = target;
-    let order = Order { evaluations, seconds, seed, start: starts(start, target.dim())? };
-    let pool =
+    let Asked { evaluations, seconds, seed, start, out } = asked;
+    if let Some(out) = &out {
+        pool::check_destination(out).or_raise(py)?;
+    }
+    let order = Order { evaluations, seconds, seed, start: starts(start.as_ref(), target.dim())? };
+    let mut pool =
         watched(py, failure.as_deref(), progress, |progress, stop| pool::explore(target, &order, progress, stop))?;
+    if let Some(out) = &out {
+        pool.write(out).or_raise(py)?;
+    }
     Ok(PyPool { pool })
 }

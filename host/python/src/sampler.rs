@@ -6,6 +6,7 @@ use crate::pool::PyPool;
 use crate::target::{PyTarget, as_samples};
 use crate::watch::watched;
 use kiln::deployed::{deployed, format};
+use kiln::energy_file;
 use kiln::error::Error;
 use kiln::export::write::check_destination;
 use kiln::files::write_together;
@@ -13,8 +14,9 @@ use kiln::metric::suite::{Effort, judge};
 use kiln::metric::{Comparison, Measured, Origin};
 use kiln::pool::Pool;
 use kiln::sample::Sampler;
-use kiln::source::{Source, resolve};
+use kiln::source::{Source, resolve, same_energy};
 use kiln::target::Target;
+use kiln::targets::find;
 use kiln::verdict::{Against, QUALITY, verdict};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -42,6 +44,14 @@ impl PySampler {
         }
     }
 
+    /// A target that must be its own.
+    fn same(&self, target: Target) -> Result<Target, Error> {
+        match &self.source {
+            Source::Run(run, _) => same_energy(target, self.source.convention(), run.path()),
+            _ => Ok(target),
+        }
+    }
+
     fn training(&self) -> Result<Option<u64>, Error> {
         match &self.source {
             Source::Run(run, _) => Ok(run.metrics()?.all_energy_evaluations()),
@@ -64,10 +74,17 @@ impl PySampler {
         self.source.target()
     }
 
-    /// The file that its energy comes from, where that is told.
-    #[getter]
-    fn energy(&self) -> Option<PathBuf> {
-        self.source.energy().map(Path::to_path_buf)
+    /// Its target, where the energy is at hand: from the file that it came from, or one that comes with Kiln.
+    fn known_target(&self, py: Python<'_>) -> PyResult<Option<PyTarget>> {
+        let convention = self.source.convention();
+        let target = match self.source.energy() {
+            None => {
+                find(self.source.target()).filter(|target| convention.is_none_or(|known| known == target.convention()))
+            }
+            Some(file) if !file.exists() => None,
+            Some(file) => Some(self.same(energy_file::target(file).or_raise(py)?).or_raise(py)?),
+        };
+        Ok(target.map(|target| PyTarget { target, failure: None }))
     }
 
     /// Its run directory; none of what is no run.
@@ -131,6 +148,7 @@ impl PySampler {
             (None, None) => self.exploration().or_raise(py)?,
         };
         let report = watched(py, failure.as_deref(), progress, |progress, _| {
+            let target = &self.same(target.clone())?;
             self.source.check_dim(self.sampler.dim(), target)?;
             let effort = Effort::default();
             let measured = Measured::differentiated(target, self.sampler.rows(seed, 0, effort.samples())?)?;

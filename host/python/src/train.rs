@@ -8,7 +8,7 @@ use crate::watch::watched;
 use kiln::config::Layers;
 use kiln::error::Error;
 use kiln::fit::{Beginning, Options, Prepared, begin, judged, take};
-use kiln::run::Run;
+use kiln::source::same_energy;
 use kiln::target::Target;
 use kiln::train::Outcome;
 use pyo3::prelude::*;
@@ -82,12 +82,7 @@ pub fn train(
 /// What goes on in a run.
 fn resumed(place: &Path, target: &Target, layers: &Layers) -> Result<Prepared, Error> {
     let (run, old) = take(place)?;
+    let target = same_energy(target.clone(), Some(&run.about().convention), place)?;
     let config = layers.resolve(old.clone().into_settings())?;
-    Prepared::resumed(run, &old, config, &same(place, target)?)
-}
-
-/// The target under the name that the run knows it by: what counts is whether the energy is the same.
-fn same(place: &Path, target: &Target) -> Result<Target, Error> {
-    let (run, _) = Run::open(place)?;
-    Ok(if target.is_called() { target.clone().known_as(&run.about().convention) } else { target.clone() })
+    Prepared::resumed(run, &old, config, &target)
 }

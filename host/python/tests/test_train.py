@@ -59,6 +59,8 @@ def test_reports_are_dicts_tables_and_html(trained):
     loaded = kiln.load(sampler.path)
     with pytest.raises(kiln.InputError, match="not at hand"):
         loaded.evaluate()
+    with pytest.raises(kiln.InputError, match="another energy"):
+        loaded.evaluate(energy=lambda x: (wells(x)[0] + 1, wells(x)[1]), progress=False)
     assert loaded.evaluate(energy=wells, progress=False).figure("mean energy") == report.figure("mean energy")
 
 
@@ -136,6 +138,17 @@ def test_pools_are_kept_and_trained_from(tmp_path):
         warnings.simplefilter("ignore", kiln.NotConverged)
         sampler = kiln.train(wells, 2, pool=tmp_path / "pool", progress=False, **SMALL)
     assert sampler.pool.facts["sha256"] == pool.facts["sha256"]
+
+
+def test_a_function_by_the_name_of_another_energy_is_not_that(tmp_path):
+    def mog40(x):
+        return wells(x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kiln.NotConverged)
+        kiln.train(mog40, 2, evaluations=1e5, out=tmp_path / "run", progress=False, **SMALL)
+    with pytest.raises(kiln.InputError, match="not at hand"):
+        kiln.load(tmp_path / "run").evaluate()
 
 
 def test_what_comes_with_kiln_is_at_hand():
