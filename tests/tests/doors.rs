@@ -2,8 +2,14 @@
 
 mod mixture;
 
+use kiln::explore::Start;
 use kiln::framed::FramedTarget;
+use kiln::metric::Measured;
+use kiln::pool::{Order, Pool, explore};
+use kiln::progress::Silent;
+use kiln::verdict::{Against, Outcome, verdict};
 use kiln_core::random::{Purpose, Randomness, Stream};
+use std::sync::atomic::AtomicBool;
 
 /// Energies and gradients at 1,000 points about the modes, in f64 to 1e-6 of their size; in lanes, of f32, to 1e-4.
 #[test]
@@ -31,5 +37,27 @@ fn an_energy_is_the_same_through_every_door() {
                 near(gradient[k], gradients[row * dim + k], 1e-4);
             }
         }
+    }
+}
+
+/// What is found through one door is judged against what is found through another, as samples of a trained generator are. States of a pool
+/// are no independent draws: here nearly, as their effective sample size says.
+#[test]
+fn pools_through_every_door_pass_the_verdict_against_each_other() {
+    let doors = [mixture::formula(), mixture::rust(), mixture::c()];
+    let pools: Vec<Pool> = doors
+        .iter()
+        .zip(0..)
+        .map(|(door, seed)| {
+            let order = Order { evaluations: 1_500_000, seconds: None, seed, start: Start::Scattered };
+            explore(door, &order, &Silent, &AtomicBool::new(false)).unwrap()
+        })
+        .collect();
+    for (at, pool) in pools.iter().enumerate() {
+        let (door, other) = (&doors[at], &pools[(at + 1) % pools.len()]);
+        assert!(pool.effective() > 0.5 * pool.samples.len() as f64, "{}", pool.effective());
+        let shuffled = pool.draw(0, 0, pool.samples.len()).unwrap();
+        let found = verdict(door, &Measured::differentiated(door, shuffled).unwrap(), Against::Pool(other));
+        assert_ne!(found.outcome, Outcome::Fails, "{}", found.line());
     }
 }

@@ -24,6 +24,8 @@ const ACCEPTANCE: f64 = 0.7;
 const RATES: [f64; 2] = [0.8, 0.3];
 /// A width that still grows by this much in the last window has no end: the energy is not one of a distribution.
 const GROWTH: f64 = 10.0;
+/// What widths may still grow by in a window that came after more growth than that.
+const SETTLED: f64 = 2.0;
 /// Streams of scouts, beside those of ladders.
 const STREAMS: u64 = 2 << 40;
 const WARM_STREAMS: u64 = 6 << 40;
@@ -56,9 +58,13 @@ pub fn scout(
     let mut places = started.places.clone();
     let mut widths = vec![0.0; dim];
     let (mut growth, mut step) = (1.0, 0.3);
+    let mut most = GROWTH;
     for window in 0..MOST_WINDOWS {
-        if window >= WINDOWS && growth <= GROWTH {
-            break;
+        if window >= WINDOWS {
+            if growth <= most {
+                break;
+            }
+            most = SETTLED;
         }
         let whitened = Whitened { energy, bounds, frame: frame.clone() };
         let free = frame.free();
@@ -91,7 +97,7 @@ pub fn scout(
         // What suited the old frame; the new one is nearer to unit width.
         step = if window == 0 { step } else { steps[steps.len() / 2] };
     }
-    if growth > GROWTH {
+    if growth > most {
         let message = format!(
             "the widths still grew {growth:.0}-fold in the last window: exp(-E) seems to have no finite integral"
         );

@@ -167,7 +167,9 @@ pub fn same_energy(target: Target, convention: Option<&str>, place: &Path) -> Re
     let Some(known) = convention.filter(|known| target.is_called() || *known != target.convention()) else {
         return Ok(target);
     };
-    if fingerprint_at(place).is_some_and(|fingerprint| fingerprint.is_of(&target)) {
+    // A run that began without an exploration knows no values: then the name is all there is.
+    let same = fingerprint_at(place).map_or(known == target.convention(), |fingerprint| fingerprint.is_of(&target));
+    if same {
         return Ok(target.known_as(known));
     }
     let (message, hint) = match target.file() {

@@ -120,7 +120,7 @@ fn train_on<D: Backend>(device: &D, training: &Training<'_>) -> Result<Outcome, 
         saved: training.from.map(|_| done),
         changed: false,
         went_back: false,
-        clock: Clock::start(training.budget),
+        clock: Clock::start(training.budget, training.config.learn.pretrain_time),
     };
     std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
@@ -367,6 +367,7 @@ impl<D: Backend> Session<'_, D> {
                 (energies(target, &x), Some(selection::score(target.symmetry(), &u, &in_frame, &gradients)))
             }
         };
+        self.training.target.check()?;
         let Headline { text, mean_energy, median_energy, distance_tvd } = suite::headline(target, &x, &energies);
         self.tick.quality(&text);
         if let Some(score) = stein.and_then(|stein| kept(self.best.score, stein, progress)) {

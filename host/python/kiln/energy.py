@@ -66,7 +66,7 @@ class Energy:
             raise InputError(f"the energy is of type {type(function).__name__}, not a function", "give a function of x (n, d)")
         self.dim = _whole(dim, "dim")
         self.name = name or _name_of(function)
-        self.names = [str(name) for name in names] if names is not None else None
+        self.names = _names(names)
         self.bounds = _bounds(bounds, self.names or [f"x{at}" for at in range(self.dim)])
         self.symmetry = symmetry
         self.variables = variables
@@ -74,7 +74,7 @@ class Energy:
         if gradient == "exact":
             self.function = function
         elif gradient == "finite-differences":
-            self.function = differences(function)
+            self.function = differences(function, self.bounds or [(-math.inf, math.inf)] * self.dim, self.rows)
         else:
             raise InputError(f"gradient is {gradient!r}", 'give "exact" or "finite-differences"')
 
@@ -89,24 +89,43 @@ class Energy:
         return _kiln.of_function(self.function, known)
 
 
-def differences(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """E alone as E and its gradient, by central differences: 2 d + 1 rows an evaluation."""
+def differences(
+    function: Callable[[np.ndarray], Any], bounds: Sequence[tuple[float, float]], rows: int = ROWS
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """E alone as E and its gradient, by central differences within the bounds: 2 d + 1 rows an evaluation, of which a call has `rows` or those of
+    one evaluation."""
+    low, high = np.array(bounds, dtype=np.float64).T
+    d = len(low)
+    at_once = max(1, rows // (2 * d + 1))
 
-    def with_gradient(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        n, d = x.shape
-        steps = STEP * np.maximum(np.abs(x), 1.0)
-        moved = x[:, None, None, :] + np.array([1.0, -1.0])[:, None, None] * steps[:, None, None, :] * np.eye(d)
-        all_rows = np.concatenate([x, moved.reshape(-1, d)])
-        energies = function(all_rows)
-        if not isinstance(energies, np.ndarray) or energies.shape != (len(all_rows),):
-            found = f"shape {energies.shape}" if isinstance(energies, np.ndarray) else f"type {type(energies).__name__}"
+    def energies(x: np.ndarray) -> np.ndarray:
+        found = function(x)
+        if not isinstance(found, np.ndarray) or found.shape != (len(x),):
+            told = f"shape {found.shape}" if isinstance(found, np.ndarray) else f"type {type(found).__name__}"
             raise InputError(
-                f"for finite differences the energy returned E of {found}, not an array of shape ({len(all_rows)},)",
+                f"for finite differences the energy returned E of {told}, not an array of shape ({len(x)},)",
                 "return E (n,) alone; with its gradient leave finite differences out",
             )
-        above, below = energies[n:].reshape(n, 2, d).transpose(1, 0, 2)
-        # What was really stepped, after rounding.
-        return energies[:n], (above - below) / ((x + steps) - (x - steps))
+        return found
+
+    def with_gradient(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        energy, gradient = np.empty(len(x)), np.empty_like(x)
+        for first in range(0, len(x), at_once):
+            part = x[first : first + at_once]
+            # A thousandth of the way to a wall: beyond it there is no energy, and near it energies often bend as logarithms do.
+            room = np.minimum(part - low, high - part)
+            steps = np.minimum(STEP * np.maximum(np.abs(part), 1.0), np.where(np.isfinite(room), 1e-3 * np.maximum(room, 0.0), np.inf))
+            points = np.repeat(part[:, None], 2 * d + 1, axis=1)
+            axis = np.arange(d)
+            points[:, 1 + axis, axis] += steps
+            points[:, 1 + d + axis, axis] -= steps
+            found = energies(points.reshape(-1, d)).reshape(len(part), 2 * d + 1)
+            energy[first : first + at_once] = found[:, 0]
+            # What was really stepped, after rounding; on a wall nothing, and the gradient is unknown.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                stepped = points[:, 1 + axis, axis] - points[:, 1 + d + axis, axis]
+                gradient[first : first + at_once] = (found[:, 1 : 1 + d] - found[:, 1 + d :]) / stepped
+        return energy, gradient
 
     return with_gradient
 
@@ -139,6 +158,18 @@ def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(f"{name} is {value!r}, not a whole number from 1 up", f"for example {name}=10")
     return int(value)
+
+
+def _names(names: Any) -> list[str] | None:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise InputError(f"names is {names!r}, one word", 'give a list, for example names=["a", "b"]')
+    told = [str(name) for name in names]
+    twice = [name for name in told if told.count(name) > 1]
+    if twice:
+        raise InputError(f"two coordinates are called {twice[0]!r}", "give each a name of its own")
+    return told
 
 
 def _name_of(function: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import _kiln
+from ._fork import enter
 from .energy import Energy, as_target
 from .errors import Error, InputError, NotConverged
 from .progress import watcher
@@ -30,9 +31,9 @@ class Pool:
         self.facts: dict[str, Any] = json.loads(inner.json)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Pool:
-        """One that was saved, or that `kiln explore` wrote."""
-        return cls(_kiln.Pool.open(path))
+    def open(cls, path: str | os.PathLike[str], energy: Energy | None = None) -> Pool:
+        """One that was saved, or that `kiln explore` wrote. With the `Energy` of an adapter, `to_arviz` knows its variables again."""
+        return cls(_kiln.Pool.open(path), energy)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it to a new directory, as `kiln explore` does."""
@@ -78,7 +79,7 @@ class Pool:
         return Table(rows, repr(self))
 
     def to_arviz(self) -> Any:
-        """The states as ArviZ knows them: chains are the ladders, `sample_stats` has the energies."""
+        """The states as ArviZ knows them: chains are the ladders, `sample_stats` has the log density, `lp` = -E."""
         return _arviz(self.draws, self.energies, self.names, self._energy, self.facts)
 
     def __repr__(self) -> str:
@@ -145,6 +146,22 @@ class Report(dict):
         return Table(rows, repr(self.verdict) if self.verdict else "")._repr_html_()
 
 
+class _Directory:
+    """A temporary directory, which goes when nobody holds it any more."""
+
+    known: weakref.WeakValueDictionary[str, _Directory] = weakref.WeakValueDictionary()
+
+    def __init__(self) -> None:
+        self.path = os.path.realpath(tempfile.mkdtemp(prefix="kiln-"))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self.known[self.path] = self
+
+    @classmethod
+    def of(cls, run: str | None) -> _Directory | None:
+        """The one that a run lies in."""
+        return cls.known.get(os.path.dirname(os.path.realpath(run))) if run else None
+
+
 class Sampler:
     """A trained generator: every sample is one pass of a small network, and none costs an evaluation of the energy."""
 
@@ -152,6 +169,8 @@ class Sampler:
         self._inner = inner
         self._target = target
         self._energy = energy
+        # A temporary directory is there as long as a sampler of a run in it is.
+        self._directory = _Directory.of(self.path)
 
     @property
     def dim(self) -> int:
@@ -178,24 +197,28 @@ class Sampler:
     def sample(self, n: int, seed: int = 0, *, first: int = 0, steps: int | None = None) -> np.ndarray:
         """Samples (n, d), float32. Sample i of a seed is the same whichever others are drawn; `first` is the number of the first. With
         `steps` the run's denoiser draws them, better and slower."""
+        enter()
         n, seed, first = (_count(value, name) for value, name in ((n, "n"), (seed, "seed"), (first, "first")))
+        _count(first + n, "first + n")
+        # Raises MemoryError where there is no room for them.
+        np.empty((n, self.dim), dtype=np.float32)
         if steps is None:
             return self._inner.sample(n, seed, first)
         return self._inner.sample_in_steps(n, seed, first, _count(steps, "steps"))
 
     def evaluate(self, reference: Pool | np.ndarray | None = None, *, energy: Any = None, seed: int = 0, progress: Any = None) -> Report:
         """Judges its samples: against a reference, or what it was explored with."""
+        enter()
         target = self._known(energy, "evaluate")
-        given = reference if isinstance(reference, np.ndarray) or reference is None else None
         pool = reference._inner if isinstance(reference, Pool) else None
-        if reference is not None and given is None and pool is None:
-            raise InputError(f"the reference is of type {type(reference).__name__}", "give samples (n, d), or a kiln.Pool")
+        given = None if pool else _rows(reference, "the reference")
         text, table = self._inner.evaluate(target, given, pool, _count(seed, "seed"), watcher(progress))
         return Report(json.loads(text), table)
 
     def export(self, path: str | os.PathLike[str], format: str = "i16w16a", *, energy: Any = None, quality: bool = True, force: bool = False) -> int:
         """Writes it as one file that runs anywhere, in floats ("f32") or integers ("i16w16a", "i8w16a"); returns its bytes. With `quality`
         it is judged, and the file says how good it is."""
+        enter()
         target = self._known(energy, "export") if quality else None
         return self._inner.export(path, format, target, force)
 
@@ -209,7 +232,9 @@ class Sampler:
 
     def to_arviz(self, n: int = 4000, *, chains: int = 4, seed: int = 0) -> Any:
         """Draws as ArviZ knows them. They are independent: chains are only how they are counted."""
-        draws = self.sample(n - n % chains, seed).reshape(chains, -1, self.dim)
+        if _count(chains, "chains") < 1 or _count(n, "n") % chains:
+            raise InputError(f"{n} draws do not make {chains} equal chains", "give a multiple, for example n=4000, chains=4")
+        draws = self.sample(n, seed).reshape(chains, -1, self.dim)
         pool = self.pool
         names = pool.names if pool else [f"x{at}" for at in range(self.dim)]
         return _arviz(draws, None, names, self._energy, {"target": self._inner.target, "seed": seed})
@@ -229,9 +254,19 @@ class Sampler:
 
 
 def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise InputError(f"{name} is {value!r}, not a whole number from 0 up", f"for example {name}=1000")
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
+        raise InputError(f"{name} is {value!r}, not a whole number from 0 to 2^64 - 1", f"for example {name}=1000")
     return int(value)
+
+
+def _rows(given: Any, what: str) -> np.ndarray | None:
+    """Rows of numbers in double precision."""
+    if given is None:
+        return None
+    rows = np.asarray(given)
+    if rows.dtype.kind not in "fiu":
+        raise InputError(f"{what} has numbers of type {rows.dtype}", "give numbers, rows of d of them")
+    return rows.astype(np.float64)
 
 
 def _arviz(draws: np.ndarray, energies: np.ndarray | None, names: list[str], energy: Energy | None, facts: Mapping[str, Any]) -> Any:
@@ -247,7 +282,8 @@ def _arviz(draws: np.ndarray, energies: np.ndarray | None, names: list[str], ene
         posterior = {name: draws[:, :, at].astype(np.float64) for at, name in enumerate(names)}
     groups = {"posterior": posterior}
     if energies is not None:
-        groups["sample_stats"] = {"energy": energies, "lp": -energies}
+        # By ArviZ's names: its `energy` is that of a Hamiltonian.
+        groups["sample_stats"] = {"lp": -energies}
     attributes = {key: value for key, value in facts.items() if isinstance(value, (str, int, float)) and not isinstance(value, bool)}
     # Before version 1 groups were arguments.
     by_name = "posterior" in inspect.signature(arviz.from_dict).parameters
@@ -280,7 +316,14 @@ def explore(
     """
     target, known = as_target(energy, dim, names=names, symmetry=symmetry, bounds=bounds, gradient=gradient, rows=rows)
     shown = watcher(progress)
-    asked = {"evaluations": _evaluations(evaluations), "seconds": _seconds(budget), "seed": _count(seed, "seed"), "start": start, "out": out}
+    enter()
+    asked = {
+        "evaluations": _evaluations(evaluations),
+        "seconds": _seconds(budget),
+        "seed": _count(seed, "seed"),
+        "start": _rows(start, "start"),
+        "out": out,
+    }
     try:
         pool = Pool(_kiln.explore(target, asked, shown), known)
     finally:
@@ -317,12 +360,15 @@ def train(
     setting of `kiln presets` is a keyword with an underscore for its point: `train_steps=2000` is `train.steps`. Where the verdict on the
     samples is that they fail, a warning says why.
     """
+    enter()
+    _refuse_twice(settings, pool, resume, out, preset, seed, evaluations, start)
+    if resume is not None and dim is None and callable(energy) and not isinstance(energy, (_kiln.Target, Energy)):
+        explored_names = _names_of(resume)
+        dim, names = len(explored_names), names or explored_names
     target, known = as_target(energy, dim, names=names, symmetry=symmetry, bounds=bounds, gradient=gradient, rows=rows)
     asked = [f"{_key(name)}={_text(value)}" for name, value in settings.items()]
     if resume is None:
         asked += [f"run.seed={_count(seed, 'seed')}"] + ([f"run.preset={preset}"] if preset is not None else [])
-    elif out is not None or preset is not None or pool is not None or seed:
-        raise InputError("a run that goes on has its own seed, preset, pool and directory", "leave them out beside resume")
     explored = Pool.open(pool) if isinstance(pool, (str, os.PathLike)) else pool
     if explored is not None and not isinstance(explored, Pool):
         raise InputError(f"pool is of type {type(pool).__name__}", "give a kiln.Pool, or the directory of one")
@@ -333,34 +379,58 @@ def train(
         "explored": explored._inner if explored is not None else None,
         "evaluations": None if evaluations is None else _evaluations(evaluations),
         "seconds": _seconds(budget),
-        "start": start,
+        "start": _rows(start, "start"),
     }
-    place, temporary = out, None
+    place, directory = out, None
     if out is None and resume is None:
-        temporary = tempfile.mkdtemp(prefix="kiln-")
-        place = os.path.join(temporary, target.name)
+        directory = _Directory()
+        place = os.path.join(directory.path, target.name)
     wanted["out"] = place
     try:
         inner = _kiln.train(target, wanted, shown)
-    except BaseException:
-        # What can be resumed is kept.
-        if temporary is not None and not os.path.isfile(os.path.join(place, "checkpoint.safetensors")):
-            shutil.rmtree(temporary, ignore_errors=True)
+    except BaseException as error:
+        kept = os.fspath(resume if place is None else place)
+        if os.path.isfile(os.path.join(kept, "checkpoint.safetensors")):
+            if directory is not None:
+                directory.remove.detach()
+            note = f"what was done is kept: kiln.train(energy, resume={kept!r}) goes on"
+            if hasattr(error, "add_note"):
+                error.add_note(note)
+            else:
+                warnings.warn(note, stacklevel=2)
         raise
     finally:
         _end(shown)
     sampler = Sampler(inner, target, known)
-    if temporary is not None:
-        weakref.finalize(sampler, shutil.rmtree, temporary, ignore_errors=True)
     verdict = sampler.verdict
     if verdict is not None and verdict.outcome == "fails":
         warnings.warn(f"the sampler does not draw its target: {verdict.reason}", NotConverged, stacklevel=2)
     return sampler
 
 
+def _refuse_twice(settings: Any, pool: Any, resume: Any, out: Any, preset: Any, seed: int, evaluations: Any, start: Any) -> None:
+    """Refuses what would be ignored."""
+    for name in ("seed", "preset", "target"):
+        if f"run_{name}" in settings:
+            raise InputError(f"run_{name} is an argument of its own here", f"give {name}=" if name != "target" else "leave it out")
+    if resume is not None and (out is not None or preset is not None or pool is not None or seed or evaluations is not None or start is not None):
+        raise InputError("a run that goes on has its own seed, preset, exploration and directory", "leave them out beside resume")
+    if pool is not None and (evaluations is not None or start is not None):
+        raise InputError("what was explored before has its own evaluations and starts", "leave evaluations and start out beside pool")
+
+
+def _names_of(run: str | os.PathLike[str]) -> list[str]:
+    """Names of the coordinates of a run that began with an exploration."""
+    place = os.path.join(os.fspath(run), "exploration")
+    if not os.path.isdir(place):
+        raise InputError(f"'{os.fspath(run)}' does not say how many coordinates it has", "give dim beside resume")
+    return Pool.open(place).names
+
+
 def load(place: str | os.PathLike[str], energy: Any = None) -> Sampler:
     """A trained sampler: a run directory, a model file, or the name of one that comes with Kiln. `energy` is needed to judge one that was trained
     on a Python function."""
+    enter()
     inner = _kiln.load(os.fspath(place))
     known = None
     if energy is None:

@@ -43,8 +43,14 @@ pub fn copy(given: &Bound<'_, PyAny>, what: &str, shape: &[usize], out: &mut [f6
     ))
 }
 
-/// Rows of `dim` numbers that a caller gave as `what`.
+/// Rows of `dim` numbers that a caller gave as `what`, in double or single precision: samples are in single.
 pub fn rows(given: &Bound<'_, PyAny>, what: &str, dim: usize) -> PyResult<Vec<f64>> {
+    if let Ok(numbers) = given.extract::<PyReadonlyArrayDyn<'_, f32>>()
+        && numbers.shape().len() == 2
+        && numbers.shape()[1] == dim
+    {
+        return Ok(numbers.as_array().iter().map(|number| f64::from(*number)).collect());
+    }
     let n = given.cast::<PyUntypedArray>().ok().and_then(|array| array.shape().first().copied()).unwrap_or(0);
     let mut out = vec![0.0; n * dim];
     copy(given, what, &[n, dim], &mut out)?;

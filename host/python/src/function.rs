@@ -29,7 +29,8 @@ impl Failure {
         exception
     }
 
-    fn keep(&self, exception: PyErr) {
+    /// Keeps the first.
+    pub fn keep(&self, exception: PyErr) {
         self.exception.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(exception);
         self.failed.store(true, Ordering::Release);
     }

@@ -3,7 +3,7 @@
 use crate::array::array;
 use crate::error::OrRaise;
 use crate::target::{PyTarget, starts};
-use crate::watch::watched;
+use crate::watch::{Ending, watched};
 use kiln::pool::{self, Order, Pool};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -87,8 +87,9 @@ pub fn explore(
         pool::check_destination(out).or_raise(py)?;
     }
     let order = Order { evaluations, seconds, seed, start: starts(start.as_ref(), target.dim())? };
-    let mut pool =
-        watched(py, failure.as_deref(), progress, |progress, stop| pool::explore(target, &order, progress, stop))?;
+    let mut pool = watched(py, failure.as_deref(), progress, Ending::Kept, |progress, stop| {
+        pool::explore(target, &order, progress, stop)
+    })?;
     if let Some(out) = &out {
         pool.write(out).or_raise(py)?;
     }

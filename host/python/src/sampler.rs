@@ -4,7 +4,7 @@ use crate::array::array;
 use crate::error::{OrRaise, raised};
 use crate::pool::PyPool;
 use crate::target::{PyTarget, as_samples};
-use crate::watch::watched;
+use crate::watch::{Ending, watched};
 use kiln::deployed::{deployed, format};
 use kiln::energy_file;
 use kiln::error::Error;
@@ -78,6 +78,8 @@ impl PySampler {
     fn known_target(&self, py: Python<'_>) -> PyResult<Option<PyTarget>> {
         let convention = self.source.convention();
         let target = match self.source.energy() {
+            // A model does not say which energy by this name it is of.
+            None if matches!(self.source, Source::Model(_)) => None,
             None => {
                 find(self.source.target()).filter(|target| convention.is_none_or(|known| known == target.convention()))
             }
@@ -147,11 +149,16 @@ impl PySampler {
             (None, Some(_)) => None,
             (None, None) => self.exploration().or_raise(py)?,
         };
-        let report = watched(py, failure.as_deref(), progress, |progress, _| {
+        let report = watched(py, failure.as_deref(), progress, Ending::AtOnce, |progress, _| {
             let target = &self.same(target.clone())?;
             self.source.check_dim(self.sampler.dim(), target)?;
             let effort = Effort::default();
             let measured = Measured::differentiated(target, self.sampler.rows(seed, 0, effort.samples())?)?;
+            if let Some(pool) = pool.as_ref().filter(|pool| !pool.is_of(target)) {
+                let message =
+                    format!("the pool is of {}, another energy than that of {}", pool.facts.target, target.title());
+                return Err(Error::input(message, "give a pool of the same energy"));
+            }
             let comparison = match (&pool, given) {
                 (Some(pool), _) => Some(pool.comparison(target, seed)?),
                 (None, Some(samples)) => Some(Comparison::given(target, samples, "an array", None)?),
@@ -180,9 +187,13 @@ impl PySampler {
         check_destination(&path, "kiln", force).or_raise(py)?;
         let failure = target.and_then(|target| target.failure.as_deref());
         let convention = self.source.convention().unwrap_or_default();
-        let unknown = || Target::without_energy(self.source.target(), self.sampler.dim(), convention);
-        let known = target.map_or_else(unknown, |target| target.target.clone());
-        let made = watched(py, failure, None, |_, _| deployed(&self.source, &known, format, target.map(|_| 0)))?;
+        let made = watched(py, failure, None, Ending::AtOnce, |_, _| {
+            let known = match target {
+                Some(target) => self.same(target.target.clone())?,
+                None => Target::without_energy(self.source.target(), self.sampler.dim(), convention),
+            };
+            deployed(&self.source, &known, format, target.map(|_| 0))
+        })?;
         write_together(&[(&path, made.bytes.as_slice())]).or_raise(py)?;
         Ok(made.bytes.as_slice().len())
     }

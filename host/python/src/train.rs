@@ -4,7 +4,7 @@ use crate::error::{OrRaise, raised};
 use crate::pool::PyPool;
 use crate::sampler::PySampler;
 use crate::target::{PyTarget, starts};
-use crate::watch::watched;
+use crate::watch::{Ending, watched};
 use kiln::config::Layers;
 use kiln::error::Error;
 use kiln::fit::{Beginning, Options, Prepared, begin, judged, take};
@@ -53,7 +53,7 @@ pub fn train(
     }
     let start = starts(start.as_ref(), target.dim())?;
     let explored = explored.map(|explored| explored.get().pool.clone());
-    let run = watched(py, failure.as_deref(), progress, |progress, stop| {
+    let run = watched(py, failure.as_deref(), progress, Ending::Kept, |progress, stop| {
         let begun = Instant::now();
         let options = |budget: Option<Duration>| Options { budget, progress, stop };
         let prepared = match &resume {

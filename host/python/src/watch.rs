@@ -1,7 +1,7 @@
 //! Work that takes long, on a thread of its own: the interpreter's thread waits for it without the lock, looks for Ctrl-C, and
 //! tells how far it is.
 
-use crate::error::{exception, told};
+use crate::error::exception;
 use crate::function::Failure;
 use kiln::error::Error;
 use kiln::progress::{Part, Progress, Tick};
@@ -41,22 +41,18 @@ impl Teller {
 
     /// Hands what is new to `callback(name, done, total, quality)` and `callback.note(text)`.
     fn tell(&self, callback: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let told = std::mem::take(&mut *self.lock());
-        let Told { part, name, total, done, quality, notes, changed } = told;
-        let next = Told { part, name: name.clone(), total, done, quality: quality.clone(), ..Told::default() };
-        {
-            let mut now = self.lock();
-            // What a thread has told meanwhile stays.
-            if !now.changed && now.notes.is_empty() {
-                *now = next;
-            }
-        }
+        let (notes, step) = {
+            let mut told = self.lock();
+            let step = told.changed.then(|| (told.name.clone(), told.done, told.total, told.quality.clone()));
+            told.changed = false;
+            (std::mem::take(&mut told.notes), step)
+        };
         let Some(callback) = callback else { return Ok(()) };
         for note in notes {
             callback.call_method1("note", (note,))?;
         }
-        if changed {
-            callback.call_method1("step", (name, done, total, quality))?;
+        if let Some(step) = step {
+            callback.call_method1("step", step)?;
         }
         Ok(())
     }
@@ -99,11 +95,21 @@ impl Tick for OfPart<'_> {
     }
 }
 
+/// What is done where something ends the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It is asked to stop, and keeps what there is.
+    Kept,
+    /// There is nothing to keep: the energy is not called again, so that the rest takes a moment.
+    AtOnce,
+}
+
 /// Does the work, on another thread. An exception of the energy, of the callback, and Ctrl-C end it, and are what is raised.
 pub fn watched<R: Send>(
     py: Python<'_>,
     failure: Option<&Failure>,
     callback: Option<&Bound<'_, PyAny>>,
+    ending: Ending,
     work: impl FnOnce(&dyn Progress, &AtomicBool) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let (teller, stop) = (Teller::default(), AtomicBool::new(false));
@@ -123,6 +129,9 @@ pub fn watched<R: Send>(
                     teller.tell(callback.as_ref().map(|callback| callback.bind(py)))
                 });
                 if let (Err(exception), None) = (looked, &raised) {
+                    if let (Some(failure), Ending::AtOnce) = (failure, ending) {
+                        failure.keep(Python::attach(|py| exception.clone_ref(py)));
+                    }
                     raised = Some(exception);
                 }
                 if raised.is_some() || failure.is_some_and(Failure::is_set) {
@@ -152,14 +161,6 @@ pub fn watched<R: Send>(
     match (done, raised) {
         (Ok(done), None) => Ok(done),
         (Err(error), None) => Err(exception(py, &error)),
-        (Err(error), Some(raised)) => {
-            // What is kept, and how to go on.
-            let note = told(&error);
-            if raised.value(py).hasattr("add_note")? {
-                raised.value(py).call_method1("add_note", (note,))?;
-            }
-            Err(raised)
-        }
-        (Ok(_), Some(raised)) => Err(raised),
+        (_, Some(raised)) => Err(raised),
     }
 }

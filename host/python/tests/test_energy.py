@@ -140,6 +140,22 @@ def test_differences_stand_for_a_gradient_where_they_are_asked_for():
     assert pool.converged
 
 
+def test_differences_keep_within_walls_and_calls_within_their_rows():
+    # A gamma distribution of shape 0.05: half of its mass lies below 1e-6. log Z = log Γ(0.05).
+    largest = []
+
+    def energy(x):
+        largest.append(len(x))
+        assert (x >= 0).all()
+        with np.errstate(divide="ignore"):
+            return x[:, 0] + 0.95 * np.log(x[:, 0])
+
+    pool = kiln.explore(energy, 1, bounds=[(0, None)], gradient="finite-differences", evaluations=1e5, progress=False)
+    value, error = pool.log_z
+    assert abs(value - 2.9690) < max(5 * error, 0.05) and max(largest) <= kiln.energy.ROWS
+    assert abs((pool.draws < 1e-6).mean() - 0.515) < 0.06
+
+
 def test_strided_arrays_are_taken():
     def energy(x):
         value, gradient = wells(x)

@@ -64,12 +64,18 @@ CASES = {
     "a setting out of range": train(train_batch=-1),
     "a preset that there is not": train(preset="fast"),
     "a budget below zero": train(budget=-5.0),
+    "a seed given twice": train(run_seed=3),
+    "evaluations beside a pool": train(pool=object()),
+    "names twice": explore(bowl, 2, names=["a", "a"]),
+    "one word as names": explore(bowl, 2, names="ab"),
+    "more samples than there are numbers": lambda: kiln.load("mog40").sample(10, first=2**64 - 2),
+    "chains that do not fit": lambda: kiln.load("mog40").to_arviz(10, chains=4),
     "a budget in words": explore(bowl, 2, budget="5m"),
     "a directory in use for a pool": explore(bowl, 2, out=Path(__file__).parent),
-    "an array as pool": train(pool=np.zeros((5, 2))),
+    "an array as pool": train(pool=np.zeros((5, 2)), evaluations=None),
     "a directory in use": train(out=Path(__file__).parent),
-    "a run that there is not": train(resume="nowhere"),
-    "a seed beside resume": train(resume="nowhere", seed=3),
+    "a run that there is not": train(resume="nowhere", evaluations=None),
+    "a seed beside resume": train(resume="nowhere", seed=3, evaluations=None),
     "a sampler that there is not": lambda: kiln.load("nowhere"),
     "samples below zero": lambda: kiln.load("mog40").sample(-1),
     "samples in fractions": lambda: kiln.load("mog40").sample(10.5),
@@ -100,3 +106,22 @@ def test_a_pool_of_another_energy_is_refused():
     pool = kiln.explore(wells, 2, evaluations=5e4, progress=False)
     with pytest.raises(kiln.InputError, match="another energy"):
         kiln.train(bowl, 2, pool=pool, progress=False)
+    with pytest.raises(kiln.InputError, match="another energy"):
+        kiln.load("mog40").evaluate(pool, progress=False)
+
+
+def test_more_samples_than_memory_are_an_error_of_python():
+    with pytest.raises(MemoryError):
+        kiln.load("mog40").sample(10**14)
+
+
+def test_a_forked_process_is_told_so():
+    kiln.load("mog40").sample(10)
+    child = os.fork()
+    if child == 0:
+        try:
+            kiln.load("mog40")
+        except kiln.InputError as error:
+            os._exit(7 if "forked" in error.message else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

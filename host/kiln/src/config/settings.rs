@@ -156,6 +156,10 @@ settings! {
             "learn the target's denoiser from explored states; needs an exploration";
         exploring: f64, Domain::Above { above: 0.0, max: 1.0 },
             "part of all evaluations that the exploration may take; with the rest the energy measures the cells' shares";
+        exploring_time: f64, Domain::Above { above: 0.0, max: 1.0 },
+            "part of a budget of time that the exploration may take";
+        pretrain_time: f64, Domain::Above { above: 0.0, max: 1.0 },
+            "part of what is left of it that the updates before the first outer step may take";
         cells: usize, count(1, 64), "Gaussians that the generator starts from, at most, of each block of coordinates";
         pretrain: usize, count(0, 1_000_000), "that denoiser's updates before the first outer step";
         rate: f64, above_zero(10.0), "Adam's learning rate of these; it falls to a tenth";
@@ -198,6 +202,8 @@ impl Learn {
     pub const OFF: Self = Self {
         states: false,
         exploring: 0.95,
+        exploring_time: 0.25,
+        pretrain_time: 0.4,
         cells: 64,
         pretrain: 2000,
         rate: 2e-3,

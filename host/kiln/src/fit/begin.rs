@@ -13,9 +13,6 @@ use crate::train::find_device;
 use kiln_explore::Start;
 use std::path::Path;
 
-/// The part of the time that an exploration before a training may take.
-const EXPLORING: f64 = 0.25;
-
 /// What a training begins with, beside its target.
 #[derive(Debug)]
 pub struct Beginning<'a> {
@@ -73,7 +70,7 @@ fn explored(target: &Target, config: &Config, beginning: &Beginning<'_>, options
     options.progress.note(&format!("exploring {} first", target.title()));
     let order = Order {
         evaluations: config.learn.exploration(beginning.evaluations.unwrap_or(TRAINING_EVALUATIONS)),
-        seconds: options.budget.map(|budget| EXPLORING * budget.as_secs_f64()),
+        seconds: options.budget.map(|budget| config.learn.exploring_time * budget.as_secs_f64()),
         seed: config.run.seed,
         start: beginning.start.clone(),
     };

@@ -2,22 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-/// The part of a budget that what comes before the first step may take.
-const BEFORE: f64 = 0.4;
-
 /// A sitting's clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     start: Instant,
     budget: Option<Duration>,
+    /// The part of it that what comes before the first step may take.
+    before: f64,
     /// When schedules began to follow it.
     first: Duration,
 }
 
 impl Clock {
     /// Starts it.
-    pub fn start(budget: Option<Duration>) -> Self {
-        Self { start: Instant::now(), budget, first: Duration::ZERO }
+    pub fn start(budget: Option<Duration>, before: f64) -> Self {
+        Self { start: Instant::now(), budget, before, first: Duration::ZERO }
     }
 
     /// Lets schedules follow it from now on: the first step is done.
@@ -44,7 +43,7 @@ impl Clock {
 
     /// Whether the first step should begin.
     pub fn is_late(&self) -> bool {
-        self.budget.is_some_and(|budget| self.elapsed() >= budget.mul_f64(BEFORE))
+        self.budget.is_some_and(|budget| self.elapsed() >= budget.mul_f64(self.before))
     }
 }
 
@@ -55,7 +54,8 @@ mod tests {
     #[test]
     fn schedules_have_what_is_left_of_the_budget() {
         let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
-        let mut clock = Clock { start: ago(40), budget: Some(Duration::from_secs(100)), first: Duration::ZERO };
+        let budget = Some(Duration::from_secs(100));
+        let mut clock = Clock { start: ago(40), budget, before: 0.4, first: Duration::ZERO };
         assert!((clock.spent() - 0.4).abs() < 0.01 && clock.is_late() && !clock.is_over());
         clock.begin_schedules();
         assert!(clock.spent() < 0.01);
