@@ -10,9 +10,12 @@
 
 from ._kiln import Target
 from .adapters import from_jax, from_pymc, from_torch
+from .calls import explore, load, train
 from .energy import Energy, Particles
 from .errors import Defect, Error, FileError, InputError, NotConverged, NumericsError, VerdictError
-from .results import Pool, Report, Sampler, Verdict, explore, load, train
+from .pool import Pool
+from .report import Report, Verdict
+from .sampler import Sampler
 from .table import Table
 
 
