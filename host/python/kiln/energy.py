@@ -122,7 +122,7 @@ def differences(
             found = energies(points.reshape(-1, d)).reshape(len(part), 2 * d + 1)
             energy[first : first + at_once] = found[:, 0]
             # What was really stepped, after rounding; on a wall nothing, and the gradient is unknown.
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 stepped = points[:, 1 + axis, axis] - points[:, 1 + d + axis, axis]
                 gradient[first : first + at_once] = (found[:, 1 : 1 + d] - found[:, 1 + d :]) / stepped
         return energy, gradient
